@@ -1,0 +1,139 @@
+"""Gradients and training steps agree with AllenNLP's class and with the oracle."""
+
+import numpy
+import pytest
+import torch
+
+from allennlp_elmo_plugin import ElmoTokenEmbedder
+from tests.elmo_files import elmo_arrays, elmo_options, write_elmo_files
+from tests.oracle import Oracle, mix_without_boundaries
+from tests.parity.sides import assert_close, both_sides, character_batch
+from tests.words import random_batches
+
+LENGTHS = [[3, 5, 0], [4], [0, 2, 6, 1]]
+
+OPTIONS = {
+    "defaults": {},
+    "clips that bite": {"cell_clip": 0.5, "proj_clip": 0.4},
+    "three layers, two highways, tanh": {"n_layers": 3, "n_highway": 2, "activation": "tanh"},
+    "one layer, no highway": {"n_layers": 1, "n_highway": 0},
+}
+
+
+def loss_of(output, seed=0):
+    """A weighted sum of an output, with weights of both signs, by a seed."""
+    weights = torch.randn(output.shape, generator=torch.Generator().manual_seed(seed))
+    return (output * weights).sum() / output.shape[0]
+
+
+@pytest.mark.parametrize("do_layer_norm", [False, True])
+@pytest.mark.parametrize("name", list(OPTIONS))
+def test_the_gradient_of_every_parameter_agrees(tmp_path, name, do_layer_norm):
+    """Every parameter of the biLM, the mix and the projection has AllenNLP's gradient."""
+    files = write_elmo_files(tmp_path, elmo_options(**OPTIONS[name]), seed=61)
+    ours, theirs = both_sides(
+        files, True, dropout=0.0, requires_grad=True, projection_dim=5, do_layer_norm=do_layer_norm
+    )
+    for batch in random_batches(62, LENGTHS):
+        for side in (ours, theirs):
+            side.zero_grad()
+            loss_of(side(character_batch(batch))).backward()
+        gradients = {key: parameter.grad for key, parameter in theirs.named_parameters()}
+        assert all(gradient.abs().max() > 0 for gradient in gradients.values())
+        # Loaded like weights, the built-in's gradients come under our names.
+        expected = both_sides(files, requires_grad=True, projection_dim=5)[0]
+        expected.load_state_dict(gradients)
+        for parameter, gradient in zip(ours.parameters(), expected.parameters()):
+            assert_close(parameter.grad, gradient)
+
+
+def test_without_requires_grad_only_the_mix_and_projection_are_trained(tmp_path):
+    """A frozen biLM gets no gradient, the mix and the projection get AllenNLP's."""
+    ours, theirs = both_sides(
+        write_elmo_files(tmp_path, seed=63), True, dropout=0.0, projection_dim=5
+    )
+    batch = character_batch(random_batches(64, LENGTHS)[0])
+    for side in (ours, theirs):
+        loss_of(side(batch)).backward()
+    expected = {
+        key: parameter.grad
+        for key, parameter in theirs.named_parameters()
+        if parameter.grad is not None
+    }
+    found = [
+        (key, parameter) for key, parameter in ours.named_parameters() if parameter.requires_grad
+    ]
+    assert len(found) == len(expected) == 6
+    assert all(
+        parameter.grad is None for parameter in ours.parameters() if not parameter.requires_grad
+    )
+    for key, parameter in found:
+        assert_close(parameter.grad, expected[key.replace("scalar_mix.", "_elmo.scalar_mix_0.")])
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+@pytest.mark.parametrize("name", list(OPTIONS))
+def test_outputs_agree_after_steps_through_the_bilm(tmp_path, name, dropout):
+    """After each of three SGD steps through the biLM, over stateful batches, outputs agree."""
+    files = write_elmo_files(tmp_path, elmo_options(**OPTIONS[name]), seed=65)
+    sides = both_sides(files, True, dropout=dropout, requires_grad=True, projection_dim=5)
+    before = sides[0].state_dict()
+    before = {key: value.clone() for key, value in before.items()}
+    optimizers = [torch.optim.SGD(side.parameters(), lr=0.02) for side in sides]
+    for step, batch in enumerate(random_batches(66, [*LENGTHS, [2, 2]])):
+        outputs = []
+        for side, optimizer in zip(sides, optimizers):
+            torch.manual_seed(step)
+            output = side(character_batch(batch))
+            optimizer.zero_grad()
+            loss_of(output, step).backward()
+            optimizer.step()
+            outputs.append(output)
+        assert_close(*outputs)
+    after = sides[0].state_dict()
+    assert all((after[key] - before[key]).abs().max() > 1e-5 for key in before)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"use_skip_connections": False, "n_layers": 3},
+        {"cell_size": 8, "projection_dim": 8, "cell_clip": "missing"},
+    ],
+    ids=["no skip connections", "no state projection"],
+)
+def test_gradients_agree_with_differences_of_the_oracle(tmp_path, changes):
+    """
+    For biLMs that the built-in refuses, the slope of the oracle's loss along a random direction
+    of the file's weights is the gradient along it.
+    """
+    options = elmo_options(activation="tanh", **changes)
+    arrays, direction = elmo_arrays(options, 67), elmo_arrays(options, 68)
+    batch = random_batches(69, LENGTHS)[2]
+
+    def written(name, step):
+        moved = {key: (arrays[key] + step * direction[key]) for key in arrays}
+        return write_elmo_files(tmp_path / name, options, moved)
+
+    def parameters(files):
+        return dict(ElmoTokenEmbedder(*files, dropout=0.0, requires_grad=True).named_parameters())
+
+    ours = ElmoTokenEmbedder(*written("here", 0.0), dropout=0.0, requires_grad=True)
+    output = ours(character_batch(batch))
+    weights = numpy.random.RandomState(70).normal(size=output.shape)
+    (output * torch.from_numpy(weights).float()).sum().backward()
+    moved = parameters(written("there", 1.0))
+    slope = sum(
+        float(((moved[key] - parameter) * parameter.grad).sum())
+        for key, parameter in ours.named_parameters()
+    )
+
+    def loss(step):
+        files = written("near", 0.0)
+        oracle = Oracle(*files)
+        for key in arrays:
+            oracle.weights[key] = arrays[key].astype("float64") + step * direction[key]
+        return (mix_without_boundaries(oracle.batch_layers(batch)) * weights).sum()
+
+    expected = (loss(1e-6) - loss(-1e-6)) / 2e-6
+    assert abs(slope - expected) < 1e-3 * max(1.0, abs(expected))
