@@ -1,0 +1,76 @@
+"""
+How ELMo spells a word: as the bytes of its UTF-8 text between two edge markers, filled with
+padding to a fixed width. The facts are those of bilm-tf's `UnicodeCharsVocabulary` (Peters et
+al., 2018). Every id is raised by one, so that 0 is free to mean "no token here".
+"""
+
+from typing import List, Mapping, Optional
+
+__all__ = [
+    "BEGIN_OF_SENTENCE_TOKEN",
+    "END_OF_SENTENCE_TOKEN",
+    "MAX_CHARACTERS_PER_TOKEN",
+    "MIN_CHARACTERS_PER_TOKEN",
+    "NUM_CHARACTERS",
+    "SENTENCE_BOUNDARIES",
+    "spell_word",
+]
+
+MAX_CHARACTERS_PER_TOKEN = 50
+"""The width that published ELMo models use; the options of a biLM may name another."""
+
+MIN_CHARACTERS_PER_TOKEN = 3
+"""A word of one byte and its two edges, which is what a sentence boundary needs."""
+
+NUM_CHARACTERS = 261
+"""256 bytes and the five markers below: the rows of a character table, without the row for 0."""
+
+BEGIN_OF_SENTENCE = 256
+END_OF_SENTENCE = 257
+BEGIN_OF_WORD = 258
+END_OF_WORD = 259
+PADDING = 260
+
+BEGIN_OF_SENTENCE_TOKEN = "<S>"
+END_OF_SENTENCE_TOKEN = "</S>"
+
+SENTENCE_BOUNDARIES: Mapping[str, int] = {
+    BEGIN_OF_SENTENCE_TOKEN: BEGIN_OF_SENTENCE,
+    END_OF_SENTENCE_TOKEN: END_OF_SENTENCE,
+}
+
+
+def spell_word(
+    word: str,
+    width: int = MAX_CHARACTERS_PER_TOKEN,
+    tokens_to_add: Optional[Mapping[str, int]] = None,
+) -> List[int]:
+    """
+    The character ids of a word that is given by its text.
+
+    # Parameters
+
+    word : `str`
+        Any text, the empty one included. Of its UTF-8 form, bytes beyond `width - 2` are cut,
+        even inside a character, as bilm-tf cuts them. Lone surrogates have no such form and are
+        dropped. `<S>` and `</S>` become the sentence boundary words.
+    width : `int`, optional (default = `50`)
+        The number of ids, at least 3: the `max_characters_per_token` of the biLM's options.
+    tokens_to_add : `Mapping[str, int]`, optional (default = `None`)
+        Words that are spelled by one symbol of their own, before it is raised by one.
+
+    # Returns
+
+    `List[int]`
+        `width` ids between 1 and 261 (more only where `tokens_to_add` says so).
+    """
+    if tokens_to_add and word in tokens_to_add:
+        return _between_edges([tokens_to_add[word]], width)
+    if word in SENTENCE_BOUNDARIES:
+        return _between_edges([SENTENCE_BOUNDARIES[word]], width)
+    return _between_edges(list(word.encode("utf-8", "ignore")[: width - 2]), width)
+
+
+def _between_edges(symbols: List[int], width: int) -> List[int]:
+    ids = [BEGIN_OF_WORD + 1, *(symbol + 1 for symbol in symbols), END_OF_WORD + 1]
+    return ids + [PADDING + 1] * (width - len(ids))

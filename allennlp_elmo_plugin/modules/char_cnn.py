@@ -1,0 +1,108 @@
+"""
+The character CNN: a word's vector from its spelling alone.
+"""
+
+from typing import Callable, Dict
+
+import torch
+from torch.nn.functional import relu
+
+from allennlp_elmo_plugin.characters import NUM_CHARACTERS, PADDING
+from allennlp_elmo_plugin.options import ElmoOptions
+
+__all__ = ["CharCnn", "Highway"]
+
+ACTIVATIONS: Dict[str, Callable[[torch.Tensor], torch.Tensor]] = {"relu": relu, "tanh": torch.tanh}
+
+
+class Highway(torch.nn.Linear):
+    """
+    A highway layer: `gate * x + (1 - gate) * relu(W x + b)`.
+
+    `weight`, of shape (2 * size, size), and `bias`, of shape (2 * size,), hold the transform
+    first and the gate second. The gate is the complement of bilm-tf's carry gate, as AllenNLP
+    has it.
+
+    # Parameters
+
+    size : `int`
+        The size of the vectors.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size, 2 * size)
+
+    def forward(self, vectors: torch.Tensor) -> torch.Tensor:
+        """
+        # Parameters
+
+        vectors : `torch.Tensor`
+            Shape (words, size), float.
+
+        # Returns
+
+        `torch.Tensor`
+            Shape (words, size), float.
+        """
+        transform, gate = super().forward(vectors).chunk(2, dim=-1)
+        gate = torch.sigmoid(gate)
+        return gate * vectors + (1 - gate) * relu(transform)
+
+
+class CharCnn(torch.nn.Module):
+    """
+    Embeds words by their characters: convolutions of several widths, max-pooling over the
+    positions, highway layers and a projection (Peters et al., 2018; Kim et al., 2016).
+
+    # Parameters
+
+    options : `ElmoOptions`
+        The shape of the biLM. The weights are random until some are loaded.
+    """
+
+    def __init__(self, options: ElmoOptions) -> None:
+        super().__init__()
+        self.activation = ACTIVATIONS[options.activation]
+        self.widest_filter = max(width for width, _ in options.filters)
+        self.char_embedding = torch.nn.Embedding(
+            NUM_CHARACTERS + 1, options.char_embedding_dim, padding_idx=0
+        )
+        self.convolutions = torch.nn.ModuleList(
+            torch.nn.Conv1d(options.char_embedding_dim, number, width)
+            for width, number in options.filters
+        )
+        self.highways = torch.nn.ModuleList(
+            Highway(options.num_filters) for _ in range(options.num_highways)
+        )
+        self.projection = torch.nn.Linear(options.num_filters, options.projection_dim)
+
+    def forward(self, character_ids: torch.Tensor) -> torch.Tensor:
+        """
+        # Parameters
+
+        character_ids : `torch.Tensor`
+            Shape (words, characters), int64.
+
+        # Returns
+
+        `torch.Tensor`
+            Shape (words, projection_dim), float32.
+        """
+        if not len(character_ids):
+            return self.projection.weight.new_zeros(0, self.projection.out_features)
+        words, inverse = torch.unique(character_ids, dim=0, return_inverse=True)
+        characters = self.char_embedding(self._cut(words)).transpose(1, 2)
+        vectors = torch.cat(
+            [self.activation(conv(characters).max(dim=-1).values) for conv in self.convolutions],
+            dim=-1,
+        )
+        for highway in self.highways:
+            vectors = highway(vectors)
+        return self.projection(vectors)[inverse]
+
+    def _cut(self, words: torch.Tensor) -> torch.Tensor:
+        # Padding takes part in the max-pooling through its learned vector: as long as each filter
+        # still sees one window of nothing but padding, the columns behind it change nothing.
+        used = (words != PADDING + 1).any(dim=0).nonzero()
+        longest = int(used[-1]) + 1 if len(used) else 0
+        return words[:, : longest + self.widest_filter]

@@ -1,0 +1,109 @@
+"""
+A bidirectional language model without its softmax: what ELMo is made of.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Sequence, Tuple, Union
+
+import torch
+
+from allennlp_elmo_plugin.modules.char_cnn import CharCnn
+from allennlp_elmo_plugin.modules.lstm import BidirectionalLstm, LstmState
+from allennlp_elmo_plugin.options import ElmoOptions
+from allennlp_elmo_plugin.weights import (
+    find_options_file,
+    find_weight_file,
+    read_weights,
+    write_weights,
+)
+
+__all__ = ["ElmoBilm"]
+
+
+class ElmoBilm(torch.nn.Module):
+    """
+    The character CNN and the two stacks of LSTMs of a biLM (Peters et al., 2018). The two are
+    called apart, since what lies between them (a word cache) is not the network's business.
+
+    # Parameters
+
+    options : `ElmoOptions`
+        The shape of the biLM. The weights are random until some are loaded.
+    """
+
+    def __init__(self, options: ElmoOptions) -> None:
+        super().__init__()
+        self.options = options
+        self.char_cnn = CharCnn(options)
+        self.lstm = BidirectionalLstm(options)
+
+    @classmethod
+    def from_files(
+        cls,
+        options_file: Union[str, "os.PathLike[str]"],
+        weight_file: Union[str, "os.PathLike[str]"],
+    ) -> "ElmoBilm":
+        """
+        Reads a biLM.
+
+        # Parameters
+
+        options_file : `Union[str, PathLike]`
+            A path, a URL, or a folder or zip that holds the options file.
+        weight_file : `Union[str, PathLike]`
+            A path, a URL, or a folder or zip that holds the HDF5 file.
+
+        # Raises
+
+        `ConfigurationError`
+            When a file is missing, damaged, or does not fit the other.
+        """
+        options = ElmoOptions.from_file(find_options_file(options_file))
+        options, weights = read_weights(find_weight_file(weight_file), options)
+        bilm = cls(options)
+        bilm.load_state_dict(weights)
+        return bilm
+
+    def to_folder(self, folder: Union[str, "os.PathLike[str]"]) -> None:
+        """
+        Writes `options.json` and `weights.hdf5`, which AllenNLP's built-in ELMo, bilm-tf and
+        `from_files` read.
+
+        # Parameters
+
+        folder : `Union[str, PathLike]`
+            It is made where it is missing; files of these two names in it are replaced.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_weights(folder / "weights.hdf5", self.options, self.state_dict())
+        options = json.dumps(self.options.to_dict(), indent=2)
+        (folder / "options.json").write_text(options + "\n", encoding="utf-8")
+
+    def forward(
+        self, tokens: torch.Tensor, lengths: Sequence[int], state: LstmState
+    ) -> Tuple[torch.Tensor, LstmState]:
+        """
+        Runs both directions over word vectors.
+
+        # Parameters
+
+        tokens : `torch.Tensor`
+            Shape (batch, timesteps, projection_dim), float: what `char_cnn` gives for each word,
+            sentence boundaries included, and 0 behind a row's length.
+        lengths : `Sequence[int]`
+            The number of tokens in each row.
+        state : `LstmState`
+            Where each row starts.
+
+        # Returns
+
+        `Tuple[torch.Tensor, LstmState]`
+            All layers, of shape (num_layers + 1, batch, timesteps, 2 * projection_dim), the
+            token layer (twice the word vector) first; and the state after each row.
+        """
+        outputs, state = self.lstm(tokens, lengths, state)
+        token_layer = torch.cat([tokens, tokens], dim=-1).unsqueeze(0)
+        return torch.cat([token_layer, outputs]), state

@@ -1,0 +1,236 @@
+"""
+The two stacks of LSTMs with projection (LSTMP; Sak et al., 2014) of a biLM, in plain eager
+PyTorch.
+"""
+
+from math import sqrt
+from typing import List, NamedTuple, Optional, Sequence, Tuple
+
+import torch
+from torch.nn.functional import linear
+
+from allennlp_elmo_plugin.modules.packing import Packing, pack
+from allennlp_elmo_plugin.options import ElmoOptions
+
+__all__ = ["BidirectionalLstm", "LstmState", "ProjectedLstm"]
+
+DIRECTIONS = 2
+
+
+class LstmState(NamedTuple):
+    """
+    The recurrent state of a `BidirectionalLstm`.
+
+    # Parameters
+
+    hidden : `torch.Tensor`
+        Shape (2 directions, num_layers, batch, projection_dim), float. The output of the last
+        step, projected and clipped, before the skip connection.
+    cell : `torch.Tensor`
+        Shape (2 directions, num_layers, batch, cell_size), float.
+    """
+
+    hidden: torch.Tensor
+    cell: torch.Tensor
+
+
+class ProjectedLstm(torch.nn.Module):
+    """
+    One layer of LSTM with projection, in one direction:
+
+    `c = clip(i * g + f * c_prev)` and `h = clip(W_hr (o * tanh(c)))`.
+
+    Gates are in PyTorch's order i, f, g, o. The parameters are `weight_ih` (4 * cell_size,
+    projection_dim), `weight_hh` (4 * cell_size, projection_dim), `bias` (4 * cell_size,) and
+    `weight_hr` (projection_dim, cell_size), random until some are loaded.
+
+    # Parameters
+
+    options : `ElmoOptions`
+        The shape of the biLM.
+    """
+
+    def __init__(self, options: ElmoOptions) -> None:
+        super().__init__()
+        cell, hidden = options.cell_size, options.projection_dim
+        self.cell_clip = options.cell_clip
+        self.proj_clip = options.proj_clip
+        self.weight_ih = torch.nn.Parameter(torch.empty(4 * cell, hidden))
+        self.weight_hh = torch.nn.Parameter(torch.empty(4 * cell, hidden))
+        self.bias = torch.nn.Parameter(torch.empty(4 * cell))
+        self.weight_hr: Optional[torch.nn.Parameter] = None
+        if options.state_projection:
+            self.weight_hr = torch.nn.Parameter(torch.empty(hidden, cell))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """
+        Draws new weights: uniform as in `torch.nn.LSTM`, biases 0 but for the forget gate's,
+        which is 1 (Jozefowicz et al., 2015).
+        """
+        cell = len(self.bias) // 4
+        for weight in (self.weight_ih, self.weight_hh, self.weight_hr):
+            if weight is not None:
+                bound = 1 / sqrt(weight.size(1))
+                torch.nn.init.uniform_(weight, -bound, bound)
+        torch.nn.init.zeros_(self.bias)
+        with torch.no_grad():
+            self.bias[cell : 2 * cell] = 1.0
+
+    def forward(
+        self,
+        inputs: torch.Tensor,
+        batch_sizes: Sequence[int],
+        state: Tuple[torch.Tensor, torch.Tensor],
+    ) -> Tuple[torch.Tensor, Tuple[torch.Tensor, torch.Tensor]]:
+        """
+        # Parameters
+
+        inputs : `torch.Tensor`
+            Shape (tokens, projection_dim), float: the tokens in the order of a `Packing`.
+        batch_sizes : `Sequence[int]`
+            The number of tokens of each step.
+        state : `Tuple[torch.Tensor, torch.Tensor]`
+            The hidden state, of shape (rows, projection_dim), and the cell, of shape
+            (rows, cell_size), longest row first. Rows that no step visits keep their state.
+
+        # Returns
+
+        `Tuple[torch.Tensor, Tuple[torch.Tensor, torch.Tensor]]`
+            The outputs, of shape (tokens, projection_dim), and the state after each row's last
+            step, in the shapes of `state`.
+        """
+        hidden, cell = state
+        outputs: List[torch.Tensor] = []
+        finished: List[Tuple[torch.Tensor, torch.Tensor]] = []
+        projected_inputs = linear(inputs, self.weight_ih, self.bias).split(list(batch_sizes))
+        for projected_input in projected_inputs:
+            alive = len(projected_input)
+            if alive < len(hidden):
+                finished.append((hidden[alive:], cell[alive:]))
+                hidden, cell = hidden[:alive], cell[:alive]
+            gates = projected_input + linear(hidden, self.weight_hh)
+            i, f, g, o = gates.chunk(4, dim=-1)
+            cell = torch.sigmoid(i) * torch.tanh(g) + torch.sigmoid(f) * cell
+            if self.cell_clip is not None:
+                cell = cell.clamp(-self.cell_clip, self.cell_clip)
+            hidden = torch.sigmoid(o) * torch.tanh(cell)
+            if self.weight_hr is not None:
+                hidden = linear(hidden, self.weight_hr)
+                # Like TensorFlow's cell, clip only what was projected.
+                if self.proj_clip is not None:
+                    hidden = hidden.clamp(-self.proj_clip, self.proj_clip)
+            outputs.append(hidden)
+        finished.append((hidden, cell))
+        last_hidden, last_cell = zip(*reversed(finished))
+        return (
+            torch.cat(outputs) if outputs else inputs,
+            (torch.cat(last_hidden), torch.cat(last_cell)),
+        )
+
+
+class BidirectionalLstm(torch.nn.Module):
+    """
+    A forward and a backward stack of LSTMs with projection. The two never mix: the second layer
+    of each reads the first of its own direction. From the second layer on, a layer's input is
+    added to its output (skip connection), but not to the state that it carries.
+
+    # Parameters
+
+    options : `ElmoOptions`
+        The shape of the biLM. The weights are random until some are loaded.
+    """
+
+    def __init__(self, options: ElmoOptions) -> None:
+        super().__init__()
+        self.options = options
+        self.forward_layers = self._stack()
+        self.backward_layers = self._stack()
+
+    def _stack(self) -> torch.nn.ModuleList:
+        return torch.nn.ModuleList(
+            ProjectedLstm(self.options) for _ in range(self.options.num_layers)
+        )
+
+    def zero_state(self, batch_size: int) -> LstmState:
+        """
+        # Parameters
+
+        batch_size : `int`
+            The number of rows.
+
+        # Returns
+
+        `LstmState`
+            Zeros, on the device and in the type of the weights.
+        """
+        weight = next(self.parameters())
+        shape = (DIRECTIONS, self.options.num_layers, batch_size)
+        return LstmState(
+            weight.new_zeros(*shape, self.options.projection_dim),
+            weight.new_zeros(*shape, self.options.cell_size),
+        )
+
+    def forward(
+        self, tokens: torch.Tensor, lengths: Sequence[int], state: LstmState
+    ) -> Tuple[torch.Tensor, LstmState]:
+        """
+        # Parameters
+
+        tokens : `torch.Tensor`
+            Shape (batch, timesteps, projection_dim), float. What stands behind a row's length is
+            not read.
+        lengths : `Sequence[int]`
+            The number of tokens in each row. A row of length 0 keeps its state.
+        state : `LstmState`
+            Where each row starts.
+
+        # Returns
+
+        `Tuple[torch.Tensor, LstmState]`
+            The outputs of all layers, of shape (num_layers, batch, timesteps,
+            2 * projection_dim), forward | backward, exactly 0 behind a row's length; and the state
+            after each row.
+        """
+        packing = pack(lengths, tokens.size(1), tokens.device)
+        original_rows = packing.rows.argsort()
+        layers, hidden, cell = [], [], []
+        for direction, (stack, positions) in enumerate(
+            (
+                (self.forward_layers, packing.forward),
+                (self.backward_layers, packing.backward),
+            )
+        ):
+            sorted_state = LstmState(
+                *(part[direction].index_select(1, packing.rows) for part in state)
+            )
+            outputs, final = self._run(stack, tokens, positions, packing, sorted_state)
+            layers.append(outputs)
+            hidden.append(final.hidden.index_select(1, original_rows))
+            cell.append(final.cell.index_select(1, original_rows))
+        return torch.cat(layers, dim=-1), LstmState(torch.stack(hidden), torch.stack(cell))
+
+    def _run(
+        self,
+        stack: torch.nn.ModuleList,
+        tokens: torch.Tensor,
+        positions: torch.Tensor,
+        packing: Packing,
+        state: LstmState,
+    ) -> Tuple[torch.Tensor, LstmState]:
+        batch_size, timesteps, size = tokens.shape
+        flat = tokens.reshape(batch_size * timesteps, size)
+        current = flat.index_select(0, positions)
+        layers, hidden, cell = [], [], []
+        for k, layer in enumerate(stack):
+            outputs, (last_hidden, last_cell) = layer(
+                current, packing.batch_sizes, (state.hidden[k], state.cell[k])
+            )
+            current = outputs + current if k and self.options.use_skip_connections else outputs
+            layers.append(torch.zeros_like(flat).index_copy(0, positions, current))
+            hidden.append(last_hidden)
+            cell.append(last_cell)
+        return (
+            torch.stack(layers).view(-1, batch_size, timesteps, size),
+            LstmState(torch.stack(hidden), torch.stack(cell)),
+        )

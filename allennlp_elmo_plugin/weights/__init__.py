@@ -1,0 +1,16 @@
+"""
+The weights of a biLM on disk: one table says which HDF5 dataset holds which parameter, and what
+the built-in ELMo of AllenNLP calls it. Reading, writing, checking and converting all follow it.
+"""
+
+from allennlp_elmo_plugin.weights.files import find_options_file, find_weight_file
+from allennlp_elmo_plugin.weights.hdf5 import read_weights, write_weights
+from allennlp_elmo_plugin.weights.table import builtin_names
+
+__all__ = [
+    "builtin_names",
+    "find_options_file",
+    "find_weight_file",
+    "read_weights",
+    "write_weights",
+]

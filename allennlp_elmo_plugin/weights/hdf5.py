@@ -1,0 +1,164 @@
+"""
+Reading and writing the HDF5 file of a biLM.
+"""
+
+import logging
+import os
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Dict, List, Mapping, Tuple, Union
+
+import h5py
+import numpy
+import torch
+from allennlp.common.checks import ConfigurationError
+
+from allennlp_elmo_plugin.options import ElmoOptions
+from allennlp_elmo_plugin.weights.table import Row, weight_table
+
+__all__ = ["read_weights", "write_weights"]
+
+logger = logging.getLogger(__name__)
+
+
+def read_weights(
+    path: Union[str, "os.PathLike[str]"], options: ElmoOptions
+) -> Tuple[ElmoOptions, Dict[str, torch.Tensor]]:
+    """
+    Reads the weights of a biLM.
+
+    # Parameters
+
+    path : `Union[str, PathLike]`
+        An HDF5 file as bilm-tf writes it.
+    options : `ElmoOptions`
+        The shape that the weights are to have.
+
+    # Returns
+
+    `Tuple[ElmoOptions, Dict[str, torch.Tensor]]`
+        The options, with `state_projection` as the file has it, and the float32 parameters of
+        an `ElmoBilm` by name.
+
+    # Raises
+
+    `ConfigurationError`
+        When the file is no HDF5 file, is cut off, or does not fit the options. In the last case
+        every missing, unexpected and mis-shaped dataset is listed.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            shapes = _dataset_shapes(file)
+            options = _with_projection_as_in(shapes, options)
+            table = weight_table(options)
+            _check(path, shapes, table)
+            weights: Dict[str, torch.Tensor] = {}
+            for row in table:
+                arrays = [file[dataset.name][()] for dataset in row.datasets]
+                weights.update(_to_tensors(row, arrays))
+            return options, weights
+    except OSError as error:
+        raise ConfigurationError(
+            f"Expected ELMo weights in HDF5, but '{path}' cannot be read ({error}). Is it "
+            "another kind of file, or a download that broke off?"
+        ) from error
+
+
+def write_weights(
+    path: Union[str, "os.PathLike[str]"],
+    options: ElmoOptions,
+    weights: Mapping[str, torch.Tensor],
+) -> None:
+    """
+    Writes the weights of a biLM, so that AllenNLP's built-in, bilm-tf and `read_weights` read
+    back each parameter to the bit.
+
+    # Parameters
+
+    path : `Union[str, PathLike]`
+        Where the file is to be. It is replaced in one step when it is complete.
+    options : `ElmoOptions`
+        The shape of the biLM.
+    weights : `Mapping[str, torch.Tensor]`
+        The float32 parameters of an `ElmoBilm` by name, such as its `state_dict()`.
+    """
+    path = Path(path)
+    arrays = {name: tensor.detach().cpu().float().numpy() for name, tensor in weights.items()}
+    with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as scratch:
+        partial = Path(scratch) / path.name
+        with h5py.File(partial, "w") as file:
+            for row in weight_table(options):
+                for dataset, array in zip(row.datasets, _to_datasets(row, arrays)):
+                    file.create_dataset(dataset.name, data=array)
+        with open(partial, "rb") as written:
+            os.fsync(written.fileno())
+        os.replace(partial, path)
+
+
+def _to_tensors(row: Row, arrays: List[numpy.ndarray]) -> Dict[str, torch.Tensor]:
+    return {
+        name: torch.from_numpy(numpy.ascontiguousarray(array, dtype=numpy.float32))
+        for name, array in row.to_parameters(arrays).items()
+    }
+
+
+def _to_datasets(row: Row, arrays: Mapping[str, numpy.ndarray]) -> List[numpy.ndarray]:
+    parameters = {p.name: arrays[p.name] for p in row.parameters}
+    datasets = row.to_datasets(parameters)
+    restored = row.to_parameters(datasets)
+    if all(numpy.array_equal(restored[name], array) for name, array in parameters.items()):
+        return datasets
+    # A trained forget bias less one may have no float32; double precision loses nothing.
+    return row.to_datasets({name: array.astype("float64") for name, array in parameters.items()})
+
+
+def _dataset_shapes(file: h5py.File) -> Dict[str, Tuple[int, ...]]:
+    shapes: Dict[str, Tuple[int, ...]] = {}
+
+    def visit(name: str, item: Union[h5py.Group, h5py.Dataset]) -> None:
+        if isinstance(item, h5py.Dataset):
+            shapes[name] = tuple(item.shape)
+
+    file.visititems(visit)
+    return shapes
+
+
+def _with_projection_as_in(
+    shapes: Mapping[str, Tuple[int, ...]], options: ElmoOptions
+) -> ElmoOptions:
+    # bilm-tf trains LSTMs without projection where the two sizes are equal.
+    projects = any(name.endswith("/W_P_0") for name in shapes)
+    if options.cell_size == options.projection_dim and not projects:
+        return replace(options, state_projection=False)
+    return options
+
+
+def _check(
+    path: Union[str, "os.PathLike[str]"], shapes: Mapping[str, Tuple[int, ...]], table: List[Row]
+) -> None:
+    expected = {dataset.name: dataset.shape for row in table for dataset in row.datasets}
+    problems = [
+        f"missing: {name}, expected shape {shape}"
+        for name, shape in expected.items()
+        if name not in shapes
+    ]
+    problems += [
+        f"mis-shaped: {name}, expected {shape}, got {shapes[name]}"
+        for name, shape in expected.items()
+        if name in shapes and shapes[name] != shape
+    ]
+    unexpected = [name for name in shapes if name not in expected]
+    # What has no place in any biLM (a softmax, say) is left alone, as the built-in leaves it.
+    foreign = [name for name in unexpected if not name.startswith(("CNN", "RNN_", "char_embed"))]
+    problems += [
+        f"unexpected: {name}, shape {shapes[name]}" for name in unexpected if name not in foreign
+    ]
+    if problems:
+        raise ConfigurationError(
+            f"The weights in '{path}' do not fit the options:\n  "
+            + "\n  ".join(problems)
+            + "\nGive the options file that belongs to these weights."
+        )
+    if foreign:
+        logger.warning("'%s' holds datasets that no biLM has, left unread: %s", path, foreign)
