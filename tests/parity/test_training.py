@@ -7,7 +7,13 @@ import torch
 from allennlp_elmo_plugin import ElmoTokenEmbedder
 from tests.elmo_files import elmo_arrays, elmo_options, write_elmo_files
 from tests.oracle import Oracle, mix_without_boundaries
-from tests.parity.sides import assert_close, both_sides, character_batch
+from tests.parity.sides import (
+    CACHED_WORDS,
+    assert_close,
+    both_sides,
+    character_batch,
+    word_batch,
+)
 from tests.words import random_batches
 
 LENGTHS = [[3, 5, 0], [4], [0, 2, 6, 1]]
@@ -92,6 +98,30 @@ def test_outputs_agree_after_steps_through_the_bilm(tmp_path, name, dropout):
         assert_close(*outputs)
     after = sides[0].state_dict()
     assert all((after[key] - before[key]).abs().max() > 1e-5 for key in before)
+
+
+def test_cached_words_are_trained_as_in_the_built_in(tmp_path):
+    """With a cache and a trained biLM, the cached vectors are trained, over three steps."""
+    files = write_elmo_files(tmp_path, elmo_options(projection_dim=16), seed=71)
+    sides = both_sides(
+        files, True, dropout=0.0, requires_grad=True, vocab_to_cache=CACHED_WORDS, projection_dim=5
+    )
+    optimizers = [torch.optim.SGD(side.parameters(), lr=0.05) for side in sides]
+    for step, batch in enumerate(random_batches(72, [*LENGTHS, [2, 2]], CACHED_WORDS[1:])):
+        outputs = []
+        for side, optimizer in zip(sides, optimizers):
+            output = side(character_batch(batch), word_batch(batch))
+            optimizer.zero_grad()
+            loss_of(output, step).backward()
+            optimizer.step()
+            outputs.append(output)
+        assert_close(*outputs)
+    reloaded = both_sides(files, requires_grad=True, vocab_to_cache=CACHED_WORDS, projection_dim=5)[
+        0
+    ]
+    reloaded.load_state_dict(sides[1].state_dict())
+    for ours, theirs in zip(sides[0].parameters(), reloaded.parameters()):
+        assert_close(ours, theirs)
 
 
 @pytest.mark.parametrize(
