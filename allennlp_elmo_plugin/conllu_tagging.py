@@ -4,7 +4,7 @@ A dataset reader for taggers that reads CoNLL-U, the format of Universal Depende
 
 import logging
 from os import PathLike
-from typing import Dict, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
@@ -47,7 +47,7 @@ class ConlluTaggingReader(DatasetReader):
         self,
         token_indexers: Optional[Dict[str, TokenIndexer]] = None,
         tag_column: str = "upos",
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(
             manual_distributed_sharding=True, manual_multiprocess_sharding=True, **kwargs
@@ -69,9 +69,7 @@ class ConlluTaggingReader(DatasetReader):
                 if words:
                     yield self.text_to_instance([Token(word) for word in words], tags)
 
-    def text_to_instance(  # type: ignore[override]
-        self, tokens: List[Token], tags: Optional[List[str]] = None
-    ) -> Instance:
+    def text_to_instance(self, tokens: List[Token], tags: Optional[List[str]] = None) -> Instance:
         """
         # Parameters
 

@@ -1,7 +1,7 @@
 """The dataset reader for CoNLL-U files."""
 
 from pathlib import Path
-from typing import List, Sequence
+from typing import Any, List
 
 import pytest
 import torch.distributed
@@ -49,7 +49,12 @@ def write(folder: Path, text: str) -> str:
     return str(path)
 
 
-def words_read(instances: Sequence) -> List[List[str]]:
+def read(path: str, **arguments: Any) -> List[Any]:
+    """The instances that the reader gives."""
+    return list(ConlluTaggingReader(**arguments).read(path))
+
+
+def words_read(instances: List[Any]) -> List[List[str]]:
     """The words of each instance."""
     return [instance["metadata"]["words"] for instance in instances]
 
@@ -67,7 +72,7 @@ def test_it_is_registered_under_its_name() -> None:
 
 def test_words_are_read_without_ranges_and_empty_nodes(tmp_path: Path) -> None:
     """Multiword tokens, empty nodes and comments are no words; odd words are kept."""
-    instances = list(ConlluTaggingReader().read(write(tmp_path, SENTENCES)))
+    instances = read(write(tmp_path, SENTENCES))
     assert words_read(instances) == [["He", "ca", "n't", "."], ["#", "10 000", "_"]]
     assert [token.text for token in instances[1]["tokens"]] == ["#", "10 000", "_"]
 
@@ -82,8 +87,8 @@ def test_words_are_read_without_ranges_and_empty_nodes(tmp_path: Path) -> None:
 )
 def test_tags_come_from_the_column(tmp_path: Path, column: str, expected: List[str]) -> None:
     """`tag_column` names the column of the tags, in any case."""
-    reader = ConlluTaggingReader(tag_column=column)
-    assert next(iter(reader.read(write(tmp_path, SENTENCES))))["tags"].labels == expected
+    instances = read(write(tmp_path, SENTENCES), tag_column=column)
+    assert instances[0]["tags"].labels == expected
 
 
 def test_it_agrees_with_the_conllu_library() -> None:
@@ -97,7 +102,7 @@ def test_it_agrees_with_the_conllu_library() -> None:
             ]
         assert [
             list(zip(instance["metadata"]["words"], instance["tags"].labels))
-            for instance in ConlluTaggingReader().read(str(path))
+            for instance in read(str(path))
         ] == expected
 
 
@@ -110,14 +115,14 @@ def test_files_of_other_editors_read_the_same(tmp_path: Path, change: str) -> No
         "no last line end": SENTENCES.rstrip("\n"),
         "spaces": SENTENCES.replace("\n\n", "\n \n\n\n"),
     }[change]
-    expected = words_read(list(ConlluTaggingReader().read(write(tmp_path, SENTENCES))))
-    assert words_read(list(ConlluTaggingReader().read(write(tmp_path, changed)))) == expected
+    expected = words_read(read(write(tmp_path, SENTENCES)))
+    assert words_read(read(write(tmp_path, changed))) == expected
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# a comment\n\n", row("1-2", "can't") + "\n"])
 def test_a_file_without_words_has_no_instances(tmp_path: Path, text: str) -> None:
     """Nothing to read is no error."""
-    assert list(ConlluTaggingReader().read(write(tmp_path, text))) == []
+    assert read(write(tmp_path, text)) == []
 
 
 @pytest.mark.parametrize(
@@ -137,7 +142,7 @@ def test_a_malformed_line_is_named(tmp_path: Path, text: str, line: int, problem
     """An error says which file and line, what was expected and what was there."""
     path = write(tmp_path, text)
     with pytest.raises(ConfigurationError) as error:
-        list(ConlluTaggingReader().read(path))
+        read(path)
     assert f"{path}, line {line}: " in str(error.value)
     assert problem in str(error.value)
 
@@ -145,7 +150,7 @@ def test_a_malformed_line_is_named(tmp_path: Path, text: str, line: int, problem
 def test_a_column_without_tags_is_named(tmp_path: Path) -> None:
     """The error for a missing tag says which column was asked for."""
     with pytest.raises(ConfigurationError, match=r"in the column feats\. Fill the column"):
-        list(ConlluTaggingReader(tag_column="feats").read(write(tmp_path, SENTENCES)))
+        read(write(tmp_path, SENTENCES), tag_column="feats")
 
 
 def test_text_in_another_encoding_is_named(tmp_path: Path) -> None:
@@ -153,7 +158,7 @@ def test_text_in_another_encoding_is_named(tmp_path: Path) -> None:
     path = tmp_path / "latin.conllu"
     path.write_bytes((row("1", "a") + "\n" + row("2", "café")).encode("latin-1"))
     with pytest.raises(ConfigurationError, match=r"latin\.conllu, line 2: expected UTF-8"):
-        list(ConlluTaggingReader().read(str(path)))
+        read(str(path))
 
 
 def test_a_column_that_does_not_exist_is_named() -> None:
@@ -165,20 +170,20 @@ def test_a_column_that_does_not_exist_is_named() -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """A path that leads nowhere is in the error."""
     with pytest.raises(FileNotFoundError, match=r"nowhere\.conllu"):
-        list(ConlluTaggingReader().read(str(tmp_path / "nowhere.conllu")))
+        read(str(tmp_path / "nowhere.conllu"))
 
 
 def test_text_to_instance_works_without_tags() -> None:
     """A predictor has words only."""
-    instance = ConlluTaggingReader().text_to_instance([Token("Hello"), Token("!")])
+    instance: Any = ConlluTaggingReader().text_to_instance([Token("Hello"), Token("!")])
     assert sorted(instance.fields) == ["metadata", "tokens"]
     assert instance["metadata"]["words"] == ["Hello", "!"]
 
 
 def test_reading_applies_the_token_indexers(tmp_path: Path) -> None:
     """The instances that `read` gives are ready to be indexed."""
-    reader = ConlluTaggingReader(token_indexers={"lower": SingleIdTokenIndexer("lower", True)})
-    instance = next(iter(reader.read(write(tmp_path, SENTENCES))))
+    indexers = {"lower": SingleIdTokenIndexer("lower", True)}
+    instance = read(write(tmp_path, SENTENCES), token_indexers=indexers)[0]
     instance.index_fields(Vocabulary.from_instances([instance]))
     assert instance["tokens"].as_tensor({"lower___tokens": 4})["lower"]["tokens"].shape == (4,)
 
@@ -202,7 +207,7 @@ def test_distributed_processes_share_the_sentences(tmp_path: Path, monkeypatch) 
     words: List[str] = []
     for rank in range(3):
         monkeypatch.setattr(torch.distributed, "get_rank", lambda rank=rank: rank)
-        for sentence in words_read(list(ConlluTaggingReader().read(path))):
+        for sentence in words_read(read(path)):
             words.extend(sentence)
     assert sorted(words) == [str(index) for index in range(7)]
 
@@ -215,7 +220,7 @@ def test_the_taggers_of_allennlp_take_its_instances(tagger: str) -> None:
     from allennlp.data import Batch
     from allennlp.models import Model
 
-    instances = list(ConlluTaggingReader(max_instances=3).read(str(DATA / "pos_dev.conllu")))
+    instances = read(str(DATA / "pos_dev.conllu"), max_instances=3)
     vocabulary = Vocabulary.from_instances(instances)
     model = Model.from_params(
         Params(

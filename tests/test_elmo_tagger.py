@@ -22,8 +22,8 @@ from allennlp_elmo_plugin.elmo_tagger import ElmoTaggerPredictor
 DEMO_SENTENCES = str(Path(__file__).parent.parent / "training_configs" / "data" / "pos_dev.conllu")
 MODELS = ["simple_tagger", "crf_tagger"]
 
-SHORT = {"sentence": "She left."}
-LONG = {"tokens": ["The", "old", "dog", "slept", "under", "the", "table", "."]}
+SHORT: Dict[str, Any] = {"sentence": "She left."}
+LONG: Dict[str, Any] = {"tokens": ["The", "old", "dog", "slept", "under", "the", "table", "."]}
 EMPTY: List[Dict[str, Any]] = [{"sentence": ""}, {"sentence": " \n "}, {"tokens": []}]
 
 
@@ -56,7 +56,7 @@ def tagger(model: str = "simple_tagger") -> Archive:
     )
 
 
-def predictor(model: str = "simple_tagger", **arguments: Any) -> Predictor:
+def predictor(model: str = "simple_tagger", **arguments: Any) -> Any:
     """The predictor over that tagger."""
     return Predictor.from_archive(tagger(model), "elmo_tagger", extra_args=arguments)
 
@@ -68,14 +68,14 @@ class Refusing(Model):
         super().__init__(Vocabulary())
         self.weight = torch.nn.Parameter(torch.zeros(1))
 
-    def forward(self, **inputs: Any) -> Dict[str, torch.Tensor]:
+    def forward(self, *inputs: Any, **named: Any) -> Dict[str, torch.Tensor]:
         raise AssertionError("the model was run")
 
 
 class Untagging(Refusing):
     """A model that returns no tags."""
 
-    def forward(self, **inputs: Any) -> Dict[str, torch.Tensor]:
+    def forward(self, *inputs: Any, **named: Any) -> Dict[str, torch.Tensor]:
         return {"score": torch.zeros(1)}
 
 
@@ -156,7 +156,7 @@ def test_sentences_without_words_keep_their_place_in_a_batch() -> None:
 
 def test_instances_of_a_reader_are_tagged() -> None:
     """`allennlp predict --use-dataset-reader` gives instances with gold tags."""
-    instances = list(ConlluTaggingReader(max_instances=3).read(DEMO_SENTENCES))
+    instances: List[Any] = list(ConlluTaggingReader(max_instances=3).read(DEMO_SENTENCES))
     outputs = predictor().predict_batch_instance(instances)
     for instance, output in zip(instances, outputs):
         assert output["words"] == instance["metadata"]["words"]
@@ -278,7 +278,7 @@ def test_a_reader_without_tokens_is_named() -> None:
     """A reader with other fields is an error that lists them."""
 
     class OtherReader(DatasetReader):
-        def text_to_instance(self, tokens: List[Token]) -> Instance:  # type: ignore[override]
+        def text_to_instance(self, tokens: List[Token]) -> Instance:
             return Instance({"words": TextField(tokens, {"words": SingleIdTokenIndexer()})})
 
     with pytest.raises(ConfigurationError, match=r'"tokens", got the fields \[\'words\'\]'):
