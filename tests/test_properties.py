@@ -1,0 +1,186 @@
+"""What must hold for any batch of any words, whatever it is."""
+
+from typing import Any, List, Optional
+
+import pytest
+import torch
+from allennlp.common import Params
+from allennlp.data import Token, Vocabulary
+from allennlp.data.batch import Batch
+from allennlp.data.fields import TextField
+from allennlp.data.instance import Instance
+from allennlp.modules import TokenEmbedder
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from allennlp_elmo_plugin import ElmoCharactersIndexer
+from tests.elmo_files import elmo_options, write_elmo_files
+from tests.words import TOKENS_TO_ADD, WORD_LIST
+
+TOLERANCE = 1e-5
+
+# The fixtures hold no state that a run could leave behind: every sentence starts from zero.
+PROPERTY = settings(
+    max_examples=30,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+WORDS = st.sampled_from(WORD_LIST) | st.text(st.characters(), max_size=20)
+SENTENCES = st.lists(WORDS, max_size=6)
+BATCHES = st.lists(SENTENCES, min_size=1, max_size=5)
+
+IN_VOCABULARY = [*WORD_LIST[:20], "the", "of"]
+
+
+def indexed(batch: List[List[str]], vocab: Optional[Vocabulary] = None, **arguments: Any) -> Any:
+    """A batch's tensors, made by the indexer as a data loader makes them."""
+    indexer = ElmoCharactersIndexer(**arguments)
+    instances = Batch(
+        Instance({"text": TextField([Token(word) for word in words], {"elmo": indexer})})
+        for words in batch
+    )
+    instances.index_instances(vocab or Vocabulary())
+    tensors: Any = instances.as_tensor_dict()["text"]
+    return tensors["elmo"]
+
+
+def embed(embedder: torch.nn.Module, batch: List[List[str]]) -> torch.Tensor:
+    """The vectors of a batch of words."""
+    with torch.no_grad():
+        return embedder(**indexed(batch))
+
+
+def build(files: Any, vocab: Optional[Vocabulary] = None, **config: Any) -> torch.nn.Module:
+    """An embedder from a config, whose sentences start from zero and lose nothing to dropout."""
+    params = {
+        "type": "elmo_token_embedder",
+        "options_file": files.options_file,
+        "weight_file": files.weight_file,
+        "encoder": {"type": "bilm", "initial_state": {"type": "zero"}},
+        **config,
+    }
+    return TokenEmbedder.from_params(Params(params), vocab=vocab).eval()
+
+
+def assert_close(left: torch.Tensor, right: torch.Tensor) -> None:
+    """Fails where two tensors differ in shape or by more than the tolerance."""
+    assert left.shape == right.shape
+    if left.numel():
+        assert (left - right).abs().max().item() < TOLERANCE
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A small biLM."""
+    return write_elmo_files(tmp_path_factory.mktemp("elmo"), elmo_options(n_highway=2), seed=91)
+
+
+@pytest.fixture(scope="module")
+def embedder(files):
+    """An embedder of it."""
+    return build(files)
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["", "layer norm"])
+def any_embedder(files, request):
+    """An embedder of it, with and without layer norm."""
+    return build(files, do_layer_norm=request.param)
+
+
+@PROPERTY
+@given(batch=BATCHES, more=st.integers(1, 4))
+def test_more_padding_changes_nothing(any_embedder, batch, more):
+    """Columns of padding change no token's vector and get vectors of zeros."""
+    ids = indexed(batch)["elmo_tokens"]
+    wider = torch.cat([ids, ids.new_zeros(len(batch), more, 50)], dim=1)
+    with torch.no_grad():
+        narrow, wide = any_embedder(ids), any_embedder(wider)
+    assert_close(wide[:, : ids.size(1)], narrow)
+    assert not wide[:, ids.size(1) :].any()
+
+
+@PROPERTY
+@given(batch=BATCHES)
+def test_padding_has_vectors_of_zeros(embedder, batch):
+    """What follows a sentence in its row is exactly zero, and its tokens are not."""
+    output = embed(embedder, batch)
+    for row, words in zip(output, batch):
+        assert not row[len(words) :].any()
+        assert row[: len(words)].abs().sum(dim=-1).all()
+
+
+@PROPERTY
+@given(data=st.data(), batch=BATCHES)
+def test_the_order_of_a_batch_is_the_order_of_its_output(embedder, data, batch):
+    """Rows in another order have the same vectors in that order."""
+    order = data.draw(st.permutations(range(len(batch))))
+    moved = embed(embedder, [batch[row] for row in order])
+    assert_close(moved, embed(embedder, batch)[order])
+
+
+@PROPERTY
+@given(
+    batch=st.integers(1, 4).flatmap(
+        lambda length: st.lists(
+            st.lists(WORDS, min_size=length, max_size=length), min_size=1, max_size=4
+        )
+    ),
+    longer=st.lists(WORDS, min_size=5, max_size=7),
+)
+def test_a_full_mask_is_no_mask(embedder, batch, longer):
+    """Rows of one length have the vectors they have beside a longer row, which masks them."""
+    full, masked = embed(embedder, batch), embed(embedder, [longer, *batch])
+    assert_close(masked[1:, : full.size(1)], full)
+
+
+@PROPERTY
+@given(batch=BATCHES)
+def test_a_batch_is_its_rows_one_by_one(embedder, batch):
+    """Each row has the vectors it has alone."""
+    together = embed(embedder, batch)
+    for row, words in zip(together, batch):
+        assert_close(row[: len(words)], embed(embedder, [words])[0])
+
+
+@PROPERTY
+@given(batch=BATCHES)
+def test_one_batch_leaves_nothing_to_the_next(embedder, batch):
+    """Started from zero, the same batch twice has the same vectors, to the bit."""
+    first, _, second = (embed(embedder, b) for b in (batch, [["between"]], batch))
+    assert torch.equal(first, second)
+
+
+@PROPERTY
+@given(
+    batch=BATCHES,
+    with_special_tokens=st.booleans(),
+    cut_at=st.integers(2, len(IN_VOCABULARY) + 2),
+)
+def test_the_vocabulary_cache_changes_nothing(files, embedder, batch, with_special_tokens, cut_at):
+    """
+    With any list of cached words, vectors are those computed from characters: of words in the
+    cache, of words in the vocabulary only, and of words in neither.
+    """
+    vocab = Vocabulary({"words": dict.fromkeys(IN_VOCABULARY, 1)})
+    words = vocab.get_index_to_token_vocabulary("words")
+    cached = build(files, vocab_to_cache=[words[index] for index in range(cut_at)])
+    tokens_to_add = TOKENS_TO_ADD if with_special_tokens else None
+    inputs = indexed(batch, vocab, word_namespace="words", tokens_to_add=tokens_to_add)
+    assert set(inputs) == {"elmo_tokens", "word_inputs"}
+    with torch.no_grad():
+        assert_close(cached(**inputs), embedder(inputs["elmo_tokens"]))
+
+
+@PROPERTY
+@given(batch=BATCHES)
+def test_a_cache_of_a_whole_namespace_changes_nothing(files, embedder, batch):
+    """With a namespace that was counted from the batch itself, every word may be cached."""
+    counted = {word: 1 for words in batch for word in words} or {"nothing": 1}
+    vocab = Vocabulary({"words": counted})
+    cached = build(files, vocab, word_cache={"type": "vocabulary", "namespace": "words"})
+    inputs = indexed(batch, vocab, word_namespace="words")
+    with torch.no_grad():
+        assert_close(cached(**inputs), embedder(inputs["elmo_tokens"]))
