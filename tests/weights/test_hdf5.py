@@ -1,0 +1,137 @@
+"""Weights to the HDF5 file and back."""
+
+from pathlib import Path
+from typing import Any, Dict
+
+import h5py
+import numpy
+import pytest
+import torch
+from allennlp.common.checks import ConfigurationError
+from allennlp.modules.elmo import Elmo
+
+from allennlp_elmo_plugin import ElmoBilm, ElmoOptions
+from allennlp_elmo_plugin.weights import builtin_names, read_weights
+from tests.elmo_files import ElmoFiles, elmo_arrays, elmo_options, write_elmo_files
+
+SHAPES: Dict[str, Dict[str, Any]] = {
+    "published kind": {},
+    "one layer, no highway": {"n_layers": 1, "n_highway": 0},
+    "three layers, two highways": {"n_layers": 3, "n_highway": 2, "filters": [(1, 4), (3, 5)]},
+    "no projection": {"cell_size": 8, "projection_dim": 8},
+    "narrow words": {"max_characters": 20},
+}
+
+
+def _bilm(**options: Any) -> ElmoBilm:
+    torch.manual_seed(0)
+    return ElmoBilm(ElmoOptions.from_dict(elmo_options(**options)))
+
+
+def _trained(bilm: ElmoBilm) -> ElmoBilm:
+    """The same biLM with weights that no file gave it."""
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for name, parameter in bilm.named_parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.3)
+            if name.endswith("char_embedding.weight"):
+                parameter[0] = 0.0
+    return bilm
+
+
+@pytest.mark.parametrize("shape", list(SHAPES))
+def test_what_is_written_reads_back_to_the_bit(tmp_path: Path, shape: str) -> None:
+    """Every parameter survives the file, trained forget biases included."""
+    bilm = _trained(_bilm(**SHAPES[shape]))
+    bilm.to_folder(tmp_path)
+    restored = ElmoBilm.from_files(tmp_path, tmp_path)
+    assert restored.options == bilm.options
+    for name, parameter in bilm.state_dict().items():
+        assert torch.equal(parameter, restored.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("shape", [shape for shape in SHAPES if shape != "no projection"])
+def test_the_builtin_reads_what_is_written_to_the_bit(tmp_path: Path, shape: str) -> None:
+    """AllenNLP's class gets the very parameters that were written."""
+    bilm = _trained(_bilm(**SHAPES[shape]))
+    bilm.to_folder(tmp_path)
+    builtin = Elmo(str(tmp_path / "options.json"), str(tmp_path / "weights.hdf5"), 1)
+    builtin_state = builtin._elmo_lstm.state_dict()
+    names = builtin_names(bilm.options)
+    assert set(names) == set(builtin_state)
+    for builtin_name, name in names.items():
+        assert torch.equal(builtin_state[builtin_name], bilm.state_dict()[name]), name
+
+
+def test_a_file_that_is_read_is_written_alike(tmp_path: Path) -> None:
+    """Datasets come out of the round trip with their names, types and bits."""
+    options = elmo_options()
+    files = write_elmo_files(tmp_path / "given", options, elmo_arrays(options, seed=3))
+    ElmoBilm.from_files(*files).to_folder(tmp_path / "written")
+    with h5py.File(tmp_path / "written" / "weights.hdf5", "r") as written:
+        for name, array in elmo_arrays(options, seed=3).items():
+            assert written[name].dtype == array.dtype, name
+            assert numpy.allclose(written[name][()], array, rtol=0, atol=1.2e-7), name
+            if not name.endswith("/B"):
+                assert numpy.array_equal(written[name][()], array), name
+
+
+def test_a_failed_write_leaves_the_file_that_was_there(tmp_path: Path) -> None:
+    """A biLM that cannot be written does not cost the one that is on disk."""
+    bilm = _bilm()
+    bilm.to_folder(tmp_path)
+    before = (tmp_path / "weights.hdf5").read_bytes()
+    bilm.options = ElmoOptions.from_dict(elmo_options(n_layers=3))
+    with pytest.raises(KeyError):
+        bilm.to_folder(tmp_path)
+    assert (tmp_path / "weights.hdf5").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["options.json", "weights.hdf5"]
+
+
+@pytest.fixture(name="files")
+def _files(tmp_path: Path) -> ElmoFiles:
+    return write_elmo_files(tmp_path)
+
+
+def test_one_error_lists_every_dataset_that_does_not_fit(files: ElmoFiles) -> None:
+    """Missing, mis-shaped and unexpected datasets are all in one message, with shapes."""
+    options = ElmoOptions.from_dict(
+        elmo_options(projection_dim=9, filters=[(1, 4), (2, 6)], n_highway=2)
+    )
+    with pytest.raises(ConfigurationError) as error:
+        read_weights(files.weight_file, options)
+    message = str(error.value)
+    for part in (
+        files.weight_file,
+        "missing: CNN_high_1/W_carry, expected shape (10, 10)",
+        "mis-shaped: CNN_proj/b_proj, expected (9,), got (8,)",
+        "unexpected: CNN/W_cnn_2, shape (1, 3, 5, 8)",
+    ):
+        assert part in message
+
+
+def test_a_file_with_more_layers_than_its_options_is_refused(tmp_path: Path) -> None:
+    """Layers that the options do not mention are not dropped in silence."""
+    files = write_elmo_files(tmp_path, elmo_options(n_layers=2))
+    with pytest.raises(ConfigurationError, match="unexpected: RNN_0/RNN/MultiRNNCell/Cell1"):
+        read_weights(files.weight_file, ElmoOptions.from_dict(elmo_options(n_layers=1)))
+
+
+def test_datasets_of_no_bilm_are_left_alone_with_a_warning(
+    files: ElmoFiles, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A softmax beside the biLM does not stop it from loading."""
+    with h5py.File(files.weight_file, "a") as file:
+        file["softmax/W"] = numpy.zeros((3, 2), dtype="float32")
+    read_weights(files.weight_file, ElmoOptions.from_dict(elmo_options()))
+    assert "softmax/W" in caplog.text
+
+
+@pytest.mark.parametrize("keep", [0, 100, 5000])
+def test_a_cut_off_file_is_named(files: ElmoFiles, keep: int) -> None:
+    """A download that broke off gives an error with the file's name, not one of h5py's."""
+    path = Path(files.weight_file)
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(ConfigurationError, match="cannot be read") as error:
+        read_weights(path, ElmoOptions.from_dict(elmo_options()))
+    assert str(path) in str(error.value)
