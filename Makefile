@@ -1,0 +1,90 @@
+# Needs only make and a Python 3.8 or newer; everything else goes into .venv.
+
+PYTHON ?= python3
+VENV ?= .venv
+PINNED_PYTHON ?= $(shell .ci/pinned_python)
+BIN = $(VENV)/bin
+
+# AllenNLP's own pins install up to Python 3.10; from 3.11 on they are set aside.
+PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+OLD := 2.% 3.0 3.1 3.2 3.3 3.4 3.5 3.6 3.7
+STACK := $(if $(filter 3.8 3.9 3.10,$(PYTHON_VERSION)),pinned,current)
+LOCK := requirements/$(STACK).txt
+
+# Written last, so an install that was interrupted is begun again. The names carry the Python's
+# version, so another PYTHON makes another environment.
+LOCKED = $(VENV)/.locked-$(STACK)-$(PYTHON_VERSION)
+READY = $(VENV)/.ready-$(STACK)-$(PYTHON_VERSION)
+
+PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
+
+.PHONY: help setup train test test-pinned pytest lint format lock clean
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+help:  ## show this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
+
+train: setup  ## set up, train the demo tagger and predict with it
+	PATH="$(abspath $(BIN)):$$PATH" ./training_configs/demo.sh
+
+test: lint pytest  ## set up, lint, check the types and run the tests
+
+test-pinned:  ## run the tests with AllenNLP's own pins, on a Python 3.8 to 3.10
+	@python="$(PINNED_PYTHON)"; test -n "$$python" && \
+	    $(MAKE) --no-print-directory pytest PYTHON="$$python" VENV=.venv-pinned
+
+pytest: setup  ## run the tests
+	$(BIN)/python -m pytest
+
+# The types are those of the current stack's torch and NumPy.
+lint: setup  ## check style, and types on the current stack
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+ifeq ($(STACK),current)
+	$(BIN)/mypy
+endif
+
+format: setup  ## rewrite the code in the house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+setup: $(READY)  ## install everything into .venv, if it is not there yet
+
+$(LOCKED): $(LOCK)
+	@test -n "$(PYTHON_VERSION)" -a -z "$(filter $(OLD),$(PYTHON_VERSION))" || { \
+	    echo "$(PYTHON) is $(or $(PYTHON_VERSION),no Python); name a Python 3.8 or newer:" \
+	        "make PYTHON=/path/to/python3" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(PIP_INSTALL) --no-deps -r $(LOCK)
+	@touch $@
+
+# Without isolation the locked setuptools builds it, and nothing more is fetched.
+$(READY): $(LOCKED) setup.cfg pyproject.toml
+	$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The newest versions that setup.cfg allows. The locks serve any platform, so both are resolved
+# here whatever Python this is.
+UV := .venv-lock/bin/uv
+COMPILE := $(UV) pip compile setup.cfg --extra models --extra dev --universal \
+    --no-python-downloads --no-annotate --no-header --quiet
+
+lock: $(UV)  ## resolve requirements/current.txt and requirements/pinned.txt anew
+	echo "# Python 3.11 and newer; made by 'make lock' from setup.cfg and current-*.txt." > $(UV).out
+	$(COMPILE) --python-version 3.11 --override requirements/current-overrides.txt \
+	    --constraint requirements/current-constraints.txt >> $(UV).out
+	mv $(UV).out requirements/current.txt
+	echo "# Python 3.8 to 3.10; made by 'make lock' from setup.cfg and pinned-*.txt." > $(UV).out
+	$(COMPILE) --python-version 3.8 --constraint requirements/pinned-constraints.txt > $(UV).all
+	grep -v "; python_full_version >= '3.11'" $(UV).all >> $(UV).out
+	mv $(UV).out requirements/pinned.txt
+
+$(UV):
+	$(PYTHON) -m venv --clear .venv-lock
+	.venv-lock/bin/python -m pip install --disable-pip-version-check uv==0.13.9
+
+clean:  ## remove the environments and everything made in them
+	rm -rf $(VENV) .venv-pinned .venv-lock output build dist *.egg-info
+	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

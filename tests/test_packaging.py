@@ -1,0 +1,195 @@
+"""
+What is declared, what is locked, and what is imported say the same.
+"""
+
+import ast
+import configparser
+import importlib.util
+import re
+import sys
+import sysconfig
+from importlib import metadata
+from pathlib import Path
+from typing import Dict, Iterator, List, Set
+
+import pytest
+from allennlp.common.plugins import discover_file_plugins
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from setuptools import find_packages
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "allennlp_elmo_plugin"
+LOCKED_PYTHONS = [
+    ("pinned", "3.8"),
+    ("pinned", "3.9"),
+    ("pinned", "3.10"),
+    ("current", "3.11"),
+    ("current", "3.12"),
+    ("current", "3.13"),
+]
+LOCKS = ["current", "pinned"]
+THIS_STACK = "pinned" if sys.version_info < (3, 11) else "current"
+THIS_PYTHON = "{}.{}".format(*sys.version_info)
+
+built_by_make = pytest.mark.skipif(
+    not list(Path(sys.prefix).glob(".locked-*")),
+    reason="make did not build this environment, so what is in it need not be the lock's",
+)
+
+
+def setup_cfg() -> configparser.ConfigParser:
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    return config
+
+
+def requirements_of(text: str) -> List[Requirement]:
+    lines = (line.strip() for line in text.splitlines())
+    return [Requirement(line) for line in lines if line and not line.startswith("#")]
+
+
+def install_requires() -> List[Requirement]:
+    return requirements_of(setup_cfg()["options"]["install_requires"])
+
+
+def all_requirements() -> List[Requirement]:
+    extras = setup_cfg()["options.extras_require"]
+    return install_requires() + [
+        requirement for name in extras for requirement in requirements_of(extras[name])
+    ]
+
+
+def marker_environment(python: str) -> Dict[str, str]:
+    return {
+        "extra": "",
+        "implementation_name": "cpython",
+        "platform_machine": "x86_64",
+        "platform_python_implementation": "CPython",
+        "python_full_version": f"{python}.20",
+        "python_version": python,
+        "sys_platform": "linux",
+    }
+
+
+def applies(requirement: Requirement, python: str) -> bool:
+    return requirement.marker is None or requirement.marker.evaluate(marker_environment(python))
+
+
+def lock_text(stack: str) -> str:
+    return (ROOT / "requirements" / f"{stack}.txt").read_text(encoding="utf-8")
+
+
+def locked(stack: str, python: str) -> Dict[str, str]:
+    versions: Dict[str, str] = {}
+    for requirement in requirements_of(lock_text(stack)):
+        if applies(requirement, python):
+            name = canonicalize_name(requirement.name)
+            assert name not in versions, f"{name} is locked twice for Python {python}"
+            (specifier,) = requirement.specifier
+            versions[name] = specifier.version
+    return versions
+
+
+def imported_modules() -> Set[str]:
+    found: Set[str] = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found.update(alias.name.split(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+                found.add(node.module.split(".")[0])
+    return found - {PACKAGE.name}
+
+
+def in_standard_library(module: str) -> bool:
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        return False
+    if spec.origin in ("built-in", "frozen"):
+        return True
+    below = Path(sysconfig.get_paths()["stdlib"]) in Path(spec.origin).parents
+    return below and "site-packages" not in spec.origin
+
+
+def test_every_imported_module_is_declared() -> None:
+    """The package imports nothing that only happens to be there, nor an extra's."""
+    third_party = {name for name in imported_modules() if not in_standard_library(name)}
+    declared = {requirement.name for requirement in install_requires()}
+    assert {canonicalize_name(name) for name in third_party} <= declared
+
+
+def test_every_folder_is_packaged() -> None:
+    """A folder with Python files but no `__init__.py` would be left out of an installation."""
+    options = setup_cfg()["options.packages.find"]
+    packages = set(find_packages(str(ROOT), include=options["include"].split()))
+    folders = {
+        ".".join(path.parent.relative_to(ROOT).parts)
+        for path in PACKAGE.rglob("*.py")
+        if "__pycache__" not in path.parts
+    }
+    assert packages == folders
+
+
+def test_plugins_file_names_the_package() -> None:
+    """AllenNLP finds the plugin when it is started in the checkout."""
+    assert list(discover_file_plugins(str(ROOT / ".allennlp_plugins"))) == [PACKAGE.name]
+
+
+@pytest.mark.parametrize("stack", LOCKS)
+def test_lock_has_only_names_and_versions(stack: str) -> None:
+    """No host, path or option is in a lock, so it installs from any index."""
+    allowed = re.compile(r"(#.*|[a-z0-9-]+==[0-9][0-9a-z.]*( ; [a-zA-Z0-9_.*<>!=' ()]+)?)")
+    text = lock_text(stack)
+    assert [line for line in text.splitlines() if not allowed.fullmatch(line)] == []
+
+
+@pytest.mark.parametrize("stack, python", LOCKED_PYTHONS)
+def test_lock_meets_every_requirement(stack: str, python: str) -> None:
+    """For each Python, a lock has one allowed version of all that is declared, extras included."""
+    versions = locked(stack, python)
+    for requirement in all_requirements():
+        if applies(requirement, python):
+            version = versions[canonicalize_name(requirement.name)]
+            assert requirement.specifier.contains(version), (requirement, version)
+
+
+@pytest.mark.parametrize("stack, python", LOCKED_PYTHONS)
+def test_lock_has_no_setuptools_without_pkg_resources(stack: str, python: str) -> None:
+    """py-rouge imports pkg_resources, which setuptools 81 dropped; nothing of pip's says so."""
+    assert int(locked(stack, python)["setuptools"].split(".")[0]) < 81
+
+
+def needed(requirements: List[Requirement], extras: Set[str]) -> Iterator[Requirement]:
+    for requirement in requirements:
+        environments = [{"extra": extra} for extra in (extras or {""})]
+        if not requirement.marker or any(map(requirement.marker.evaluate, environments)):
+            yield requirement
+
+
+@built_by_make
+def test_lock_is_complete() -> None:
+    """Everything that the declared dependencies need in turn is locked for this Python."""
+    versions = locked(THIS_STACK, THIS_PYTHON)
+    waiting = list(needed(all_requirements(), set()))
+    seen: Set[str] = set()
+    missing: Set[str] = set()
+    while waiting:
+        requirement = waiting.pop()
+        name = canonicalize_name(requirement.name)
+        if str(requirement) in seen:
+            continue
+        seen.add(str(requirement))
+        if name not in versions:
+            missing.add(str(requirement))
+            continue
+        stated = [Requirement(line) for line in metadata.requires(name) or []]
+        waiting.extend(needed(stated, requirement.extras))
+    assert missing == set()
+
+
+@built_by_make
+def test_installed_versions_are_the_locked_ones() -> None:
+    """What the tests run on is what the lock says."""
+    versions = locked(THIS_STACK, THIS_PYTHON)
+    assert {name: metadata.version(name) for name in versions} == versions
