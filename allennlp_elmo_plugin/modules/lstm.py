@@ -231,6 +231,6 @@ class BidirectionalLstm(torch.nn.Module):
             hidden.append(last_hidden)
             cell.append(last_cell)
         return (
-            torch.stack(layers).view(-1, batch_size, timesteps, size),
+            torch.stack(layers).view(len(stack), batch_size, timesteps, size),
             LstmState(torch.stack(hidden), torch.stack(cell)),
         )

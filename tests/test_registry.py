@@ -1,0 +1,44 @@
+"""Every name that a config can say."""
+
+from typing import Dict, Type
+
+import pytest
+from allennlp.common import Registrable
+from allennlp.data import DatasetReader, TokenIndexer
+from allennlp.modules import TokenEmbedder
+from allennlp.predictors import Predictor
+
+import allennlp_elmo_plugin
+from allennlp_elmo_plugin import ElmoEncoder, InitialState, ScalarMix, WordCache
+
+NAMES: Dict[Type[Registrable], Dict[str, str]] = {
+    TokenEmbedder: {"elmo_token_embedder": "ElmoTokenEmbedder"},
+    TokenIndexer: {"elmo_characters": "ElmoCharactersIndexer"},
+    ElmoEncoder: {"bilm": "BilmEncoder"},
+    InitialState: {"carry": "CarryState", "zero": "ZeroState"},
+    ScalarMix: {"learned": "LearnedScalarMix", "fixed": "FixedScalarMix"},
+    WordCache: {"none": "NoWordCache", "vocabulary": "VocabularyWordCache"},
+    DatasetReader: {"conllu_tagging": "ConlluTaggingReader"},
+    Predictor: {"elmo_tagger": "ElmoTaggerPredictor"},
+}
+
+
+@pytest.mark.parametrize(
+    "base, name, class_name",
+    [(base, name, cls) for base, names in NAMES.items() for name, cls in names.items()],
+)
+def test_a_name_gives_its_class(base: Type[Registrable], name: str, class_name: str) -> None:
+    """Importing the package registers the class, which the package also exports."""
+    assert base.resolve_class_name(name)[0] is getattr(allennlp_elmo_plugin, class_name)
+
+
+@pytest.mark.parametrize("base", [ElmoEncoder, InitialState, ScalarMix, WordCache])
+def test_the_table_above_is_complete(base: Type[Registrable]) -> None:
+    """No part is registered that this file does not know."""
+    assert set(base.list_available()) == set(NAMES[base])
+
+
+@pytest.mark.parametrize("name", allennlp_elmo_plugin.__all__)
+def test_what_is_exported_exists(name: str) -> None:
+    """`__all__` promises nothing that is missing."""
+    assert hasattr(allennlp_elmo_plugin, name)
