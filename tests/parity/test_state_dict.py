@@ -95,6 +95,25 @@ def test_loading_other_weights_changes_cached_words(tmp_path):
         assert_close(ours(*inputs), expected(*inputs))
 
 
+@pytest.mark.parametrize("cached", [None, CACHED_WORDS])
+def test_parameters_stand_in_the_order_of_the_built_in(tmp_path, cached):
+    """
+    An optimizer's state knows parameters by their place alone, so that a training begun with the
+    built-in is recovered here only if each stands in its place.
+    """
+    files = write_elmo_files(tmp_path, elmo_options(n_layers=3, n_highway=2), seed=83)
+    arguments = {"requires_grad": True, "projection_dim": 5, "vocab_to_cache": cached}
+    theirs = BuiltInEmbedder(*files, **arguments)
+    ours = ElmoTokenEmbedder(*files, **arguments)
+    places = {
+        name: torch.full_like(parameter, place)
+        for place, (name, parameter) in enumerate(theirs.named_parameters())
+    }
+    ours.load_state_dict(places, strict=False)
+    found = [int(parameter.flatten()[0]) for parameter in ours.parameters()]
+    assert found == list(range(len(places)))
+
+
 @pytest.mark.parametrize("kind", ["missing", "unexpected"])
 def test_wrong_keys_are_refused(tmp_path, kind):
     """A state dict with a key too few or too many is refused, as by any module."""
