@@ -10,7 +10,7 @@ import sys
 import sysconfig
 from importlib import metadata
 from pathlib import Path
-from typing import Dict, Iterator, List, Set
+from typing import Dict, Iterable, Iterator, List, Set
 
 import pytest
 from allennlp.common.plugins import discover_file_plugins
@@ -160,7 +160,7 @@ def test_lock_has_no_setuptools_without_pkg_resources(stack: str, python: str) -
     assert int(locked(stack, python)["setuptools"].split(".")[0]) < 81
 
 
-def needed(requirements: List[Requirement], extras: Set[str]) -> Iterator[Requirement]:
+def needed(requirements: Iterable[Requirement], extras: Set[str]) -> Iterator[Requirement]:
     for requirement in requirements:
         environments = [{"extra": extra} for extra in (extras or {""})]
         if not requirement.marker or any(map(requirement.marker.evaluate, environments)):
@@ -168,24 +168,27 @@ def needed(requirements: List[Requirement], extras: Set[str]) -> Iterator[Requir
 
 
 @built_by_make
-def test_lock_is_complete() -> None:
-    """Everything that the declared dependencies need in turn is locked for this Python."""
+def test_lock_is_complete_and_consistent() -> None:
+    """All that the declared dependencies need in turn is locked, in a version they allow."""
     versions = locked(THIS_STACK, THIS_PYTHON)
-    waiting = list(needed(all_requirements(), set()))
+    set_aside = {"allennlp", "allennlp-models"} if THIS_STACK == "current" else set()
+    waiting = [("", requirement) for requirement in needed(all_requirements(), set())]
     seen: Set[str] = set()
-    missing: Set[str] = set()
+    unmet: Set[str] = set()
     while waiting:
-        requirement = waiting.pop()
+        by, requirement = waiting.pop()
+        if f"{by}: {requirement}" in seen:
+            continue
+        seen.add(f"{by}: {requirement}")
         name = canonicalize_name(requirement.name)
-        if str(requirement) in seen:
-            continue
-        seen.add(str(requirement))
         if name not in versions:
-            missing.add(str(requirement))
+            unmet.add(f"{by}: {requirement}, which is not locked")
             continue
+        if by not in set_aside and not requirement.specifier.contains(versions[name]):
+            unmet.add(f"{by}: {requirement}, locked at {versions[name]}")
         stated = [Requirement(line) for line in metadata.requires(name) or []]
-        waiting.extend(needed(stated, requirement.extras))
-    assert missing == set()
+        waiting.extend((name, needed_by) for needed_by in needed(stated, requirement.extras))
+    assert unmet == set()
 
 
 @built_by_make
