@@ -9,6 +9,7 @@ import torch
 from allennlp.common import Lazy, Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.modules import TokenEmbedder
+from overrides import overrides
 
 from allennlp_elmo_plugin.parts import (
     BilmEncoder,
@@ -124,6 +125,7 @@ class ElmoTokenEmbedder(TokenEmbedder):
         if projection_dim is not None:
             self._projection = torch.nn.Linear(self._encoder.get_output_dim(), projection_dim)
 
+    @overrides
     def get_output_dim(self) -> int:
         """The size of each vector: `projection_dim`, or twice that of the biLM."""
         if self._projection is not None:

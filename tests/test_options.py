@@ -95,7 +95,7 @@ def test_json_of_another_kind_names_what_it_lacks(tmp_path: Path) -> None:
     """The options of some other model are refused with the keys that are missing."""
     path = tmp_path / "options.json"
     path.write_text('["hidden_size", 768]')
-    with pytest.raises(ConfigurationError, match="'char_cnn.filters' is missing"):
+    with pytest.raises(ConfigurationError, match=r"'char_cnn\.filters' is missing"):
         ElmoOptions.from_file(path)
 
 

@@ -10,6 +10,7 @@ from allennlp.common.util import pad_sequence_to_length
 from allennlp.data import Token, TokenIndexer, Vocabulary
 from allennlp.data.token_indexers import ELMoTokenCharactersIndexer
 from allennlp.data.token_indexers.token_indexer import IndexedTokenList
+from overrides import overrides
 
 from allennlp_elmo_plugin.characters import (
     MAX_CHARACTERS_PER_TOKEN,
@@ -69,6 +70,7 @@ class ElmoCharactersIndexer(ELMoTokenCharactersIndexer):
         self._word_namespace = word_namespace
         self._max_characters_per_token = max_characters_per_token
 
+    @overrides
     def count_vocab_items(self, token: Token, counter: Dict[str, Dict[str, int]]) -> None:
         """
         Counts the token into `word_namespace`, if there is one.
@@ -82,6 +84,8 @@ class ElmoCharactersIndexer(ELMoTokenCharactersIndexer):
         if self._word_namespace is not None:
             counter[self._word_namespace][token.ensure_text()] += 1
 
+    # The built-in promises lists of lists alone, and word ids are a list of numbers.
+    @overrides(check_signature=False)
     def tokens_to_indices(self, tokens: List[Token], vocabulary: Vocabulary) -> IndexedTokenList:
         """
         # Parameters
@@ -109,6 +113,7 @@ class ElmoCharactersIndexer(ELMoTokenCharactersIndexer):
             ]
         return indexed
 
+    @overrides
     def get_empty_token_list(self) -> IndexedTokenList:
         """
         # Returns
@@ -121,6 +126,7 @@ class ElmoCharactersIndexer(ELMoTokenCharactersIndexer):
             empty["word_inputs"] = []
         return empty
 
+    @overrides
     def as_padded_tensor_dict(
         self, tokens: IndexedTokenList, padding_lengths: Dict[str, int]
     ) -> Dict[str, torch.Tensor]:

@@ -7,6 +7,7 @@ from typing import Dict, NamedTuple, Optional
 import torch
 from allennlp.common import Registrable
 from allennlp.common.checks import ConfigurationError
+from overrides import overrides
 
 from allennlp_elmo_plugin.modules.elmo_bilm import ElmoBilm
 from allennlp_elmo_plugin.modules.sentences import Sentences
@@ -144,10 +145,12 @@ class BilmEncoder(ElmoEncoder):
             **{builtin_name: f"bilm.{name}" for builtin_name, name in names.items()},
         }
 
+    @overrides
     def get_output_dim(self) -> int:
         """Twice the `projection_dim` of the biLM: forward | backward."""
         return 2 * self.bilm.options.projection_dim
 
+    @overrides
     def forward(
         self, character_ids: torch.Tensor, word_ids: Optional[torch.Tensor] = None
     ) -> EncodedSentences:

@@ -6,6 +6,7 @@ from typing import Optional
 
 import torch
 from allennlp.common import Registrable
+from overrides import overrides
 
 from allennlp_elmo_plugin.modules.lstm import LstmState
 
@@ -51,6 +52,7 @@ class ZeroState(InitialState):
     Registered as an `InitialState` with name "zero".
     """
 
+    @overrides
     def start(self, zeros: LstmState) -> LstmState:
         """Returns `zeros` as they are."""
         return zeros
@@ -72,6 +74,7 @@ class CarryState(InitialState):
         super().__init__()
         self._remembered: Optional[LstmState] = None
 
+    @overrides
     def start(self, zeros: LstmState) -> LstmState:
         """
         # Parameters
@@ -94,6 +97,7 @@ class CarryState(InitialState):
             )
         )
 
+    @overrides
     def finish(self, state: LstmState) -> None:
         """
         # Parameters

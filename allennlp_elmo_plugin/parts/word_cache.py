@@ -10,6 +10,7 @@ from allennlp.common import Registrable
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
 from allennlp.data import Vocabulary
+from overrides import overrides
 from torch.nn.functional import embedding
 
 from allennlp_elmo_plugin.characters import (
@@ -83,6 +84,7 @@ class NoWordCache(WordCache):
     Registered as a `WordCache` with name "none".
     """
 
+    @overrides
     def forward(
         self,
         character_ids: torch.Tensor,
@@ -155,6 +157,7 @@ class VocabularyWordCache(WordCache):
             self.words = _checked(_lines(file), f"the file '{file}'")
         self._warned = False
 
+    @overrides
     def fill(self, embed: CharacterEmbedder, width: int, requires_grad: bool) -> None:
         """
         Computes the vectors of the list and of the two sentence boundaries.
@@ -183,6 +186,7 @@ class VocabularyWordCache(WordCache):
         self.register_buffer("boundaries", vectors[:2].clone())
         self.vectors = torch.nn.Parameter(vectors[2:].clone(), requires_grad=requires_grad)
 
+    @overrides
     def forward(
         self,
         character_ids: torch.Tensor,

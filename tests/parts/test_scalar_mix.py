@@ -44,11 +44,11 @@ def test_fixed_is_not_trained_and_learned_is() -> None:
 def test_the_number_of_weights_is_checked() -> None:
     """Two weights for three layers are refused when the mix is built."""
     params = Params({"type": "fixed", "scalar_parameters": [1.0, 2.0], "num_representations": 3})
-    with pytest.raises(ConfigurationError, match="Expected 3 scalar mix parameters.*got 2"):
+    with pytest.raises(ConfigurationError, match=r"Expected 3 scalar mix parameters.*got 2"):
         ScalarMix.from_params(params)
 
 
 def test_the_number_of_layers_is_checked() -> None:
     """A mix for two layers refuses three."""
-    with pytest.raises(ConfigurationError, match="Expected 2 layers.*got 3"):
+    with pytest.raises(ConfigurationError, match=r"Expected 2 layers.*got 3"):
         LearnedScalarMix(num_representations=2)(LAYERS, MASK)

@@ -39,9 +39,7 @@ def test_words_of_the_list_are_not_computed_again() -> None:
     """Only the word outside the list reaches the character CNN."""
     embed = _Embedder()
     ids = _spelled("<S>", "sat", "dog", "cat", "</S>")
-    vectors = _filled(VocabularyWordCache(words=WORDS))(
-        ids, torch.tensor([-1, 3, 1, 2, -2]), embed
-    )
+    vectors = _filled(VocabularyWordCache(words=WORDS))(ids, torch.tensor([-1, 3, 1, 2, -2]), embed)
     assert torch.equal(vectors, ids.float())
     assert embed.computed == [spell_word("dog")]
 

@@ -67,14 +67,14 @@ def test_a_missing_file_is_named_with_its_key(name: str) -> None:
 
 def test_a_missing_url_is_named_with_its_key(url: str) -> None:
     """A server's refusal is told, and which key it concerns."""
-    with pytest.raises(ConfigurationError, match="'weight_file' names 'http.*nothing.hdf5'"):
+    with pytest.raises(ConfigurationError, match=r"'weight_file' names 'http.*nothing\.hdf5'"):
         find_weight_file(f"{url}/nothing.hdf5")
 
 
 def test_a_folder_with_several_weight_files_is_refused(folder: Path) -> None:
     """What is ambiguous is listed, not guessed."""
     shutil.copy(folder / "weights.hdf5", folder / "other.hdf5")
-    with pytest.raises(ConfigurationError, match="holds other.hdf5, weights.hdf5"):
+    with pytest.raises(ConfigurationError, match=r"holds other\.hdf5, weights\.hdf5"):
         find_weight_file(folder)
 
 
