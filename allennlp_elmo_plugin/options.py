@@ -56,6 +56,9 @@ class ElmoOptions:
     state_projection : `bool`, optional (default = `True`)
         Whether the LSTMs project their output. Only a biLM whose `cell_size` equals its
         `projection_dim` may lack it. The file does not say; the weights do (a `W_P_0` or none).
+    word_projection : `bool`, optional (default = `True`)
+        Whether the character CNN projects its output. Only one with as many filters as
+        `projection_dim` may lack it. The file does not say; the weights do (a `W_proj` or none).
     """
 
     filters: Tuple[Tuple[int, int], ...]
@@ -70,6 +73,7 @@ class ElmoOptions:
     proj_clip: Optional[float] = None
     use_skip_connections: bool = True
     state_projection: bool = True
+    word_projection: bool = True
 
     def __post_init__(self) -> None:
         problems = self._problems()
@@ -205,6 +209,11 @@ class ElmoOptions:
             problems.append(
                 "LSTMs without projection need cell_size and projection_dim to be equal, "
                 f"got {self.cell_size} and {self.projection_dim}"
+            )
+        if not self.word_projection and self.num_filters != self.projection_dim:
+            problems.append(
+                "a character CNN without projection needs projection_dim filters, "
+                f"got {self.num_filters} for {self.projection_dim}"
             )
         return problems
 

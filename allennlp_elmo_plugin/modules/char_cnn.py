@@ -2,6 +2,7 @@
 The character CNN: a word's vector from its spelling alone.
 """
 
+from math import sqrt
 from typing import Callable, Dict
 
 import torch
@@ -32,6 +33,16 @@ class Highway(torch.nn.Linear):
     def __init__(self, size: int) -> None:
         super().__init__(size, 2 * size)
 
+    def reset_parameters(self) -> None:
+        """
+        Draws new weights, as bilm-tf does before it trains: its carry gate has a bias of -2, so
+        that the layer lets most of its input through.
+        """
+        torch.nn.init.normal_(self.weight, std=1 / sqrt(self.in_features))
+        torch.nn.init.zeros_(self.bias)
+        with torch.no_grad():
+            self.bias[self.in_features :] = 2.0
+
     def forward(self, vectors: torch.Tensor) -> torch.Tensor:
         """
         # Parameters
@@ -60,6 +71,8 @@ class CharCnn(torch.nn.Module):
         The shape of the biLM. The weights are random until some are loaded.
     """
 
+    projection: torch.nn.Module
+
     def __init__(self, options: ElmoOptions) -> None:
         super().__init__()
         self.activation = ACTIVATIONS[options.activation]
@@ -74,7 +87,30 @@ class CharCnn(torch.nn.Module):
         self.highways = torch.nn.ModuleList(
             Highway(options.num_filters) for _ in range(options.num_highways)
         )
-        self.projection = torch.nn.Linear(options.num_filters, options.projection_dim)
+        self.projection = torch.nn.Identity()
+        if options.word_projection:
+            self.projection = torch.nn.Linear(options.num_filters, options.projection_dim)
+        self.projection_dim = options.projection_dim
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """
+        Draws new weights, as bilm-tf does before it trains.
+        """
+        torch.nn.init.uniform_(self.char_embedding.weight, -1.0, 1.0)
+        with torch.no_grad():
+            self.char_embedding.weight[0] = 0.0
+        for parameter in self.convolutions.parameters():
+            if parameter.dim() == 1:
+                torch.nn.init.zeros_(parameter)
+            elif self.activation is torch.tanh:
+                torch.nn.init.normal_(parameter, std=1 / sqrt(parameter[0].numel()))
+            else:
+                torch.nn.init.uniform_(parameter, -0.05, 0.05)
+        if isinstance(self.projection, torch.nn.Linear):
+            std = 1 / sqrt(self.projection.in_features)
+            torch.nn.init.normal_(self.projection.weight, std=std)
+            torch.nn.init.zeros_(self.projection.bias)
 
     def forward(self, character_ids: torch.Tensor) -> torch.Tensor:
         """
@@ -89,7 +125,7 @@ class CharCnn(torch.nn.Module):
             Shape (words, projection_dim), float32.
         """
         if not len(character_ids):
-            return self.projection.weight.new_zeros(0, self.projection.out_features)
+            return self.char_embedding.weight.new_zeros(0, self.projection_dim)
         words, inverse = torch.unique(character_ids, dim=0, return_inverse=True)
         characters = self.char_embedding(self._cut(words)).transpose(1, 2)
         vectors = torch.cat(

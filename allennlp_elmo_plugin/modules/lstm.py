@@ -65,14 +65,16 @@ class ProjectedLstm(torch.nn.Module):
 
     def reset_parameters(self) -> None:
         """
-        Draws new weights: uniform as in `torch.nn.LSTM`, biases 0 but for the forget gate's,
-        which is 1 (Jozefowicz et al., 2015).
+        Draws new weights, as bilm-tf does before it trains: uniform (Glorot and Bengio, 2010,
+        over the matrix that TensorFlow keeps for input and state together), and biases that are 0
+        but for the forget gate's, which is 1.
         """
-        cell = len(self.bias) // 4
-        for weight in (self.weight_ih, self.weight_hh, self.weight_hr):
-            if weight is not None:
-                bound = 1 / sqrt(weight.size(1))
-                torch.nn.init.uniform_(weight, -bound, bound)
+        cell, hidden = len(self.bias) // 4, self.weight_hh.size(1)
+        bound = sqrt(6 / (2 * hidden + 4 * cell))
+        torch.nn.init.uniform_(self.weight_ih, -bound, bound)
+        torch.nn.init.uniform_(self.weight_hh, -bound, bound)
+        if self.weight_hr is not None:
+            torch.nn.init.xavier_uniform_(self.weight_hr)
         torch.nn.init.zeros_(self.bias)
         with torch.no_grad():
             self.bias[cell : 2 * cell] = 1.0

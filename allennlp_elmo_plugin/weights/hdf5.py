@@ -38,7 +38,7 @@ def read_weights(
     # Returns
 
     `Tuple[ElmoOptions, Dict[str, torch.Tensor]]`
-        The options, with `state_projection` as the file has it, and the float32 parameters of
+        The options, with the projections that the file has, and the float32 parameters of
         an `ElmoBilm` by name.
 
     # Raises
@@ -50,7 +50,7 @@ def read_weights(
     try:
         with h5py.File(path, "r") as file:
             shapes = _dataset_shapes(file)
-            options = _with_projection_as_in(shapes, options)
+            options = _with_projections_as_in(shapes, options)
             table = weight_table(options)
             _check(path, shapes, table)
             weights: Dict[str, torch.Tensor] = {}
@@ -124,13 +124,15 @@ def _dataset_shapes(file: h5py.File) -> Dict[str, Tuple[int, ...]]:
     return shapes
 
 
-def _with_projection_as_in(
+def _with_projections_as_in(
     shapes: Mapping[str, Tuple[int, ...]], options: ElmoOptions
 ) -> ElmoOptions:
-    # bilm-tf trains LSTMs without projection where the two sizes are equal.
-    projects = any(name.endswith("/W_P_0") for name in shapes)
-    if options.cell_size == options.projection_dim and not projects:
-        return replace(options, state_projection=False)
+    # Where two sizes are equal, bilm-tf trains without the projection from one to the other.
+    names = {name.rsplit("/", 1)[-1] for name in shapes}
+    if options.cell_size == options.projection_dim and "W_P_0" not in names:
+        options = replace(options, state_projection=False)
+    if options.num_filters == options.projection_dim and "W_proj" not in names:
+        options = replace(options, word_projection=False)
     return options
 
 

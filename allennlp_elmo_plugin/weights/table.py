@@ -166,17 +166,17 @@ def _char_cnn(options: ElmoOptions) -> Iterator[Row]:
             ),
             (Parameter(name + "bias", builtin_name + "bias", 2 * num_filters),),
         )
-    name, builtin_name = "char_cnn.projection.", builtin + "_projection."
-    yield _single(
-        "CNN_proj/W_proj",
-        (num_filters, options.projection_dim),
-        (Transpose(),),
-        name + "weight",
-        builtin_name + "weight",
-    )
-    yield _single(
-        "CNN_proj/b_proj", (options.projection_dim,), (), name + "bias", builtin_name + "bias"
-    )
+    if options.word_projection:
+        name, builtin_name = "char_cnn.projection.", builtin + "_projection."
+        dim = options.projection_dim
+        yield _single(
+            "CNN_proj/W_proj",
+            (num_filters, dim),
+            (Transpose(),),
+            name + "weight",
+            builtin_name + "weight",
+        )
+        yield _single("CNN_proj/b_proj", (dim,), (), name + "bias", builtin_name + "bias")
 
 
 def _lstms(options: ElmoOptions) -> Iterator[Row]:

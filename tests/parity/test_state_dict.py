@@ -102,9 +102,10 @@ def test_parameters_stand_in_the_order_of_the_built_in(tmp_path, cached):
     built-in is recovered here only if each stands in its place.
     """
     files = write_elmo_files(tmp_path, elmo_options(n_layers=3, n_highway=2), seed=83)
-    arguments = {"requires_grad": True, "projection_dim": 5, "vocab_to_cache": cached}
-    theirs = BuiltInEmbedder(*files, **arguments)
-    ours = ElmoTokenEmbedder(*files, **arguments)
+    theirs, ours = (
+        side(*files, requires_grad=True, projection_dim=5, vocab_to_cache=cached)
+        for side in (BuiltInEmbedder, ElmoTokenEmbedder)
+    )
     places = {
         name: torch.full_like(parameter, place)
         for place, (name, parameter) in enumerate(theirs.named_parameters())

@@ -19,7 +19,7 @@ def index(indexer, words, timesteps=None):
     field.index(Vocabulary())
     lengths = field.get_padding_lengths()
     if timesteps is not None:
-        lengths = {name: timesteps for name in lengths}
+        lengths = dict.fromkeys(lengths, timesteps)
     return field.as_tensor(lengths)["elmo"]
 
 

@@ -1,5 +1,6 @@
 """Weights to the HDF5 file and back."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict
 
@@ -11,6 +12,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.modules.elmo import Elmo
 
 from allennlp_elmo_plugin import ElmoBilm, ElmoOptions
+from allennlp_elmo_plugin.characters import spell_word
 from allennlp_elmo_plugin.weights import builtin_names, read_weights
 from tests.elmo_files import ElmoFiles, elmo_arrays, elmo_options, write_elmo_files
 
@@ -20,12 +22,30 @@ SHAPES: Dict[str, Dict[str, Any]] = {
     "three layers, two highways": {"n_layers": 3, "n_highway": 2, "filters": [(1, 4), (3, 5)]},
     "no projection": {"cell_size": 8, "projection_dim": 8},
     "narrow words": {"max_characters": 20},
+    "as many filters as dimensions": {"filters": [(1, 3), (2, 5)]},
 }
 
 
 def _bilm(**options: Any) -> ElmoBilm:
     torch.manual_seed(0)
     return ElmoBilm(ElmoOptions.from_dict(elmo_options(**options)))
+
+
+@pytest.mark.parametrize(
+    "projection, changes",
+    [("state_projection", {"cell_size": 8}), ("word_projection", {"filters": [(1, 3), (2, 5)]})],
+)
+def test_a_projection_may_be_missing_where_sizes_are_equal(
+    tmp_path: Path, projection: str, changes: Dict[str, Any]
+) -> None:
+    """bilm-tf leaves out a projection that would change no size; so it is read and written."""
+    options = ElmoOptions.from_dict(elmo_options(**changes))
+    bilm = _trained(ElmoBilm(replace(options, **{projection: False})))
+    bilm.to_folder(tmp_path)
+    restored = ElmoBilm.from_files(tmp_path, tmp_path)
+    assert not getattr(restored.options, projection)
+    words = torch.tensor([spell_word("cat")])
+    assert torch.equal(restored.char_cnn(words), bilm.char_cnn(words))
 
 
 def _trained(bilm: ElmoBilm) -> ElmoBilm:
