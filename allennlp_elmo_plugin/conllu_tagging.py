@@ -4,22 +4,21 @@ A dataset reader for taggers that reads CoNLL-U, the format of Universal Depende
 
 import logging
 from os import PathLike
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, Iterator, List, Optional, TextIO, Tuple, Union
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
 from allennlp.data import DatasetReader, Field, Instance, Token, TokenIndexer
 from allennlp.data.fields import MetadataField, SequenceLabelField, TextField
 from allennlp.data.token_indexers import SingleIdTokenIndexer
+from conllu import TokenList, parse_incr
+from conllu.exceptions import ParseException
 
 __all__ = ["ConlluTaggingReader"]
 
 logger = logging.getLogger(__name__)
 
-COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
-TAG_COLUMNS = COLUMNS[2:]
-
-NumberedLine = Tuple[int, str]
+TAG_COLUMNS = ("upos", "xpos", "deprel", "lemma")
 
 
 @DatasetReader.register("conllu_tagging")
@@ -39,8 +38,13 @@ class ConlluTaggingReader(DatasetReader):
     token_indexers : `Dict[str, TokenIndexer]`, optional (default = `None`)
         How the words are turned into ids; `None` is `{"tokens": SingleIdTokenIndexer()}`.
     tag_column : `str`, optional (default = `"upos"`)
-        The column that holds the tags: `upos`, `xpos` or any other column of CoNLL-U. Case does
-        not matter.
+        The column that holds the tags: `upos`, `xpos`, `deprel` or `lemma`.
+
+    # Raises
+
+    `ConfigurationError`
+        When there is no such column. When reading, for a file that is not CoNLL-U, or lacks a tag:
+        the message names the file and the sentence.
     """
 
     def __init__(
@@ -52,22 +56,22 @@ class ConlluTaggingReader(DatasetReader):
         super().__init__(
             manual_distributed_sharding=True, manual_multiprocess_sharding=True, **kwargs
         )
-        if tag_column.lower() not in TAG_COLUMNS:
+        if tag_column not in TAG_COLUMNS:
             raise ConfigurationError(
-                f"tag_column: expected a column of CoNLL-U that can hold tags, one of "
-                f'{", ".join(TAG_COLUMNS)}; got "{tag_column}".'
+                f"Expected 'tag_column' to be one of {', '.join(TAG_COLUMNS)}, got '{tag_column}'."
             )
         self._token_indexers = token_indexers or {"tokens": SingleIdTokenIndexer()}
-        self._tag_column = tag_column.lower()
+        self._tag_column = tag_column
 
-    def _read(self, file_path: Union[str, PathLike]) -> Iterable[Instance]:
+    def _read(self, file_path: Union[str, "PathLike[str]"]) -> Iterable[Instance]:
         logger.info("Reading %s tags from %s", self._tag_column, file_path)
-        with open(cached_path(file_path), "rb") as data_file:
-            sentences = _sentences(data_file, str(file_path))
-            for sentence in self.shard_iterable(sentences):
-                words, tags = self._words_and_tags(sentence, str(file_path))
+        with open(cached_path(file_path), encoding="utf-8-sig") as file:
+            for place, sentence in self.shard_iterable(_sentences(file, file_path)):
+                # Ranges of multiword tokens and empty nodes have tuples for ids.
+                words = [token for token in sentence if isinstance(token["id"], int)]
                 if words:
-                    yield self.text_to_instance([Token(word) for word in words], tags)
+                    tags = [self._tag(word, place) for word in words]
+                    yield self.text_to_instance([Token(word["form"]) for word in words], tags)
 
     def text_to_instance(self, tokens: List[Token], tags: Optional[List[str]] = None) -> Instance:
         """
@@ -95,69 +99,35 @@ class ConlluTaggingReader(DatasetReader):
     def apply_token_indexers(self, instance: Instance) -> None:
         instance["tokens"].token_indexers = self._token_indexers  # type: ignore[attr-defined]
 
-    def _words_and_tags(
-        self, sentence: List[NumberedLine], file_path: str
-    ) -> Tuple[List[str], List[str]]:
-        words: List[str] = []
-        tags: List[str] = []
-        for number, line in sentence:
-            columns = line.split("\t")
-            if len(columns) != len(COLUMNS):
-                raise ConfigurationError(
-                    f"{file_path}, line {number}: expected {len(COLUMNS)} columns, separated by "
-                    f"tabs, got {len(columns)}: {line!r}"
-                )
-            word_id, word, tag = columns[0], columns[1], columns[COLUMNS.index(self._tag_column)]
-            if _is_no_word(word_id):
-                continue
-            if word_id != str(len(words) + 1):
-                raise ConfigurationError(
-                    f"{file_path}, line {number}: expected the ID {len(words) + 1}, got "
-                    f'"{word_id}". The words of a sentence are counted from 1, and a blank line '
-                    f"ends each sentence."
-                )
-            if not word:
-                raise ConfigurationError(
-                    f"{file_path}, line {number}: expected a word in the column form, got nothing."
-                )
-            if tag in ("", "_"):
-                raise ConfigurationError(
-                    f'{file_path}, line {number}: the word "{word}" has no tag in the column '
-                    f"{self._tag_column}. Fill the column, or name another one as tag_column."
-                )
-            words.append(word)
-            tags.append(tag)
-        return words, tags
-
-
-def _sentences(lines: Iterable[bytes], file_path: str) -> Iterator[List[NumberedLine]]:
-    """
-    The lines of each sentence with their numbers in the file, counted from 1; comments are left
-    out.
-    """
-    sentence: List[NumberedLine] = []
-    for number, raw_line in enumerate(lines, 1):
-        try:
-            line = raw_line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-        except UnicodeDecodeError as error:
+    def _tag(self, word: Dict[str, Any], place: str) -> str:
+        tag = word.get(self._tag_column)
+        if tag in (None, "", "_"):
             raise ConfigurationError(
-                f"{file_path}, line {number}: expected UTF-8 text, got {error}. "
-                f"Convert the file to UTF-8."
+                f"{place}: the word '{word['form']}' has no tag in the column "
+                f"'{self._tag_column}'. Fill the column, or name another one as 'tag_column'."
+            )
+        return str(tag)
+
+
+def _sentences(file: TextIO, path: Union[str, "PathLike[str]"]) -> Iterator[Tuple[str, TokenList]]:
+    """Each sentence, with where it stands for the sake of errors."""
+    sentences = parse_incr(file)
+    number = 0
+    while True:
+        number += 1
+        place = f"'{path}', sentence {number}"
+        try:
+            sentence = next(sentences, None)
+        except (ParseException, UnicodeDecodeError) as error:
+            raise ConfigurationError(
+                f"{place}: expected CoNLL-U (ten columns between tabs, in UTF-8): {error}"
             ) from error
-        # A blank line is often left with spaces in it by hand-edited files.
-        if not line.strip(" \t"):
-            if sentence:
-                yield sentence
-            sentence = []
-        elif not line.startswith("#"):
-            sentence.append((number, line))
-    if sentence:
-        yield sentence
-
-
-def _is_no_word(word_id: str) -> bool:
-    for separator in "-.":
-        first, found, second = word_id.partition(separator)
-        if found:
-            return first.isdigit() and second.isdigit()
-    return False
+        if sentence is None:
+            return
+        ids = [token["id"] for token in sentence if isinstance(token["id"], int)]
+        if ids != list(range(1, len(ids) + 1)):
+            raise ConfigurationError(
+                f"{place}: expected words numbered from 1 up, got {ids}. A blank line ends each "
+                "sentence."
+            )
+        yield place, sentence
