@@ -13,6 +13,7 @@ from allennlp.data import DatasetReader, Instance, Token
 from allennlp.data.fields import TextField
 from allennlp.models import Model
 from allennlp.predictors import Predictor
+from wcwidth import wcswidth
 
 __all__ = ["ElmoTaggerPredictor"]
 
@@ -163,11 +164,11 @@ def _aligned(words: List[str], tags: List[str]) -> str:
         return "(no words)\n"
     lines = [["", ""]]
     for word, tag in zip((_printable(word) for word in words), tags):
-        width = max(_width(word), _width(tag))
-        if _width(lines[-1][0]) + width > TEXT_WIDTH and lines[-1][0]:
+        width = max(wcswidth(word), wcswidth(tag))
+        if wcswidth(lines[-1][0]) + width > TEXT_WIDTH and lines[-1][0]:
             lines.append(["", ""])
         for row, text in enumerate((word, tag)):
-            lines[-1][row] += text + " " * (width - _width(text) + 1)
+            lines[-1][row] += text + " " * (width - wcswidth(text) + 1)
     return "".join(line.rstrip() + "\n" for pair in lines for line in pair)
 
 
@@ -176,16 +177,4 @@ def _printable(word: str) -> str:
     return "".join(
         "\N{REPLACEMENT CHARACTER}" if unicodedata.category(letter) in ("Cc", "Cs") else letter
         for letter in word
-    )
-
-
-def _width(text: str) -> int:
-    """How many columns of a terminal the text takes."""
-    return sum(
-        0
-        if unicodedata.category(letter) in ("Mn", "Me", "Cf")
-        else 2
-        if unicodedata.east_asian_width(letter) in "WF"
-        else 1
-        for letter in text
     )
