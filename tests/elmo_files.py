@@ -61,14 +61,18 @@ def elmo_options(
 
 
 def elmo_arrays(
-    options: Dict[str, Any], seed: int = 0, with_state_projection: Optional[bool] = None
+    options: Dict[str, Any],
+    seed: int = 0,
+    with_state_projection: Optional[bool] = None,
+    with_word_projection: bool = True,
 ) -> Dict[str, numpy.ndarray]:
     """
     Random float32 weights for `options`, by the name of their dataset.
 
     The scales keep every gate between linear and saturated, and the states near 1, so that a clip
     of 3 is rarely reached and one of 0.2 often. Without `with_state_projection`, the LSTMs have a
-    projection unless their cells are as wide as it.
+    projection unless their cells are as wide as it. The character CNN may lack its own where it
+    has as many filters.
     """
     random = numpy.random.RandomState(seed)
     cnn, lstm = options["char_cnn"], options["lstm"]
@@ -91,8 +95,9 @@ def elmo_arrays(
         for kind in ("transform", "carry"):
             draw(group + "/W_" + kind, n_filters, n_filters, scale=1.5 * n_filters**-0.5)
             draw(group + "/b_" + kind, n_filters, scale=0.5)
-    draw("CNN_proj/W_proj", n_filters, dim, scale=1.5 * n_filters**-0.5)
-    draw("CNN_proj/b_proj", dim, scale=0.3)
+    if with_word_projection:
+        draw("CNN_proj/W_proj", n_filters, dim, scale=1.5 * n_filters**-0.5)
+        draw("CNN_proj/b_proj", dim, scale=0.3)
     for direction in range(2):
         for layer in range(lstm["n_layers"]):
             group = f"RNN_{direction}/RNN/MultiRNNCell/Cell{layer}/LSTMCell"

@@ -123,7 +123,9 @@ class Oracle:
                 vector @ self.weights[group + "W_transform"] + self.weights[group + "b_transform"]
             )
             vector = carry * transformed + (1.0 - carry) * vector
-        return vector @ self.weights["CNN_proj/W_proj"] + self.weights["CNN_proj/b_proj"]
+        if "CNN_proj/W_proj" in self.weights:
+            vector = vector @ self.weights["CNN_proj/W_proj"] + self.weights["CNN_proj/b_proj"]
+        return vector
 
     def step(
         self, direction: int, layer: int, x: Array, hidden: Array, cell: Array

@@ -106,6 +106,18 @@ def test_a_projection_in_the_file_is_used_whatever_its_shape(tmp_path, cell_size
             assert_close(ours(character_batch(batch)), theirs(character_batch(batch)))
 
 
+@pytest.mark.parametrize("n_highway", [0, 2])
+def test_a_word_projection_is_left_out_where_the_file_has_none(tmp_path, n_highway):
+    """A character CNN with as many filters as dimensions gives its word vectors as they are."""
+    options = elmo_options(filters=((1, 3), (3, 5)), projection_dim=8, n_highway=n_highway)
+    arrays = elmo_arrays(options, 41, with_word_projection=False)
+    files = write_elmo_files(tmp_path, options, arrays)
+    batch = random_batches(42, LENGTHS)[2]
+    with torch.no_grad():
+        output = ElmoTokenEmbedder(*files, dropout=0.0)(character_batch(batch))
+    assert_close(output, mix_without_boundaries(Oracle(*files).batch_layers(batch)))
+
+
 @pytest.mark.parametrize("layer", [0, 1, 2])
 def test_each_layer_agrees_with_the_oracle(tmp_path, layer):
     """Each layer, picked by its weight, is the oracle's."""
