@@ -1,0 +1,67 @@
+// Part-of-speech tagging of CoNLL-U files, with ELMo as it was published: frozen, its layers mixed
+// by learned weights. `make train` runs it with the files below.
+//
+// For your own data and biLM, change these lines, or say for one run
+//   allennlp train training_configs/pos_tagging.jsonnet -s output/mine \
+//       -o '{"train_data_path": "my_train.conllu", "validation_data_path": "my_dev.conllu"}'
+local train = 'training_configs/data/pos_train.conllu';
+local dev = 'training_configs/data/pos_dev.conllu';
+
+// Paths, URLs, or a folder or zip that holds the files.
+local options_file = 'output/bilm/options.json';
+local weight_file = 'output/bilm/weights.hdf5';
+
+// Twice the biLM's `lstm.projection_dim`: 1024 for the published 2x4096_512, 256 for 2x1024_128.
+local elmo_dim = 512;
+
+{
+  dataset_reader: {
+    type: 'conllu_tagging',
+    // Or 'xpos', for the treebank's own finer tags.
+    tag_column: 'upos',
+    token_indexers: { elmo: { type: 'elmo_characters' } },
+  },
+  train_data_path: train,
+  validation_data_path: dev,
+  model: {
+    type: 'simple_tagger',
+    text_field_embedder: {
+      token_embedders: {
+        elmo: {
+          type: 'elmo_token_embedder',
+          options_file: options_file,
+          weight_file: weight_file,
+          // Frozen: trains fast, and suits little data best. See fine_tuning.jsonnet for `true`.
+          requires_grad: false,
+          // Against overfitting. The default is 0.5; less where the biLM is small.
+          dropout: 0.1,
+          encoder: {
+            type: 'bilm',
+            // 'zero': a sentence's tags depend on the sentence alone. Leave this out, or say
+            // 'carry', for the numbers of AllenNLP's built-in, whose states go on from batch to
+            // batch as when the biLM was trained.
+            initial_state: { type: 'zero' },
+          },
+          // The task decides how much each layer counts.
+          scalar_mix: { type: 'learned' },
+          // `true` keeps the vectors of <S> and </S>: two more than there are tokens, for models
+          // of your own that expect them. AllenNLP's taggers need `false`.
+          keep_sentence_boundaries: false,
+        },
+      },
+    },
+    encoder: {
+      type: 'lstm',
+      input_size: elmo_dim,
+      hidden_size: 64,
+      bidirectional: true,
+    },
+  },
+  data_loader: { batch_size: 8, shuffle: true },
+  trainer: {
+    num_epochs: 15,
+    optimizer: { type: 'adam', lr: 0.005 },
+    validation_metric: '+accuracy',
+    patience: 5,
+  },
+}
