@@ -14,7 +14,7 @@ from allennlp_elmo_plugin.options import ElmoOptions
 
 __all__ = ["BidirectionalLstm", "LstmState", "ProjectedLstm"]
 
-DIRECTIONS = 2
+DIRECTIONS = ("forward_lstm", "backward_lstm")
 
 
 class LstmState(NamedTuple):
@@ -146,12 +146,10 @@ class BidirectionalLstm(torch.nn.Module):
     def __init__(self, options: ElmoOptions) -> None:
         super().__init__()
         self.options = options
-        self.forward_layers = self._stack()
-        self.backward_layers = self._stack()
-
-    def _stack(self) -> torch.nn.ModuleList:
-        return torch.nn.ModuleList(
-            ProjectedLstm(self.options) for _ in range(self.options.num_layers)
+        # Layer by layer, as in AllenNLP's built-in: an optimizer's checkpoint goes by the order.
+        self.layers = torch.nn.ModuleList(
+            torch.nn.ModuleDict({name: ProjectedLstm(options) for name in DIRECTIONS})
+            for _ in range(options.num_layers)
         )
 
     def zero_state(self, batch_size: int) -> LstmState:
@@ -167,7 +165,7 @@ class BidirectionalLstm(torch.nn.Module):
             Zeros, on the device and in the type of the weights.
         """
         weight = next(self.parameters())
-        shape = (DIRECTIONS, self.options.num_layers, batch_size)
+        shape = (len(DIRECTIONS), self.options.num_layers, batch_size)
         return LstmState(
             weight.new_zeros(*shape, self.options.projection_dim),
             weight.new_zeros(*shape, self.options.cell_size),
@@ -197,16 +195,11 @@ class BidirectionalLstm(torch.nn.Module):
         packing = pack(lengths, tokens.size(1), tokens.device)
         original_rows = packing.rows.argsort()
         layers, hidden, cell = [], [], []
-        for direction, (stack, positions) in enumerate(
-            (
-                (self.forward_layers, packing.forward),
-                (self.backward_layers, packing.backward),
-            )
-        ):
+        for direction, positions in enumerate((packing.forward, packing.backward)):
             sorted_state = LstmState(
                 *(part[direction].index_select(1, packing.rows) for part in state)
             )
-            outputs, final = self._run(stack, tokens, positions, packing, sorted_state)
+            outputs, final = self._run(direction, tokens, positions, packing, sorted_state)
             layers.append(outputs)
             hidden.append(final.hidden.index_select(1, original_rows))
             cell.append(final.cell.index_select(1, original_rows))
@@ -214,7 +207,7 @@ class BidirectionalLstm(torch.nn.Module):
 
     def _run(
         self,
-        stack: torch.nn.ModuleList,
+        direction: int,
         tokens: torch.Tensor,
         positions: torch.Tensor,
         packing: Packing,
@@ -224,8 +217,8 @@ class BidirectionalLstm(torch.nn.Module):
         flat = tokens.reshape(batch_size * timesteps, size)
         current = flat.index_select(0, positions)
         layers, hidden, cell = [], [], []
-        for k, layer in enumerate(stack):
-            outputs, (last_hidden, last_cell) = layer(
+        for k, layer in enumerate(self.layers):
+            outputs, (last_hidden, last_cell) = layer.get_submodule(DIRECTIONS[direction])(
                 current, packing.batch_sizes, (state.hidden[k], state.cell[k])
             )
             current = outputs + current if k and self.options.use_skip_connections else outputs
@@ -233,6 +226,6 @@ class BidirectionalLstm(torch.nn.Module):
             hidden.append(last_hidden)
             cell.append(last_cell)
         return (
-            torch.stack(layers).view(len(stack), batch_size, timesteps, size),
+            torch.stack(layers).view(len(self.layers), batch_size, timesteps, size),
             LstmState(torch.stack(hidden), torch.stack(cell)),
         )

@@ -108,8 +108,13 @@ class ElmoCharactersIndexer(ELMoTokenCharactersIndexer):
             ]
         }
         if self._word_namespace is not None:
+            # The id of the padding token says that there is no token, whatever its text.
             indexed["word_inputs"] = [
-                vocabulary.get_token_index(text, self._word_namespace) for text in texts
+                vocabulary.get_token_index(
+                    vocabulary._oov_token if text == vocabulary._padding_token else text,
+                    self._word_namespace,
+                )
+                for text in texts
             ]
         return indexed
 

@@ -184,7 +184,7 @@ def _lstms(options: ElmoOptions) -> Iterator[Row]:
     for i, direction in enumerate(("forward", "backward")):
         for k in range(options.num_layers):
             group = f"RNN_{i}/RNN/MultiRNNCell/Cell{k}/LSTMCell/"
-            name = f"lstm.{direction}_layers.{k}."
+            name = f"lstm.layers.{k}.{direction}_lstm."
             builtin_name = f"_elmo_lstm.{direction}_layer_{k}."
             yield Row(
                 (

@@ -95,15 +95,14 @@ def test_loading_other_weights_changes_cached_words(tmp_path):
         assert_close(ours(*inputs), expected(*inputs))
 
 
-@pytest.mark.parametrize("cached", [None, CACHED_WORDS])
-def test_parameters_stand_in_the_order_of_the_built_in(tmp_path, cached):
+def test_parameters_stand_in_the_order_of_the_built_in(tmp_path):
     """
     An optimizer's state knows parameters by their place alone, so that a training begun with the
     built-in is recovered here only if each stands in its place.
     """
     files = write_elmo_files(tmp_path, elmo_options(n_layers=3, n_highway=2), seed=83)
     theirs, ours = (
-        side(*files, requires_grad=True, projection_dim=5, vocab_to_cache=cached)
+        side(*files, requires_grad=True, projection_dim=5)
         for side in (BuiltInEmbedder, ElmoTokenEmbedder)
     )
     places = {
@@ -125,5 +124,5 @@ def test_wrong_keys_are_refused(tmp_path, kind):
         del state["_elmo._elmo_lstm._elmo_lstm.forward_layer_0.input_linearity.weight"]
     else:
         state["_elmo._elmo_lstm._elmo_lstm.forward_layer_2.input_linearity.weight"] = torch.ones(1)
-    with pytest.raises(RuntimeError, match="forward_layer"):
+    with pytest.raises(RuntimeError, match=r"forward_l(stm|ayer_2)"):
         ours.load_state_dict(state)

@@ -1,0 +1,261 @@
+"""The experiments in training_configs/: each is trained, and the commands run on one."""
+
+import inspect
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Dict, List, Set
+
+import pytest
+import torch
+from allennlp.commands.train import train_model
+from allennlp.common import Params
+from allennlp.data import DatasetReader
+from allennlp.models import load_archive
+from allennlp.predictors import Predictor
+
+from allennlp_elmo_plugin import (
+    BilmEncoder,
+    ElmoBilm,
+    ElmoCharactersIndexer,
+    ElmoOptions,
+    ElmoTokenEmbedder,
+    InitialState,
+    ScalarMix,
+    WordCache,
+)
+
+ROOT = Path(__file__).parent.parent
+CONFIGS = sorted((ROOT / "training_configs").glob("*.jsonnet"))
+DATA = ROOT / "training_configs" / "data"
+
+# What the embedder hands to its parts, and AllenNLP to a constructor.
+HANDED_ON = {"num_representations", "vocab"}
+
+UNIVERSAL_TAGS = "ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X"
+
+
+@pytest.fixture(scope="module")
+def bilm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a biLM as wide and deep as the configs expect, and otherwise tiny."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("bilm")
+    options = ElmoOptions(((1, 8), (3, 8)), projection_dim=256, cell_size=8, num_layers=1)
+    ElmoBilm(options).to_folder(folder)
+    return folder
+
+
+def overrides(bilm: Path, **more: Any) -> str:
+    """The biLM's files in place of those of the demo, for one epoch."""
+    embedder = "model.text_field_embedder.token_embedders.elmo."
+    return json.dumps(
+        {
+            embedder + "options_file": str(bilm / "options.json"),
+            embedder + "weight_file": str(bilm / "weights.hdf5"),
+            "trainer.num_epochs": 1,
+            **more,
+        }
+    )
+
+
+def train(name: str, bilm: Path, folder: Path, **more: Any) -> Dict[str, Any]:
+    """Train one of the configs into the folder; returns its metrics."""
+    if name == "ner":
+        pytest.importorskip("allennlp_models.tagging")
+    config = ROOT / "training_configs" / (name + ".jsonnet")
+    train_model(Params.from_file(str(config), overrides(bilm, **more)), str(folder), force=True)
+    return json.loads((folder / "metrics.json").read_text())
+
+
+@pytest.mark.parametrize("name", [path.stem for path in CONFIGS])
+def test_it_trains(name: str, bilm: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    """The experiment runs on the data in the project, and its archive loads and predicts."""
+    monkeypatch.chdir(ROOT)
+    metrics = train(name, bilm, tmp_path)
+    assert 0 < metrics["training_loss"] < float("inf")
+    archive = load_archive(tmp_path)
+    if name == "text_classification":
+        output = Predictor.from_archive(archive).predict_json({"sentence": "A warm room."})
+        assert output["label"] in ("positive", "negative")
+    else:
+        output = Predictor.from_archive(archive, "elmo_tagger").predict_json({"sentence": "Hi."})
+        assert len(output["tags"]) == 2
+
+
+def test_fine_tuning_changes_the_bilm(bilm: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    """Every weight of the biLM is trained, at the rate of its group."""
+    monkeypatch.chdir(ROOT)
+    train("fine_tuning", bilm, tmp_path, **{"dataset_reader.max_instances": 20})
+    before = ElmoBilm.from_files(str(bilm), str(bilm)).state_dict()
+    embedder: Any = load_archive(tmp_path).model.get_submodule(
+        "text_field_embedder.token_embedder_elmo"
+    )
+    after = embedder._encoder.bilm.state_dict()
+    unchanged = [name for name in before if torch.equal(before[name], after[name])]
+    assert unchanged == []
+
+
+def test_fine_tuning_trains_the_bilm_at_a_lower_rate(bilm: Path, monkeypatch: Any) -> None:
+    """The regular expressions of the parameter groups find the biLM and the scalar mix."""
+    monkeypatch.chdir(ROOT)
+    config = Params.from_file(
+        str(ROOT / "training_configs" / "fine_tuning.jsonnet"), overrides(bilm)
+    )
+    groups = config["trainer"]["optimizer"]["parameter_groups"]
+    names = [name for name, _ in ElmoTokenEmbedder(str(bilm), str(bilm)).named_parameters()]
+    found = [
+        [name for name in names if any(re.search(regex, name) for regex in regexes)]
+        for regexes, _ in groups
+    ]
+    assert sorted(found[0] + found[1]) == sorted(names)
+    assert len(found[1]) == 3
+    assert groups[0][1]["lr"] < config["trainer"]["optimizer"]["lr"]
+
+
+def parameters(function: Any) -> Set[str]:
+    """The names of its parameters."""
+    return set(inspect.signature(function).parameters) - HANDED_ON - {"self"}
+
+
+def options_to_show() -> List[str]:
+    """Each option of the embedder, of its indexer, and of their parts."""
+    names = parameters(ElmoTokenEmbedder) | parameters(ElmoCharactersIndexer)
+    names |= parameters(BilmEncoder.from_files)
+    for part in (InitialState, ScalarMix, WordCache):
+        for registered in part.list_available():
+            names |= parameters(part.by_name(registered))
+    return sorted(names)
+
+
+@pytest.mark.parametrize("option", options_to_show())
+def test_an_option_is_shown(option: str) -> None:
+    """Every option stands in some experiment, or in a comment on what to say instead."""
+    shown = "\n".join(path.read_text(encoding="utf-8") for path in CONFIGS)
+    assert re.search(rf"\b{option}:", shown), f"no experiment shows the option '{option}'"
+
+
+@pytest.mark.parametrize("part", [InitialState, ScalarMix, WordCache])
+def test_a_registered_part_is_shown(part: Any) -> None:
+    """Every registered part of those that can be chosen stands in some experiment."""
+    shown = "\n".join(path.read_text(encoding="utf-8") for path in CONFIGS)
+    missing = [name for name in part.list_available() if f"type: '{name}'" not in shown]
+    assert missing == []
+
+
+@pytest.mark.parametrize(
+    "training, held_out, reader",
+    [
+        ("pos_train.conllu", "pos_dev.conllu", {"type": "conllu_tagging"}),
+        ("ner_train.txt", "ner_dev.txt", {"type": "conll2003"}),
+        (
+            "reviews_train.jsonl",
+            "reviews_dev.jsonl",
+            {"type": "text_classification_json", "tokenizer": {"type": "letters_digits"}},
+        ),
+    ],
+)
+def test_held_out_sentences_are_new(training: str, held_out: str, reader: Dict[str, Any]) -> None:
+    """No sentence that is measured with was trained on, and none stands twice."""
+    seen: Set[str] = set()
+    for path in (training, held_out):
+        instances: Any = DatasetReader.from_params(Params(reader.copy())).read(str(DATA / path))
+        for instance in instances:
+            sentence = " ".join(token.text for token in instance["tokens"])
+            assert sentence not in seen
+            seen.add(sentence)
+
+
+def test_the_tags_of_the_demo_are_those_of_universal_dependencies() -> None:
+    """Every tag is one of the seventeen, and the common ones all occur."""
+    reader = DatasetReader.from_params(Params({"type": "conllu_tagging"}))
+    used: Set[str] = set()
+    for path in ("pos_train.conllu", "pos_dev.conllu"):
+        instances: Any = reader.read(str(DATA / path))
+        for instance in instances:
+            used.update(instance["tags"].labels)
+    assert set(UNIVERSAL_TAGS.split()) - used == {"SYM", "X"}
+    assert used <= set(UNIVERSAL_TAGS.split())
+
+
+def allennlp(*arguments: str) -> str:
+    """Run a command of AllenNLP from the project's folder; returns what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "allennlp", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def trained(bilm: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `allennlp train` leaves behind for the demo's experiment."""
+    folder = tmp_path_factory.mktemp("trained") / "output"
+    allennlp(
+        "train", "training_configs/pos_tagging.jsonnet", "-s", str(folder), "-o", overrides(bilm)
+    )
+    return folder
+
+
+def test_the_command_evaluate_gives_the_metrics_of_training(trained: Path, tmp_path: Path) -> None:
+    """An archive is measured as the model was when it was trained."""
+    metrics_file = tmp_path / "metrics.json"
+    allennlp(
+        "evaluate",
+        str(trained / "model.tar.gz"),
+        "training_configs/data/pos_dev.conllu",
+        "--output-file",
+        str(metrics_file),
+    )
+    trained_metrics = json.loads((trained / "metrics.json").read_text())
+    evaluated = json.loads(metrics_file.read_text())
+    assert evaluated["accuracy"] == trained_metrics["best_validation_accuracy"]
+
+
+def test_the_command_predict_tags_sentences_in_batches(trained: Path, tmp_path: Path) -> None:
+    """Sentences and tokens come back as lines of words and tags."""
+    output_file = tmp_path / "tags.jsonl"
+    printed = allennlp(
+        "predict",
+        str(trained / "model.tar.gz"),
+        "training_configs/data/sentences.jsonl",
+        "--predictor",
+        "elmo_tagger",
+        "--batch-size",
+        "2",
+        "--output-file",
+        str(output_file),
+    )
+    lines = [json.loads(line) for line in output_file.read_text().splitlines()]
+    assert [len(line["tags"]) for line in lines] == [len(line["words"]) for line in lines]
+    assert lines[-1]["words"][-4:] == ["Lisbon", "to", "Africa", "."]
+    assert printed.count("prediction: ") == len(lines) == 5
+
+
+def test_the_command_predict_tags_the_sentences_of_a_reader(trained: Path, tmp_path: Path) -> None:
+    """With --use-dataset-reader and a text format, a treebank comes back to be read by people."""
+    output_file = tmp_path / "tags.txt"
+    allennlp(
+        "predict",
+        str(trained / "model.tar.gz"),
+        "training_configs/data/pos_dev.conllu",
+        "--use-dataset-reader",
+        "--predictor",
+        "elmo_tagger",
+        "--predictor-args",
+        '{"output_format": "text"}',
+        "--batch-size",
+        "16",
+        "--silent",
+        "--output-file",
+        str(output_file),
+    )
+    sentences = output_file.read_text(encoding="utf-8").strip("\n").split("\n\n")
+    assert len(sentences) == 60
+    assert all(len(words_and_tags.splitlines()) == 2 for words_and_tags in sentences)
