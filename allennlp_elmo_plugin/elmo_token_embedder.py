@@ -95,7 +95,6 @@ class ElmoTokenEmbedder(TokenEmbedder):
             word_cache = VocabularyWordCache(words=vocab_to_cache)
         if scalar_mix_parameters is not None:
             _refuse_both("scalar_mix_parameters", "scalar_mix", scalar_mix is not None)
-
             scalar_mix = Lazy(
                 ScalarMix, Params({"type": "fixed", "scalar_parameters": scalar_mix_parameters})
             )

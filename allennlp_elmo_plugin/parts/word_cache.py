@@ -10,6 +10,7 @@ from allennlp.common import Registrable
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
 from allennlp.data import Vocabulary
+from allennlp.data.vocabulary import DEFAULT_OOV_TOKEN
 from overrides import overrides
 from torch.nn.functional import embedding
 
@@ -239,7 +240,8 @@ class VocabularyWordCache(WordCache):
 
     def _warn_of_other_words(self, word_ids: torch.Tensor) -> None:
         # The unknown word's id stands for many words; that one differs is the rule.
-        others = [self.words[i] for i in word_ids.unique().tolist() if self.words[i][:2] != "@@"]
+        words = [self.words[word_id] for word_id in word_ids.unique().tolist()]
+        others = [word for word in words if word != DEFAULT_OOV_TOKEN]
         if others and not self._warned:
             logger.warning(
                 "The vocabulary cache holds other words than the ids of 'word_inputs' stand for "

@@ -2,6 +2,7 @@
 The reversible steps between an HDF5 dataset in TensorFlow's layout and a parameter in PyTorch's.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Tuple
 
@@ -18,16 +19,16 @@ __all__ = [
 ]
 
 
-class Step:
+class Step(ABC):
     """One change of layout that can be taken back."""
 
+    @abstractmethod
     def apply(self, array: numpy.ndarray) -> numpy.ndarray:
         """From the file towards the parameter."""
-        raise NotImplementedError(f"{type(self).__name__} lacks its way towards the parameter")
 
+    @abstractmethod
     def invert(self, array: numpy.ndarray) -> numpy.ndarray:
         """From the parameter towards the file."""
-        raise NotImplementedError(f"{type(self).__name__} lacks its way towards the file")
 
 
 class Transpose(Step):
