@@ -222,7 +222,7 @@ class BidirectionalLstm(torch.nn.Module):
                 current, packing.batch_sizes, (state.hidden[k], state.cell[k])
             )
             current = outputs + current if k and self.options.use_skip_connections else outputs
-            layers.append(torch.zeros_like(flat).index_copy(0, positions, current))
+            layers.append(current.new_zeros(flat.shape).index_copy(0, positions, current))
             hidden.append(last_hidden)
             cell.append(last_cell)
         return (
