@@ -2,6 +2,7 @@
 A bidirectional language model without its softmax: what ELMo is made of.
 """
 
+import inspect
 import json
 import os
 from pathlib import Path
@@ -62,8 +63,14 @@ class ElmoBilm(torch.nn.Module):
         """
         options = ElmoOptions.from_file(find_options_file(options_file))
         options, weights = read_weights(find_weight_file(weight_file), options)
-        bilm = cls(options)
-        bilm.load_state_dict(weights)
+        if "assign" not in inspect.signature(cls.load_state_dict).parameters:
+            bilm = cls(options)
+            bilm.load_state_dict(weights)
+            return bilm
+        # Newer versions of torch need not draw weights first, only to throw them away.
+        with torch.device("meta"):
+            bilm = cls(options)
+        bilm.load_state_dict(weights, assign=True)
         return bilm
 
     def to_folder(self, folder: Union[str, "os.PathLike[str]"]) -> None:

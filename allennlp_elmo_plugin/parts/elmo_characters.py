@@ -2,8 +2,10 @@
 The indexer that spells tokens for ELMo.
 """
 
+from functools import lru_cache
 from typing import Dict, List, Optional
 
+import numpy
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import pad_sequence_to_length
@@ -20,6 +22,9 @@ from allennlp_elmo_plugin.characters import (
 )
 
 __all__ = ["ElmoCharactersIndexer"]
+
+# 400 bytes each at the usual width: as many as most corpora have.
+WORDS_TO_REMEMBER = 1 << 17
 
 
 # A subclass of the built-in, since AllenNLP's HotFlip attack asks for its class.
@@ -97,16 +102,12 @@ class ElmoCharactersIndexer(ELMoTokenCharactersIndexer):
         # Returns
 
         `IndexedTokenList`
-            `elmo_tokens`: for each token, `max_characters_per_token` ids from 1 to 261. With a
+            `elmo_tokens`: for each token, an array of `max_characters_per_token` ids from 1 to 261,
+            int64 and not to be written to: tokens of the same text share it. With a
             `word_namespace` also `word_inputs`: for each token, its id in the vocabulary.
         """
         texts = [token.ensure_text() for token in tokens]
-        indexed: Dict[str, List] = {
-            "elmo_tokens": [
-                spell_word(text, self._max_characters_per_token, self._tokens_to_add)
-                for text in texts
-            ]
-        }
+        indexed: Dict[str, List] = {"elmo_tokens": [self._spelled(text) for text in texts]}
         if self._word_namespace is not None:
             # The id of the padding token says that there is no token, whatever its text.
             indexed["word_inputs"] = [
@@ -150,11 +151,24 @@ class ElmoCharactersIndexer(ELMoTokenCharactersIndexer):
             `word_namespace` also `word_inputs`, of shape (timesteps,); int64, 0 = no token.
         """
         width = self._max_characters_per_token
-        spelled = pad_sequence_to_length(
-            tokens["elmo_tokens"], padding_lengths["elmo_tokens"], lambda: [0] * width
-        )
-        tensors = {"elmo_tokens": torch.tensor(spelled, dtype=torch.long).view(-1, width)}
+        spelled = numpy.zeros((padding_lengths["elmo_tokens"], width), dtype=numpy.int64)
+        if tokens["elmo_tokens"]:
+            kept = tokens["elmo_tokens"][: len(spelled)]
+            spelled[: len(kept)] = kept
+        tensors = {"elmo_tokens": torch.from_numpy(spelled)}
         if self._word_namespace is not None:
             word_ids = pad_sequence_to_length(tokens["word_inputs"], padding_lengths["word_inputs"])
             tensors["word_inputs"] = torch.tensor(word_ids, dtype=torch.long)
         return tensors
+
+    def _spelled(self, text: str) -> numpy.ndarray:
+        symbol = None if self._tokens_to_add is None else self._tokens_to_add.get(text)
+        return _spelled(text, self._max_characters_per_token, symbol)
+
+
+@lru_cache(maxsize=WORDS_TO_REMEMBER)
+def _spelled(text: str, width: int, symbol: Optional[int]) -> numpy.ndarray:
+    symbols = None if symbol is None else {text: symbol}
+    ids = numpy.array(spell_word(text, width, symbols), dtype=numpy.int64)
+    ids.setflags(write=False)
+    return ids

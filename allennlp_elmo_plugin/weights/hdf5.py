@@ -55,7 +55,7 @@ def read_weights(
             _check(path, shapes, table)
             weights: Dict[str, torch.Tensor] = {}
             for row in table:
-                arrays = [file[dataset.name][()] for dataset in row.datasets]
+                arrays = [_array(file[dataset.name]) for dataset in row.datasets]
                 weights.update(_to_tensors(row, arrays))
             return options, weights
     except OSError as error:
@@ -96,9 +96,14 @@ def write_weights(
         os.replace(partial, path)
 
 
+def _array(dataset: h5py.Dataset) -> numpy.ndarray:
+    # PyTorch takes the machine's own byte order alone; a file may have the other one.
+    return numpy.asarray(dataset[()], dtype=dataset.dtype.newbyteorder("="))
+
+
 def _to_tensors(row: Row, arrays: List[numpy.ndarray]) -> Dict[str, torch.Tensor]:
     return {
-        name: torch.from_numpy(numpy.ascontiguousarray(array, dtype=numpy.float32))
+        name: torch.from_numpy(array).to(torch.float32).contiguous()
         for name, array in row.to_parameters(arrays).items()
     }
 

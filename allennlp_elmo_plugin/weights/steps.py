@@ -72,11 +72,11 @@ class PrependZeroRow(Step):
 
 
 class SwapForgetAndCellGates(Step):
-    """Rows in TensorFlow's gate order i, g, f, o become rows in PyTorch's order i, f, g, o."""
+    """The last axis in TensorFlow's gate order i, g, f, o becomes PyTorch's order i, f, g, o."""
 
     def apply(self, array: numpy.ndarray) -> numpy.ndarray:
-        first, second, third, fourth = numpy.split(array, 4)
-        return numpy.concatenate([first, third, second, fourth])
+        first, second, third, fourth = numpy.split(array, 4, axis=-1)
+        return numpy.concatenate([first, third, second, fourth], axis=-1)
 
     def invert(self, array: numpy.ndarray) -> numpy.ndarray:
         return self.apply(array)

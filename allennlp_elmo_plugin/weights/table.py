@@ -64,7 +64,7 @@ class Row:
             for step in dataset.steps:
                 array = step.apply(array)
             converted.append(array)
-        joined = numpy.concatenate(converted, axis=self.axis)
+        joined = converted[0] if len(converted) == 1 else numpy.concatenate(converted, self.axis)
         cuts = numpy.cumsum([parameter.size for parameter in self.parameters])[:-1]
         parts = numpy.split(joined, cuts, axis=self.axis)
         return {parameter.name: part for parameter, part in zip(self.parameters, parts)}
@@ -191,7 +191,7 @@ def _lstms(options: ElmoOptions) -> Iterator[Row]:
                     Dataset(
                         group + "W_0",
                         (2 * hidden, 4 * cell),
-                        (Transpose(), SwapForgetAndCellGates()),
+                        (SwapForgetAndCellGates(), Transpose()),
                     ),
                 ),
                 (

@@ -96,6 +96,20 @@ def test_a_file_that_is_read_is_written_alike(tmp_path: Path) -> None:
                 assert numpy.array_equal(written[name][()], array), name
 
 
+@pytest.mark.parametrize("dtype", [">f4", "<f8", "<f2"])
+def test_numbers_of_other_types_are_read(tmp_path: Path, dtype: str) -> None:
+    """A file from another machine, or of another precision, gives float32 parameters."""
+    arrays = {
+        name: array.astype("float16").astype(dtype)
+        for name, array in elmo_arrays(elmo_options(), seed=4).items()
+    }
+    files = write_elmo_files(tmp_path, elmo_options(), arrays)
+    state = ElmoBilm.from_files(*files).state_dict()
+    expected = arrays["CNN_proj/b_proj"].astype("float32")
+    assert numpy.array_equal(state["char_cnn.projection.bias"].numpy(), expected)
+    assert {tensor.dtype for tensor in state.values()} == {torch.float32}
+
+
 def test_a_failed_write_leaves_the_file_that_was_there(tmp_path: Path) -> None:
     """A biLM that cannot be written does not cost the one that is on disk."""
     bilm = _bilm()
