@@ -159,7 +159,7 @@ class ElmoOptions:
         return cls(**values)
 
     def to_dict(self) -> Dict[str, Any]:
-        """The content of an `options.json` that AllenNLP's built-in and bilm-tf read."""
+        """The content of an `options.json`, as bilm-tf has it after an export."""
         return {
             "char_cnn": {
                 "activation": self.activation,

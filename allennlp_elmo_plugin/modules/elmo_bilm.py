@@ -75,8 +75,8 @@ class ElmoBilm(torch.nn.Module):
 
     def to_folder(self, folder: Union[str, "os.PathLike[str]"]) -> None:
         """
-        Writes `options.json` and `weights.hdf5`, which AllenNLP's built-in ELMo, bilm-tf and
-        `from_files` read.
+        Writes `options.json` and `weights.hdf5` in bilm-tf's layout, which AllenNLP's built-in
+        ELMo and `from_files` read.
 
         # Parameters
 

@@ -71,7 +71,6 @@ class ElmoCharactersIndexer(ELMoTokenCharactersIndexer):
                 f"got {max_characters_per_token}."
             )
         super().__init__(namespace, tokens_to_add or {}, token_min_padding_length)
-        self._tokens_to_add = tokens_to_add
         self._word_namespace = word_namespace
         self._max_characters_per_token = max_characters_per_token
 
@@ -107,7 +106,10 @@ class ElmoCharactersIndexer(ELMoTokenCharactersIndexer):
             `word_namespace` also `word_inputs`: for each token, its id in the vocabulary.
         """
         texts = [token.ensure_text() for token in tokens]
-        indexed: Dict[str, List] = {"elmo_tokens": [self._spelled(text) for text in texts]}
+        width, symbols = self._max_characters_per_token, self._mapper.tokens_to_add
+        indexed: Dict[str, List] = {
+            "elmo_tokens": [_spelled(text, width, symbols.get(text)) for text in texts]
+        }
         if self._word_namespace is not None:
             # The id of the padding token says that there is no token, whatever its text.
             indexed["word_inputs"] = [
@@ -160,10 +162,6 @@ class ElmoCharactersIndexer(ELMoTokenCharactersIndexer):
             word_ids = pad_sequence_to_length(tokens["word_inputs"], padding_lengths["word_inputs"])
             tensors["word_inputs"] = torch.tensor(word_ids, dtype=torch.long)
         return tensors
-
-    def _spelled(self, text: str) -> numpy.ndarray:
-        symbol = None if self._tokens_to_add is None else self._tokens_to_add.get(text)
-        return _spelled(text, self._max_characters_per_token, symbol)
 
 
 @lru_cache(maxsize=WORDS_TO_REMEMBER)

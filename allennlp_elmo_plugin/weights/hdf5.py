@@ -71,8 +71,9 @@ def write_weights(
     weights: Mapping[str, torch.Tensor],
 ) -> None:
     """
-    Writes the weights of a biLM, so that AllenNLP's built-in, bilm-tf and `read_weights` read
-    back each parameter to the bit.
+    Writes the weights of a biLM in bilm-tf's layout, so that AllenNLP's built-in and
+    `read_weights` read back each parameter to the bit (of a trained forget bias nearer to 0 than
+    2 ** -29, the bits that survive the addition of 1 in double precision).
 
     # Parameters
 
@@ -114,7 +115,7 @@ def _to_datasets(row: Row, arrays: Mapping[str, numpy.ndarray]) -> List[numpy.nd
     restored = row.to_parameters(datasets)
     if all(numpy.array_equal(restored[name], array) for name, array in parameters.items()):
         return datasets
-    # A trained forget bias less one may have no float32; double precision loses nothing.
+    # A trained forget bias less one may have no float32, but it has a double.
     return row.to_datasets({name: array.astype("float64") for name, array in parameters.items()})
 
 
