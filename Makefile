@@ -18,7 +18,7 @@ READY = $(VENV)/.ready-$(STACK)-$(PYTHON_VERSION)
 
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
 
-.PHONY: help setup train test test-pinned pytest lint format lock clean
+.PHONY: help setup train test test-pinned pytest benchmark lint format lock clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -36,6 +36,17 @@ test-pinned:  ## run the tests with AllenNLP's own pins, on a Python 3.8 to 3.10
 
 pytest: setup  ## run the tests
 	$(BIN)/python -m pytest
+
+# Variables: a .conllu file or a text file with one tokenized sentence a line, in place of made-up
+# sentences; the folder to write to; more arguments (ARGS=--help lists them).
+SENTENCES =
+OUTPUT = output/benchmarks
+ARGS =
+
+# AllenNLP's dependencies warn of torch's plans in every process that is started.
+benchmark: setup  ## measure speed and memory beside AllenNLP's embedder
+	$(BIN)/python -W ignore::FutureWarning -m benchmarks --output "$(OUTPUT)" \
+	    $(if $(SENTENCES),--sentences "$(SENTENCES)") $(ARGS)
 
 # The types are those of the current stack's torch and NumPy.
 lint: setup  ## check style, and types on the current stack
@@ -60,7 +71,7 @@ $(LOCKED): $(LOCK)
 	@touch $@
 
 # Without isolation the locked setuptools builds it, and nothing more is fetched.
-$(READY): $(LOCKED) setup.cfg pyproject.toml
+$(READY): $(LOCKED) setup.cfg setup.py pyproject.toml $(wildcard allennlp_elmo_plugin/kernels/csrc/*)
 	$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 

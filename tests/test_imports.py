@@ -14,7 +14,7 @@ ROOT = Path(allennlp_elmo_plugin.__file__).parent
 LAYERS = (
     ("characters",),
     ("options",),
-    ("weights",),
+    ("weights", "kernels"),
     ("modules",),
     ("parts",),
     ("elmo_token_embedder", "conllu_tagging", "elmo_tagger", "repairs"),

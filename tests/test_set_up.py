@@ -38,7 +38,7 @@ class Checkout:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for name in ("Makefile", "setup.cfg", "pyproject.toml"):
+        for name in ("Makefile", "setup.cfg", "setup.py", "pyproject.toml"):
             shutil.copy(str(ROOT / name), str(folder))
         shutil.copytree(str(ROOT / "requirements"), str(folder / "requirements"))
 

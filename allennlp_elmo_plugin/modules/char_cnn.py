@@ -9,6 +9,7 @@ import torch
 from torch.nn.functional import relu
 
 from allennlp_elmo_plugin.characters import NUM_CHARACTERS, PADDING
+from allennlp_elmo_plugin.modules.linear import Linear
 from allennlp_elmo_plugin.options import ElmoOptions
 
 __all__ = ["CharCnn", "Highway"]
@@ -16,7 +17,7 @@ __all__ = ["CharCnn", "Highway"]
 ACTIVATIONS: Dict[str, Callable[[torch.Tensor], torch.Tensor]] = {"relu": relu, "tanh": torch.tanh}
 
 
-class Highway(torch.nn.Linear):
+class Highway(Linear):
     """
     A highway layer: `gate * x + (1 - gate) * relu(W x + b)`.
 
@@ -32,16 +33,18 @@ class Highway(torch.nn.Linear):
 
     def __init__(self, size: int) -> None:
         super().__init__(size, 2 * size)
+        self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """
         Draws new weights, as bilm-tf does before it trains: its carry gate has a bias of -2, so
         that the layer lets most of its input through.
         """
-        torch.nn.init.normal_(self.weight, std=1 / sqrt(self.in_features))
+        _, size = self.weight.shape
+        torch.nn.init.normal_(self.weight, std=1 / sqrt(size))
         torch.nn.init.zeros_(self.bias)
         with torch.no_grad():
-            self.bias[self.in_features :] = 2.0
+            self.bias[size:] = 2.0
 
     def forward(self, vectors: torch.Tensor) -> torch.Tensor:
         """
@@ -89,7 +92,7 @@ class CharCnn(torch.nn.Module):
         )
         self.projection = torch.nn.Identity()
         if options.word_projection:
-            self.projection = torch.nn.Linear(options.num_filters, options.projection_dim)
+            self.projection = Linear(options.num_filters, options.projection_dim)
         self.projection_dim = options.projection_dim
         self.reset_parameters()
 
@@ -107,8 +110,8 @@ class CharCnn(torch.nn.Module):
                 torch.nn.init.normal_(parameter, std=1 / sqrt(parameter[0].numel()))
             else:
                 torch.nn.init.uniform_(parameter, -0.05, 0.05)
-        if isinstance(self.projection, torch.nn.Linear):
-            std = 1 / sqrt(self.projection.in_features)
+        if isinstance(self.projection, Linear):
+            std = 1 / sqrt(self.projection.weight.size(1))
             torch.nn.init.normal_(self.projection.weight, std=std)
             torch.nn.init.zeros_(self.projection.bias)
 

@@ -5,18 +5,22 @@ A bidirectional language model without its softmax: what ELMo is made of.
 import inspect
 import json
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Sequence, Tuple, Union
 
 import torch
+from allennlp.common.checks import ConfigurationError
 
+from allennlp_elmo_plugin.kernels import PRECISIONS
 from allennlp_elmo_plugin.modules.char_cnn import CharCnn
 from allennlp_elmo_plugin.modules.lstm import BidirectionalLstm, LstmState
+from allennlp_elmo_plugin.modules.packable import Packable
 from allennlp_elmo_plugin.options import ElmoOptions
 from allennlp_elmo_plugin.weights import (
+    WeightFile,
     find_options_file,
     find_weight_file,
-    read_weights,
     write_weights,
 )
 
@@ -37,6 +41,7 @@ class ElmoBilm(torch.nn.Module):
     def __init__(self, options: ElmoOptions) -> None:
         super().__init__()
         self.options = options
+        self.precision = "float32"
         self.char_cnn = CharCnn(options)
         self.lstm = BidirectionalLstm(options)
 
@@ -45,6 +50,7 @@ class ElmoBilm(torch.nn.Module):
         cls,
         options_file: Union[str, "os.PathLike[str]"],
         weight_file: Union[str, "os.PathLike[str]"],
+        precision: str = "float32",
     ) -> "ElmoBilm":
         """
         Reads a biLM.
@@ -55,6 +61,8 @@ class ElmoBilm(torch.nn.Module):
             A path, a URL, or a folder or zip that holds the options file.
         weight_file : `Union[str, PathLike]`
             A path, a URL, or a folder or zip that holds the HDF5 file.
+        precision : `str`, optional (default = `"float32"`)
+            See `reduce_precision`.
 
         # Raises
 
@@ -62,16 +70,47 @@ class ElmoBilm(torch.nn.Module):
             When a file is missing, damaged, or does not fit the other.
         """
         options = ElmoOptions.from_file(find_options_file(options_file))
-        options, weights = read_weights(find_weight_file(weight_file), options)
-        if "assign" not in inspect.signature(cls.load_state_dict).parameters:
-            bilm = cls(options)
-            bilm.load_state_dict(weights)
-            return bilm
-        # Newer versions of torch need not draw weights first, only to throw them away.
-        with torch.device("meta"):
-            bilm = cls(options)
-        bilm.load_state_dict(weights, assign=True)
+        with WeightFile(find_weight_file(weight_file), options) as file:
+            # Newer versions of torch need not draw weights first, only to throw them away.
+            skips_draws = "assign" in inspect.signature(cls.load_state_dict).parameters
+            with torch.device("meta") if skips_draws else nullcontext():
+                bilm = cls(file.options)
+                bilm.reduce_precision(precision)
+            # One by one, so that what a reduced precision rounds is soon forgotten.
+            for weights in file:
+                bilm.load_state_dict(
+                    weights, strict=False, **({"assign": True} if skips_draws else {})
+                )
         return bilm
+
+    def reduce_precision(self, precision: str) -> None:
+        """
+        Rounds the matrices of the LSTMs, the highway layers and the projections, which from then
+        on are frozen: they are no parameters any more. Activations are rounded before they meet
+        such a matrix; sums, cells, clips and all else stay in float32.
+
+        # Parameters
+
+        precision : `str`
+            `"float32"`, which changes nothing; `"bfloat16"`, which keeps 8 bits of each number's
+            fraction; or `"int8"`, which keeps numbers from -127 to 127, with a scale for each
+            row of a matrix and for each vector of activations.
+
+        # Raises
+
+        `ConfigurationError`
+            When there is no such precision, or a size is no multiple of 16.
+        """
+        if precision not in PRECISIONS:
+            raise ConfigurationError(
+                f"Expected a precision from {list(PRECISIONS)}, got '{precision}'."
+            )
+        if precision == "float32":
+            return
+        self.precision = precision
+        for module in self.modules():
+            if isinstance(module, Packable):
+                module.reduce_precision(precision)
 
     def to_folder(self, folder: Union[str, "os.PathLike[str]"]) -> None:
         """

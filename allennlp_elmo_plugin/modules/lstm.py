@@ -1,6 +1,5 @@
 """
-The two stacks of LSTMs with projection (LSTMP; Sak et al., 2014) of a biLM, in plain eager
-PyTorch.
+The two stacks of LSTMs with projection (LSTMP; Sak et al., 2014) of a biLM.
 """
 
 from math import sqrt
@@ -9,12 +8,21 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple
 import torch
 from torch.nn.functional import linear
 
+from allennlp_elmo_plugin.kernels import (
+    PackedLstm,
+    kernel_lstm,
+    kernel_lstm_with_gradients,
+    round_activations,
+)
+from allennlp_elmo_plugin.modules.packable import Packable
 from allennlp_elmo_plugin.modules.packing import Packing, pack
 from allennlp_elmo_plugin.options import ElmoOptions
 
 __all__ = ["BidirectionalLstm", "LstmState", "ProjectedLstm"]
 
 DIRECTIONS = ("forward_lstm", "backward_lstm")
+
+State = Tuple[torch.Tensor, torch.Tensor]
 
 
 class LstmState(NamedTuple):
@@ -34,7 +42,7 @@ class LstmState(NamedTuple):
     cell: torch.Tensor
 
 
-class ProjectedLstm(torch.nn.Module):
+class ProjectedLstm(Packable):
     """
     One layer of LSTM with projection, in one direction:
 
@@ -58,9 +66,11 @@ class ProjectedLstm(torch.nn.Module):
         self.weight_ih = torch.nn.Parameter(torch.empty(4 * cell, hidden))
         self.weight_hh = torch.nn.Parameter(torch.empty(4 * cell, hidden))
         self.bias = torch.nn.Parameter(torch.empty(4 * cell))
-        self.weight_hr: Optional[torch.nn.Parameter] = None
-        if options.state_projection:
+        self.matrices = {"weight_ih": True, "weight_hh": True}
+        self.has_projection = options.state_projection
+        if self.has_projection:
             self.weight_hr = torch.nn.Parameter(torch.empty(hidden, cell))
+            self.matrices["weight_hr"] = False
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -73,7 +83,7 @@ class ProjectedLstm(torch.nn.Module):
         bound = sqrt(6 / (2 * hidden + 4 * cell))
         torch.nn.init.uniform_(self.weight_ih, -bound, bound)
         torch.nn.init.uniform_(self.weight_hh, -bound, bound)
-        if self.weight_hr is not None:
+        if self.has_projection:
             torch.nn.init.xavier_uniform_(self.weight_hr)
         torch.nn.init.zeros_(self.bias)
         with torch.no_grad():
@@ -83,8 +93,8 @@ class ProjectedLstm(torch.nn.Module):
         self,
         inputs: torch.Tensor,
         batch_sizes: Sequence[int],
-        state: Tuple[torch.Tensor, torch.Tensor],
-    ) -> Tuple[torch.Tensor, Tuple[torch.Tensor, torch.Tensor]]:
+        state: State,
+    ) -> Tuple[torch.Tensor, State]:
         """
         # Parameters
 
@@ -102,23 +112,58 @@ class ProjectedLstm(torch.nn.Module):
             The outputs, of shape (tokens, projection_dim), and the state after each row's last
             step, in the shapes of `state`.
         """
+        kernels = self.choose_kernels(inputs, len(self.bias) // 4)
+        if kernels is None or not self.has_projection:
+            return self.run_plainly(inputs, batch_sizes, state)
+        # Under autocast the inputs may be of another type.
+        inputs, state = inputs.float(), (state[0].float(), state[1].float())
+        if self.needs_gradients(inputs, *state):
+            self.forget_copies()
+            return kernel_lstm_with_gradients(
+                kernels,
+                inputs,
+                batch_sizes,
+                state,
+                (self.weight_ih, self.weight_hh, self.weight_hr, self.bias),
+                self.cell_clip,
+                self.proj_clip,
+            )
+        weights = PackedLstm(
+            weight_ih=self.packed_matrix("weight_ih"),
+            weight_hh=self.packed_matrix("weight_hh"),
+            weight_hr=self.packed_matrix("weight_hr"),
+            bias=self.packed_vector("bias", is_gates=True),
+        )
+        return kernel_lstm(
+            kernels, inputs, batch_sizes, state, weights, self.cell_clip, self.proj_clip
+        )
+
+    def run_plainly(
+        self, inputs: torch.Tensor, batch_sizes: Sequence[int], state: State
+    ) -> Tuple[torch.Tensor, State]:
+        """
+        The same as `forward`, step by step in PyTorch: what the kernels are tested against.
+        """
+        weight_ih, weight_hh = self.matrix("weight_ih"), self.matrix("weight_hh")
+        weight_hr = self.matrix("weight_hr") if self.has_projection else None
+
         hidden, cell = state
         outputs: List[torch.Tensor] = []
-        finished: List[Tuple[torch.Tensor, torch.Tensor]] = []
-        projected_inputs = linear(inputs, self.weight_ih, self.bias).split(list(batch_sizes))
+        finished: List[State] = []
+        projected_inputs = self._product(inputs, weight_ih, self.bias).split(list(batch_sizes))
         for projected_input in projected_inputs:
             alive = len(projected_input)
             if alive < len(hidden):
                 finished.append((hidden[alive:], cell[alive:]))
                 hidden, cell = hidden[:alive], cell[:alive]
-            gates = projected_input + linear(hidden, self.weight_hh)
+            gates = projected_input + self._product(hidden, weight_hh)
             i, f, g, o = gates.chunk(4, dim=-1)
             cell = torch.sigmoid(i) * torch.tanh(g) + torch.sigmoid(f) * cell
             if self.cell_clip is not None:
                 cell = cell.clamp(-self.cell_clip, self.cell_clip)
             hidden = torch.sigmoid(o) * torch.tanh(cell)
-            if self.weight_hr is not None:
-                hidden = linear(hidden, self.weight_hr)
+            if weight_hr is not None:
+                hidden = self._product(hidden, weight_hr)
                 # Like TensorFlow's cell, clip only what was projected.
                 if self.proj_clip is not None:
                     hidden = hidden.clamp(-self.proj_clip, self.proj_clip)
@@ -129,6 +174,11 @@ class ProjectedLstm(torch.nn.Module):
             torch.cat(outputs) if outputs else inputs,
             (torch.cat(last_hidden), torch.cat(last_cell)),
         )
+
+    def _product(
+        self, inputs: torch.Tensor, matrix: torch.Tensor, bias: Optional[torch.Tensor] = None
+    ) -> torch.Tensor:
+        return linear(round_activations(inputs, self.precision), matrix, bias)
 
 
 class BidirectionalLstm(torch.nn.Module):

@@ -93,6 +93,13 @@ class BilmEncoder(ElmoEncoder):
         requires_grad: bool = False,
     ) -> None:
         super().__init__()
+        if requires_grad and bilm.precision != "float32":
+            raise ConfigurationError(
+                f"Got 'requires_grad' with the precision '{bilm.precision}'. Its weights are "
+                "rounded, so that the small steps of training would be lost: train in 'float32', "
+                "on an accelerator with the trainer's 'use_amp', and reduce the precision for "
+                "prediction."
+            )
         self.bilm = bilm.requires_grad_(requires_grad)
         self.initial_state = CarryState() if initial_state is None else initial_state
         self.word_cache = NoWordCache() if word_cache is None else word_cache
@@ -109,6 +116,7 @@ class BilmEncoder(ElmoEncoder):
         requires_grad: bool = False,
         initial_state: Optional[InitialState] = None,
         word_cache: Optional[WordCache] = None,
+        precision: str = "float32",
     ) -> "BilmEncoder":
         """
         # Parameters
@@ -123,13 +131,18 @@ class BilmEncoder(ElmoEncoder):
             Where a sentence's LSTM states start.
         word_cache : `WordCache`, optional (default = `NoWordCache()`)
             What spares the character CNN words.
+        precision : `str`, optional (default = `"float32"`)
+            `"bfloat16"` halves and `"int8"` quarters the memory of a frozen biLM, and both are
+            faster. The smallest cosine of a word's vector to the one in float32 is about 0.9999
+            and 0.999. The vectors themselves stay float32.
 
         # Raises
 
         `ConfigurationError`
-            When a file is missing, damaged, or does not fit the other.
+            When a file is missing, damaged, or does not fit the other, or when a biLM of reduced
+            precision is to be trained.
         """
-        bilm = ElmoBilm.from_files(options_file, weight_file)
+        bilm = ElmoBilm.from_files(options_file, weight_file, precision)
         return cls(bilm, initial_state, word_cache, requires_grad)
 
     def builtin_names(self) -> Dict[str, str]:

@@ -4,13 +4,13 @@ the built-in ELMo of AllenNLP calls it. Reading, writing, checking and convertin
 """
 
 from allennlp_elmo_plugin.weights.files import find_options_file, find_weight_file
-from allennlp_elmo_plugin.weights.hdf5 import read_weights, write_weights
+from allennlp_elmo_plugin.weights.hdf5 import WeightFile, write_weights
 from allennlp_elmo_plugin.weights.table import builtin_names
 
 __all__ = [
+    "WeightFile",
     "builtin_names",
     "find_options_file",
     "find_weight_file",
-    "read_weights",
     "write_weights",
 ]

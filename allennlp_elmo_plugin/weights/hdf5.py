@@ -4,10 +4,11 @@ Reading and writing the HDF5 file of a biLM.
 
 import logging
 import os
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Dict, List, Mapping, Tuple, Union
+from typing import Any, Dict, Iterator, List, Mapping, Tuple, Union
 
 import h5py
 import numpy
@@ -17,29 +18,23 @@ from allennlp.common.checks import ConfigurationError
 from allennlp_elmo_plugin.options import ElmoOptions
 from allennlp_elmo_plugin.weights.table import Row, weight_table
 
-__all__ = ["read_weights", "write_weights"]
+__all__ = ["WeightFile", "write_weights"]
 
 logger = logging.getLogger(__name__)
 
 
-def read_weights(
-    path: Union[str, "os.PathLike[str]"], options: ElmoOptions
-) -> Tuple[ElmoOptions, Dict[str, torch.Tensor]]:
+class WeightFile:
     """
-    Reads the weights of a biLM.
+    An HDF5 file with the weights of a biLM, as bilm-tf writes it, opened for reading and checked.
+    Iterating over it gives the weights a few at a time: the float32 parameters of an `ElmoBilm`
+    by name. To be used as a context manager.
 
     # Parameters
 
     path : `Union[str, PathLike]`
-        An HDF5 file as bilm-tf writes it.
+        The file.
     options : `ElmoOptions`
         The shape that the weights are to have.
-
-    # Returns
-
-    `Tuple[ElmoOptions, Dict[str, torch.Tensor]]`
-        The options, with the projections that the file has, and the float32 parameters of
-        an `ElmoBilm` by name.
 
     # Raises
 
@@ -47,22 +42,45 @@ def read_weights(
         When the file is no HDF5 file, is cut off, or does not fit the options. In the last case
         every missing, unexpected and mis-shaped dataset is listed.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            shapes = _dataset_shapes(file)
-            options = _with_projections_as_in(shapes, options)
-            table = weight_table(options)
-            _check(path, shapes, table)
-            weights: Dict[str, torch.Tensor] = {}
-            for row in table:
-                arrays = [_array(file[dataset.name]) for dataset in row.datasets]
-                weights.update(_to_tensors(row, arrays))
-            return options, weights
-    except OSError as error:
-        raise ConfigurationError(
-            f"Expected ELMo weights in HDF5, but '{path}' cannot be read ({error}). Is it "
-            "another kind of file, or a download that broke off?"
-        ) from error
+
+    options: ElmoOptions
+    """The options, with the projections that the file has."""
+
+    def __init__(self, path: Union[str, "os.PathLike[str]"], options: ElmoOptions) -> None:
+        self._path = path
+        with self._explained():
+            self._file = h5py.File(path, "r")
+        try:
+            with self._explained():
+                shapes = _dataset_shapes(self._file)
+            self.options = _with_projections_as_in(shapes, options)
+            self._table = weight_table(self.options)
+            _check(path, shapes, self._table)
+        except ConfigurationError:
+            self._file.close()
+            raise
+
+    def __iter__(self) -> Iterator[Dict[str, torch.Tensor]]:
+        for row in self._table:
+            with self._explained():
+                arrays = [_array(self._file[dataset.name]) for dataset in row.datasets]
+            yield _to_tensors(row, arrays)
+
+    def __enter__(self) -> "WeightFile":
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._file.close()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise ConfigurationError(
+                f"Expected ELMo weights in HDF5, but '{self._path}' cannot be read ({error}). Is "
+                "it another kind of file, or a download that broke off?"
+            ) from error
 
 
 def write_weights(
@@ -72,7 +90,7 @@ def write_weights(
 ) -> None:
     """
     Writes the weights of a biLM in bilm-tf's layout, so that AllenNLP's built-in and
-    `read_weights` read back each parameter to the bit (of a trained forget bias nearer to 0 than
+    `WeightFile` read back each parameter to the bit (of a trained forget bias nearer to 0 than
     2 ** -29, the bits that survive the addition of 1 in double precision).
 
     # Parameters

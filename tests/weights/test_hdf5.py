@@ -13,7 +13,7 @@ from allennlp.modules.elmo import Elmo
 
 from allennlp_elmo_plugin import ElmoBilm, ElmoOptions
 from allennlp_elmo_plugin.characters import spell_word
-from allennlp_elmo_plugin.weights import builtin_names, read_weights
+from allennlp_elmo_plugin.weights import WeightFile, builtin_names
 from tests.elmo_files import ElmoFiles, elmo_arrays, elmo_options, write_elmo_files
 
 SHAPES: Dict[str, Dict[str, Any]] = {
@@ -133,7 +133,7 @@ def test_one_error_lists_every_dataset_that_does_not_fit(files: ElmoFiles) -> No
         elmo_options(projection_dim=9, filters=[(1, 4), (2, 6)], n_highway=2)
     )
     with pytest.raises(ConfigurationError) as error:
-        read_weights(files.weight_file, options)
+        WeightFile(files.weight_file, options)
     message = str(error.value)
     for part in (
         files.weight_file,
@@ -148,7 +148,7 @@ def test_a_file_with_more_layers_than_its_options_is_refused(tmp_path: Path) -> 
     """Layers that the options do not mention are not dropped in silence."""
     files = write_elmo_files(tmp_path, elmo_options(n_layers=2))
     with pytest.raises(ConfigurationError, match="unexpected: RNN_0/RNN/MultiRNNCell/Cell1"):
-        read_weights(files.weight_file, ElmoOptions.from_dict(elmo_options(n_layers=1)))
+        WeightFile(files.weight_file, ElmoOptions.from_dict(elmo_options(n_layers=1)))
 
 
 def test_datasets_of_no_bilm_are_left_alone_with_a_warning(
@@ -157,7 +157,7 @@ def test_datasets_of_no_bilm_are_left_alone_with_a_warning(
     """A softmax beside the biLM does not stop it from loading."""
     with h5py.File(files.weight_file, "a") as file:
         file["softmax/W"] = numpy.zeros((3, 2), dtype="float32")
-    read_weights(files.weight_file, ElmoOptions.from_dict(elmo_options()))
+    WeightFile(files.weight_file, ElmoOptions.from_dict(elmo_options()))
     assert "softmax/W" in caplog.text
 
 
@@ -167,5 +167,5 @@ def test_a_cut_off_file_is_named(files: ElmoFiles, keep: int) -> None:
     path = Path(files.weight_file)
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(ConfigurationError, match="cannot be read") as error:
-        read_weights(path, ElmoOptions.from_dict(elmo_options()))
+        WeightFile(path, ElmoOptions.from_dict(elmo_options()))
     assert str(path) in str(error.value)

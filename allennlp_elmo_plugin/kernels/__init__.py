@@ -1,0 +1,43 @@
+"""
+Products and recurrences in C, for the processors they were compiled for; see `library`.
+"""
+
+from allennlp_elmo_plugin.kernels.library import (
+    Kernels,
+    available_kernels,
+    choose_kernels,
+    use_kernels,
+)
+from allennlp_elmo_plugin.kernels.linear import kernel_linear
+from allennlp_elmo_plugin.kernels.lstm import (
+    PackedLstm,
+    kernel_lstm,
+    kernel_lstm_with_gradients,
+)
+from allennlp_elmo_plugin.kernels.panels import (
+    PRECISIONS,
+    PackedMatrix,
+    can_pack,
+    pack_matrix,
+    pack_vector,
+    round_activations,
+    unpack_matrix,
+)
+
+__all__ = [
+    "Kernels",
+    "PRECISIONS",
+    "PackedLstm",
+    "PackedMatrix",
+    "available_kernels",
+    "can_pack",
+    "choose_kernels",
+    "kernel_linear",
+    "kernel_lstm",
+    "kernel_lstm_with_gradients",
+    "pack_matrix",
+    "pack_vector",
+    "round_activations",
+    "unpack_matrix",
+    "use_kernels",
+]

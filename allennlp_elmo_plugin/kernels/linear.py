@@ -1,0 +1,50 @@
+"""
+A matrix product on the compiled kernels.
+"""
+
+import torch
+
+from allennlp_elmo_plugin.kernels.library import Kernels, Linear, pointers
+from allennlp_elmo_plugin.kernels.panels import PRECISIONS, PackedMatrix
+
+__all__ = ["kernel_linear"]
+
+
+def kernel_linear(
+    kernels: Kernels, inputs: torch.Tensor, matrix: PackedMatrix, bias: torch.Tensor
+) -> torch.Tensor:
+    """
+    Without gradients.
+
+    # Parameters
+
+    kernels : `Kernels`
+        Which kernels run.
+    inputs : `torch.Tensor`
+        Shape (rows, columns of the matrix), float32.
+    matrix : `PackedMatrix`
+        A matrix whose rows are no gates, and a multiple of 16.
+    bias : `torch.Tensor`
+        Shape (panels * 64,), float32, from `pack_vector`.
+
+    # Returns
+
+    `torch.Tensor`
+        Shape (rows, rows of the matrix), float32.
+    """
+    inputs = inputs.contiguous()
+    outputs = inputs.new_empty(len(inputs), matrix.rows)
+    kernels.run(
+        "linear",
+        Linear(
+            precision=PRECISIONS.index(matrix.precision),
+            num_rows=len(inputs),
+            num_inputs=inputs.size(1),
+            num_outputs=matrix.rows,
+            matrix=pointers(matrix),
+            bias=bias.data_ptr(),
+            inputs=inputs.data_ptr(),
+            outputs=outputs.data_ptr(),
+        ),
+    )
+    return outputs

@@ -1,0 +1,172 @@
+"""
+Matrices in the order in which the kernels read them, in full or reduced precision.
+
+A packed matrix is cut into panels of 64 rows. Within a panel the weights stand column by column:
+[panel][column / unit][64][unit], where a unit is the columns that fill 4 bytes (1 of float32, 2 of
+bfloat16, 4 of int8). The rows of a panel are consecutive; of a matrix that gives the four gates of
+an LSTM they are 16 of each gate, so that a panel gives all that 16 cells need.
+"""
+
+from typing import NamedTuple
+
+import torch
+
+__all__ = [
+    "PRECISIONS",
+    "PackedMatrix",
+    "can_pack",
+    "pack_matrix",
+    "pack_vector",
+    "round_activations",
+    "unpack_matrix",
+]
+
+PRECISIONS = ("float32", "bfloat16", "int8")
+UNITS = {"float32": 1, "bfloat16": 2, "int8": 4}
+GROUP = 16
+PANEL = 4 * GROUP
+LARGEST = 127
+
+
+class PackedMatrix(NamedTuple):
+    """
+    A matrix in panels.
+
+    # Parameters
+
+    weight : `torch.Tensor`
+        Shape (panels, columns / unit, 64, unit): float32; int16 (the bits of bfloat16); or int8.
+    scale : `torch.Tensor`
+        Shape (panels * 64,), float32: what an int8 weight of each row is to be multiplied by.
+        Empty in other precisions.
+    offset : `torch.Tensor`
+        Shape (panels * 64,), int32: 128 times the sum of the int8 weights of each row, which the
+        kernels subtract, since they keep activations as unsigned numbers with 128 added. Empty in
+        other precisions.
+    rows : `int`
+        The number of rows, without those that fill the last panel.
+    is_gates : `bool`
+        Whether the rows are the four gates of an LSTM.
+    precision : `str`
+        One of `PRECISIONS`.
+    """
+
+    weight: torch.Tensor
+    scale: torch.Tensor
+    offset: torch.Tensor
+    rows: int
+    is_gates: bool
+    precision: str
+
+
+def pack_matrix(
+    matrix: torch.Tensor, precision: str = "float32", is_gates: bool = False
+) -> PackedMatrix:
+    """
+    # Parameters
+
+    matrix : `torch.Tensor`
+        Shape (rows, columns), float32, with columns (and rows, for gates) in multiples of 16.
+    precision : `str`, optional (default = `"float32"`)
+        One of `PRECISIONS`. In int8, each row has a scale of its own: its largest weight is 127.
+    is_gates : `bool`, optional (default = `False`)
+        Whether the rows are the four gates of an LSTM.
+
+    # Returns
+
+    `PackedMatrix`
+    """
+    panels = _to_panels(matrix.detach(), is_gates)
+    scale = offset = matrix.new_empty(0)
+    if precision == "bfloat16":
+        panels = panels.to(torch.bfloat16).view(torch.int16)
+    elif precision == "int8":
+        scale = panels.abs().amax(dim=-1) / LARGEST
+        quantized = panels / scale.clamp(min=torch.finfo(torch.float32).tiny).unsqueeze(-1)
+        panels = quantized.round_().to(torch.int8)
+        offset = (panels.sum(dim=-1, dtype=torch.int32) * 128).flatten()
+    unit = UNITS[precision]
+    weight = panels.view(len(panels), PANEL, -1, unit).transpose(1, 2).contiguous()
+    return PackedMatrix(
+        weight, scale.flatten(), offset.to(torch.int32), len(matrix), is_gates, precision
+    )
+
+
+def unpack_matrix(packed: PackedMatrix) -> torch.Tensor:
+    """
+    # Parameters
+
+    packed : `PackedMatrix`
+        A matrix in panels.
+
+    # Returns
+
+    `torch.Tensor`
+        Shape (rows, columns), float32: the numbers that its weights stand for.
+    """
+    num_panels, units, _, unit = packed.weight.shape
+    panels = packed.weight.transpose(1, 2).reshape(num_panels, PANEL, units * unit)
+    if packed.precision == "bfloat16":
+        panels = panels.view(torch.bfloat16)
+    panels = panels.to(torch.float32)
+    if packed.precision == "int8":
+        panels = panels * packed.scale.view(num_panels, PANEL, 1)
+    if packed.is_gates:
+        panels = panels.view(num_panels, 4, GROUP, -1).transpose(0, 1)
+    return panels.reshape(num_panels * PANEL, -1)[: packed.rows].contiguous()
+
+
+def pack_vector(vector: torch.Tensor, is_gates: bool = False) -> torch.Tensor:
+    """
+    # Parameters
+
+    vector : `torch.Tensor`
+        Shape (rows,), float32: a number for each row of a matrix.
+    is_gates : `bool`, optional (default = `False`)
+        Whether the rows are the four gates of an LSTM.
+
+    # Returns
+
+    `torch.Tensor`
+        Shape (panels * 64,), float32: the same numbers in the order of the panels.
+    """
+    return _to_panels(vector.detach().unsqueeze(1), is_gates).reshape(-1).contiguous()
+
+
+def round_activations(activations: torch.Tensor, precision: str) -> torch.Tensor:
+    """
+    What the kernels make of activations before they multiply them with weights of a precision.
+
+    # Parameters
+
+    activations : `torch.Tensor`
+        Shape (rows, columns), float32.
+    precision : `str`
+        One of `PRECISIONS`. In int8, each row is scaled so that its largest number is 127.
+
+    # Returns
+
+    `torch.Tensor`
+        Shape (rows, columns), float32.
+    """
+    if precision == "bfloat16":
+        return activations.to(torch.bfloat16).to(torch.float32)
+    if precision == "int8":
+        largest = activations.abs().amax(dim=-1, keepdim=True)
+        tiny = torch.finfo(torch.float32).tiny
+        return (activations * (LARGEST / largest.clamp(min=tiny))).round() * (largest / LARGEST)
+    return activations
+
+
+def can_pack(*sizes: int) -> bool:
+    """Whether the kernels take matrices and vectors of these sizes."""
+    return all(size % GROUP == 0 for size in sizes)
+
+
+def _to_panels(matrix: torch.Tensor, is_gates: bool) -> torch.Tensor:
+    rows, columns = matrix.shape
+    if is_gates:
+        gates = matrix.reshape(4, -1, GROUP, columns)
+        return gates.transpose(0, 1).reshape(-1, PANEL, columns)
+    padding = matrix.new_zeros(-rows % PANEL, columns)
+    return (torch.cat([matrix, padding]) if len(padding) else matrix).reshape(-1, PANEL, columns)
