@@ -2,6 +2,11 @@
 Products and recurrences in C, for the processors they were compiled for; see `library`.
 """
 
+from allennlp_elmo_plugin.kernels.convolution import (
+    ConvolutionTable,
+    convolution_table,
+    kernel_convolutions,
+)
 from allennlp_elmo_plugin.kernels.library import (
     Kernels,
     available_kernels,
@@ -25,6 +30,7 @@ from allennlp_elmo_plugin.kernels.panels import (
 )
 
 __all__ = [
+    "ConvolutionTable",
     "Kernels",
     "PRECISIONS",
     "PackedLstm",
@@ -32,6 +38,8 @@ __all__ = [
     "available_kernels",
     "can_pack",
     "choose_kernels",
+    "convolution_table",
+    "kernel_convolutions",
     "kernel_linear",
     "kernel_lstm",
     "kernel_lstm_with_gradients",

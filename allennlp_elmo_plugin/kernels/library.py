@@ -20,6 +20,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp_elmo_plugin.kernels.panels import PackedMatrix
 
 __all__ = [
+    "Convolution",
     "Kernels",
     "Linear",
     "LstmBackward",
@@ -111,7 +112,32 @@ class Linear(ctypes.Structure):
     ]
 
 
-CALLS = {"lstm_forward": LstmForward, "lstm_backward": LstmBackward, "linear": Linear}
+class Convolution(ctypes.Structure):
+    """`struct convolution` of csrc/kernels.h."""
+
+    _fields_ = [
+        *(
+            (name, ctypes.c_int64)
+            for name in (
+                "num_words",
+                "num_places",
+                "num_characters",
+                "width",
+                "num_filters",
+                "padding",
+            )
+        ),
+        *((name, ctypes.c_void_p) for name in ("words", "products", "bias", "outputs")),
+        ("stride", ctypes.c_int64),
+    ]
+
+
+CALLS = {
+    "lstm_forward": LstmForward,
+    "lstm_backward": LstmBackward,
+    "linear": Linear,
+    "convolution": Convolution,
+}
 
 
 class Kernels:

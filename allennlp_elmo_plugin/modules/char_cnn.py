@@ -2,14 +2,21 @@
 The character CNN: a word's vector from its spelling alone.
 """
 
+from functools import partial
 from math import sqrt
-from typing import Callable, Dict
+from typing import Callable, Dict, List
 
 import torch
 from torch.nn.functional import relu
 
 from allennlp_elmo_plugin.characters import NUM_CHARACTERS, PADDING
+from allennlp_elmo_plugin.kernels import (
+    ConvolutionTable,
+    convolution_table,
+    kernel_convolutions,
+)
 from allennlp_elmo_plugin.modules.linear import Linear
+from allennlp_elmo_plugin.modules.packable import Packable
 from allennlp_elmo_plugin.options import ElmoOptions
 
 __all__ = ["CharCnn", "Highway"]
@@ -63,7 +70,7 @@ class Highway(Linear):
         return gate * vectors + (1 - gate) * relu(transform)
 
 
-class CharCnn(torch.nn.Module):
+class CharCnn(Packable):
     """
     Embeds words by their characters: convolutions of several widths, max-pooling over the
     positions, highway layers and a projection (Peters et al., 2018; Kim et al., 2016).
@@ -80,6 +87,7 @@ class CharCnn(torch.nn.Module):
         super().__init__()
         self.activation = ACTIVATIONS[options.activation]
         self.widest_filter = max(width for width, _ in options.filters)
+        self.num_filters = [number for _, number in options.filters]
         self.char_embedding = torch.nn.Embedding(
             NUM_CHARACTERS + 1, options.char_embedding_dim, padding_idx=0
         )
@@ -130,11 +138,16 @@ class CharCnn(torch.nn.Module):
         if not len(character_ids):
             return self.char_embedding.weight.new_zeros(0, self.projection_dim)
         words, inverse = torch.unique(character_ids, dim=0, return_inverse=True)
-        characters = self.char_embedding(self._cut(words)).transpose(1, 2)
-        vectors = torch.cat(
-            [self.activation(conv(characters).max(dim=-1).values) for conv in self.convolutions],
-            dim=-1,
-        )
+        kernels = self.choose_kernels(words, *self.num_filters)
+        if kernels is None or self.needs_gradients():
+            self.copies.clear()
+            characters = self.char_embedding(self._cut(words)).transpose(1, 2)
+            pooled = torch.cat(
+                [conv(characters).max(dim=-1).values for conv in self.convolutions], 1
+            )
+        else:
+            pooled = kernel_convolutions(kernels, words, self._tables(), PADDING + 1)
+        vectors = self.activation(pooled)
         for highway in self.highways:
             vectors = highway(vectors)
         return self.projection(vectors)[inverse]
@@ -145,3 +158,11 @@ class CharCnn(torch.nn.Module):
         used = (words != PADDING + 1).any(dim=0).nonzero()
         longest = int(used[-1]) + 1 if len(used) else 0
         return words[:, : longest + self.widest_filter]
+
+    def _tables(self) -> List[ConvolutionTable]:
+        tables = []
+        for i, convolution in enumerate(self.convolutions):
+            made_of = (self.char_embedding.weight, *convolution.parameters())
+            make = partial(convolution_table, *made_of)
+            tables.append(self.copies.get(f"convolution {i}", made_of, make))
+        return tables

@@ -150,6 +150,4 @@ class ElmoBilm(torch.nn.Module):
             All layers, of shape (num_layers + 1, batch, timesteps, 2 * projection_dim), the
             token layer (twice the word vector) first; and the state after each row.
         """
-        outputs, state = self.lstm(tokens, lengths, state)
-        token_layer = torch.cat([tokens, tokens], dim=-1).unsqueeze(0)
-        return torch.cat([token_layer, outputs]), state
+        return self.lstm(tokens, lengths, state)

@@ -44,10 +44,9 @@ class Linear(Packable):
         `torch.Tensor`
             Shape (words, num_outputs), float.
         """
-        kernels = self.choose_kernels(vectors, len(self.bias))
-        # A product by itself is nothing that autograd would not do well.
+        kernels = self.choose_kernels(vectors, vectors.size(1), len(self.bias))
         if kernels is None or self.needs_gradients(vectors):
-            self.forget_copies()
+            self.copies.clear()
             rounded = round_activations(vectors, self.precision)
             return functional.linear(rounded, self.matrix("weight"), self.bias)
         return kernel_linear(

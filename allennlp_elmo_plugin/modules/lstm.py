@@ -112,13 +112,13 @@ class ProjectedLstm(Packable):
             The outputs, of shape (tokens, projection_dim), and the state after each row's last
             step, in the shapes of `state`.
         """
-        kernels = self.choose_kernels(inputs, len(self.bias) // 4)
+        kernels = self.choose_kernels(inputs, inputs.size(1), len(self.bias) // 4)
         if kernels is None or not self.has_projection:
             return self.run_plainly(inputs, batch_sizes, state)
         # Under autocast the inputs may be of another type.
         inputs, state = inputs.float(), (state[0].float(), state[1].float())
         if self.needs_gradients(inputs, *state):
-            self.forget_copies()
+            self.copies.clear()
             return kernel_lstm_with_gradients(
                 kernels,
                 inputs,
@@ -238,44 +238,46 @@ class BidirectionalLstm(torch.nn.Module):
         # Returns
 
         `Tuple[torch.Tensor, LstmState]`
-            The outputs of all layers, of shape (num_layers, batch, timesteps,
-            2 * projection_dim), forward | backward, exactly 0 behind a row's length; and the state
-            after each row.
+            The tokens and the outputs of all layers, of shape (num_layers + 1, batch, timesteps,
+            2 * projection_dim), forward | backward (the tokens twice), exactly 0 behind a row's
+            length; and the state after each row.
         """
-        packing = pack(lengths, tokens.size(1), tokens.device)
+        batch_size, timesteps, size = tokens.shape
+        packing = pack(lengths, timesteps, tokens.device)
         original_rows = packing.rows.argsort()
-        layers, hidden, cell = [], [], []
-        for direction, positions in enumerate((packing.forward, packing.backward)):
-            sorted_state = LstmState(
-                *(part[direction].index_select(1, packing.rows) for part in state)
-            )
-            outputs, final = self._run(direction, tokens, positions, packing, sorted_state)
-            layers.append(outputs)
-            hidden.append(final.hidden.index_select(1, original_rows))
-            cell.append(final.cell.index_select(1, original_rows))
-        return torch.cat(layers, dim=-1), LstmState(torch.stack(hidden), torch.stack(cell))
+        forward = tokens.reshape(-1, size).index_select(0, packing.positions)
+        runs = [
+            self._run(direction, inputs, packing, LstmState(*(part[direction] for part in state)))
+            for direction, inputs in enumerate((forward, forward.index_select(0, packing.reversal)))
+        ]
+        layers = [forward, forward]
+        for ahead, back in zip(runs[0][0], runs[1][0]):
+            layers += [ahead, back.index_select(0, packing.reversal)]
+        packed = torch.stack(layers, dim=1).flatten(start_dim=1)
+        padded = packed.new_zeros(batch_size * timesteps, packed.size(1))
+        padded = padded.index_copy(0, packing.positions, packed)
+        return (
+            padded.view(batch_size, timesteps, -1, 2 * size).permute(2, 0, 1, 3),
+            LstmState(
+                *(
+                    torch.stack(parts).index_select(2, original_rows)
+                    for parts in zip(*(state for _, state in runs))
+                )
+            ),
+        )
 
     def _run(
-        self,
-        direction: int,
-        tokens: torch.Tensor,
-        positions: torch.Tensor,
-        packing: Packing,
-        state: LstmState,
-    ) -> Tuple[torch.Tensor, LstmState]:
-        batch_size, timesteps, size = tokens.shape
-        flat = tokens.reshape(batch_size * timesteps, size)
-        current = flat.index_select(0, positions)
-        layers, hidden, cell = [], [], []
+        self, direction: int, inputs: torch.Tensor, packing: Packing, state: LstmState
+    ) -> Tuple[List[torch.Tensor], LstmState]:
+        """One direction over packed tokens: the outputs of each layer, and the packed state."""
+        hidden, cell = (part.index_select(1, packing.rows) for part in state)
+        layers, last_hidden, last_cell = [], [], []
         for k, layer in enumerate(self.layers):
-            outputs, (last_hidden, last_cell) = layer.get_submodule(DIRECTIONS[direction])(
-                current, packing.batch_sizes, (state.hidden[k], state.cell[k])
+            outputs, last = layer.get_submodule(DIRECTIONS[direction])(
+                inputs, packing.batch_sizes, (hidden[k], cell[k])
             )
-            current = outputs + current if k and self.options.use_skip_connections else outputs
-            layers.append(current.new_zeros(flat.shape).index_copy(0, positions, current))
-            hidden.append(last_hidden)
-            cell.append(last_cell)
-        return (
-            torch.stack(layers).view(len(self.layers), batch_size, timesteps, size),
-            LstmState(torch.stack(hidden), torch.stack(cell)),
-        )
+            inputs = outputs + inputs if k and self.options.use_skip_connections else outputs
+            layers.append(inputs)
+            last_hidden.append(last[0])
+            last_cell.append(last[1])
+        return layers, LstmState(torch.stack(last_hidden), torch.stack(last_cell))

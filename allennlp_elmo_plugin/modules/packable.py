@@ -2,7 +2,7 @@
 Modules whose matrices the kernels can read, in full or reduced precision.
 """
 
-from typing import Any, Callable, Dict, Optional, Tuple, TypeVar, cast
+from typing import Any, Dict, Optional, cast
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -16,12 +16,9 @@ from allennlp_elmo_plugin.kernels import (
     pack_vector,
     unpack_matrix,
 )
+from allennlp_elmo_plugin.modules.copies import Copies
 
 __all__ = ["Packable"]
-
-T = TypeVar("T")
-
-SAMPLES = 64
 
 
 class Packable(torch.nn.Module):
@@ -38,7 +35,7 @@ class Packable(torch.nn.Module):
         super().__init__()
         self.precision = "float32"
         self._reduced = torch.nn.ModuleDict()
-        self._copies: Dict[str, _Copy] = {}
+        self.copies = Copies()
 
     def reduce_precision(self, precision: str) -> None:
         """
@@ -65,12 +62,13 @@ class Packable(torch.nn.Module):
         """The matrix of this name, packed: once, until the parameter changes."""
         if name in self._reduced:
             return self._reduced_matrix(name).packed()
-        is_gates = self.matrices[name]
-        return self._copy(name, lambda matrix: pack_matrix(matrix, is_gates=is_gates))
+        matrix, is_gates = getattr(self, name), self.matrices[name]
+        return self.copies.get(name, [matrix], lambda: pack_matrix(matrix, is_gates=is_gates))
 
     def packed_vector(self, name: str, is_gates: bool = False) -> torch.Tensor:
         """The vector of this name, packed: once, until the parameter changes."""
-        return self._copy(name, lambda vector: pack_vector(vector, is_gates))
+        vector = getattr(self, name)
+        return self.copies.get(name, [vector], lambda: pack_vector(vector, is_gates))
 
     def choose_kernels(self, inputs: torch.Tensor, *sizes: int) -> Optional[Kernels]:
         """
@@ -79,15 +77,15 @@ class Packable(torch.nn.Module):
         # Parameters
 
         inputs : `torch.Tensor`
-            Shape (rows, columns), float.
+            What the module is given.
         sizes : `int`
-            Further sizes that have to suit the kernels.
+            The sizes that have to suit the kernels.
         """
         bias = next(self.parameters())
         fits = (
             bias.device.type == inputs.device.type == "cpu"
             and bias.dtype == torch.float32
-            and can_pack(inputs.size(-1), *sizes)
+            and can_pack(*sizes)
             and len(inputs) > 0
             and not torch.jit.is_tracing()
         )
@@ -112,23 +110,8 @@ class Packable(torch.nn.Module):
             )
         return wanted
 
-    def forget_copies(self) -> None:
-        """Frees what was packed beside the parameters, which training changes at each step."""
-        self._copies.clear()
-
     def _reduced_matrix(self, name: str) -> "_ReducedMatrix":
         return cast(_ReducedMatrix, self._reduced[name])
-
-    def _copy(self, name: str, make: Callable[[torch.Tensor], T]) -> T:
-        parameter = getattr(self, name)
-        copy = self._copies.get(name)
-        if copy is None or not copy.is_of(parameter):
-            copy = self._copies[name] = _Copy(parameter, make(parameter))
-        return copy.value
-
-    def __getstate__(self) -> Dict[str, Any]:
-        # Neither a pickle nor a deep copy needs them.
-        return {**self.__dict__, "_copies": {}}
 
     def _save_to_state_dict(
         self, destination: Dict[str, torch.Tensor], prefix: str, keep_vars: bool
@@ -201,27 +184,3 @@ class _ReducedMatrix(torch.nn.Module):
             old, new = getattr(self, name), getattr(packed, name)
             setattr(self, name, new if old.is_meta else new.to(old.device))
         return None
-
-
-class _Copy:
-    """Something made of a parameter, with what tells whether that is still the same."""
-
-    def __init__(self, parameter: torch.Tensor, value: Any) -> None:
-        self.value = value
-        self._identity = _identity(parameter)
-        self._sample = _sample(parameter).clone()
-
-    def is_of(self, parameter: torch.Tensor) -> bool:
-        return self._identity == _identity(parameter) and torch.equal(
-            self._sample, _sample(parameter)
-        )
-
-
-def _identity(parameter: torch.Tensor) -> Tuple[int, int, torch.dtype, torch.device]:
-    return parameter.data_ptr(), parameter._version, parameter.dtype, parameter.device
-
-
-def _sample(parameter: torch.Tensor) -> torch.Tensor:
-    # Some optimizers write to `parameter.data`, which leaves its version as it was.
-    flat = parameter.detach().view(-1)
-    return flat[:: 1 + flat.numel() // SAMPLES]

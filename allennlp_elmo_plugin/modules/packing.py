@@ -21,18 +21,18 @@ class Packing(NamedTuple):
         Shape (batch,), int64. The rows of the batch, longest first.
     batch_sizes : `List[int]`
         For each step, how many rows take part in it. It never grows.
-    forward : `torch.Tensor`
+    positions : `torch.Tensor`
         Shape (tokens,), int64. Where each visited token stands in the flattened batch, when each
         row is read from its first token to its last.
-    backward : `torch.Tensor`
-        Shape (tokens,), int64. The same, when each row is read from its own last token to its
-        first.
+    reversal : `torch.Tensor`
+        Shape (tokens,), int64. The token that is visited in place of each when each row is read
+        from its own last token to its first; applied twice it changes nothing.
     """
 
     rows: torch.Tensor
     batch_sizes: List[int]
-    forward: torch.Tensor
-    backward: torch.Tensor
+    positions: torch.Tensor
+    reversal: torch.Tensor
 
 
 def pack(lengths: Sequence[int], timesteps: int, device: torch.device) -> Packing:
@@ -53,10 +53,12 @@ def pack(lengths: Sequence[int], timesteps: int, device: torch.device) -> Packin
     sizes, rows = torch.tensor(lengths, dtype=torch.long).sort(descending=True, stable=True)
     steps = torch.arange(int(sizes[0]) if len(sizes) else 0).unsqueeze(1)
     alive = steps < sizes
-    starts = rows * timesteps
+    batch_sizes = alive.sum(dim=1)
+    starts = batch_sizes.cumsum(dim=0) - batch_sizes
+    mirrored_steps = (sizes - 1 - steps).clamp(min=0)
     return Packing(
         rows=rows.to(device),
-        batch_sizes=alive.sum(dim=1).tolist(),
-        forward=(starts + steps)[alive].to(device),
-        backward=(starts + sizes - 1 - steps)[alive].to(device),
+        batch_sizes=batch_sizes.tolist(),
+        positions=(rows * timesteps + steps)[alive].to(device),
+        reversal=(starts[mirrored_steps] + torch.arange(len(sizes)))[alive].to(device),
     )

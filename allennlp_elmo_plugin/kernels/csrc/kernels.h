@@ -63,10 +63,23 @@ struct linear {
     float *outputs;
 };
 
+/* Filters of one width over the characters of words, max-pooled. */
+struct convolution {
+    int64_t num_words, num_places, num_characters, width;
+    int64_t num_filters;   /* a multiple of 16 */
+    int64_t padding;       /* the character behind a word's end */
+    const int64_t *words;  /* (num_words, num_places) */
+    const float *products; /* (width, num_characters, num_filters) */
+    const float *bias;     /* (num_filters,) */
+    float *outputs;        /* (num_words, num_filters), its rows `stride` floats apart */
+    int64_t stride;
+};
+
 #define DECLARE(level)                                        \
     int64_t lstm_forward_##level(const struct lstm_forward *);   \
     int64_t lstm_backward_##level(const struct lstm_backward *); \
-    int64_t linear_##level(const struct linear *);
+    int64_t linear_##level(const struct linear *);               \
+    int64_t convolution_##level(const struct convolution *);
 
 DECLARE(avx512_bf16)
 DECLARE(avx512)

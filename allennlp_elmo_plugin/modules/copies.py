@@ -1,0 +1,73 @@
+"""
+What is made of parameters once and used until they change.
+"""
+
+from typing import Any, Callable, Dict, Sequence, Tuple, TypeVar
+
+import torch
+
+__all__ = ["Copies"]
+
+T = TypeVar("T")
+
+SAMPLES = 64
+
+
+class Copies:
+    """
+    Keeps things that are made of parameters. Pickles and deep copies of it are empty.
+    """
+
+    def __init__(self) -> None:
+        self._copies: Dict[str, _Copy] = {}
+
+    def get(self, name: str, parameters: Sequence[torch.Tensor], make: Callable[[], T]) -> T:
+        """
+        # Parameters
+
+        name : `str`
+            What the thing is called.
+        parameters : `Sequence[torch.Tensor]`
+            What it is made of.
+        make : `Callable[[], T]`
+            Makes it.
+
+        # Returns
+
+        `T`
+            What `make` gave when these parameters were last seen to be new or changed.
+        """
+        copy = self._copies.get(name)
+        if copy is None or not copy.is_of(parameters):
+            copy = self._copies[name] = _Copy(parameters, make())
+        return copy.value
+
+    def clear(self) -> None:
+        """Frees them all."""
+        self._copies.clear()
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return type(self), ()
+
+
+class _Copy:
+    def __init__(self, parameters: Sequence[torch.Tensor], value: Any) -> None:
+        self.value = value
+        self._identities = [_identity(parameter) for parameter in parameters]
+        self._samples = [_sample(parameter).clone() for parameter in parameters]
+
+    def is_of(self, parameters: Sequence[torch.Tensor]) -> bool:
+        return self._identities == [_identity(parameter) for parameter in parameters] and all(
+            torch.equal(sample, _sample(parameter))
+            for sample, parameter in zip(self._samples, parameters)
+        )
+
+
+def _identity(parameter: torch.Tensor) -> Tuple[int, int, torch.dtype, torch.device]:
+    return parameter.data_ptr(), parameter._version, parameter.dtype, parameter.device
+
+
+def _sample(parameter: torch.Tensor) -> torch.Tensor:
+    # Some optimizers write to `parameter.data`, which leaves its version as it was.
+    flat = parameter.detach().view(-1)
+    return flat[:: 1 + flat.numel() // SAMPLES]
