@@ -76,19 +76,23 @@ def pack_matrix(
 
     `PackedMatrix`
     """
-    panels = _to_panels(matrix.detach(), is_gates)
+    matrix = matrix.detach()
     scale = offset = matrix.new_empty(0)
     if precision == "bfloat16":
-        panels = panels.to(torch.bfloat16).view(torch.int16)
+        matrix = matrix.to(torch.bfloat16).view(torch.int16)
     elif precision == "int8":
-        scale = panels.abs().amax(dim=-1) / LARGEST
-        quantized = panels / scale.clamp(min=torch.finfo(torch.float32).tiny).unsqueeze(-1)
-        panels = quantized.round_().to(torch.int8)
-        offset = (panels.sum(dim=-1, dtype=torch.int32) * 128).flatten()
-    unit = UNITS[precision]
-    weight = panels.view(len(panels), PANEL, -1, unit).transpose(1, 2).contiguous()
+        largest = matrix.abs().amax(dim=1)
+        steps = LARGEST / largest.clamp(min=torch.finfo(torch.float32).tiny)
+        matrix = (matrix * steps.unsqueeze(1)).round_().to(torch.int8)
+        scale = pack_vector(largest / LARGEST, is_gates)
+        offset = pack_vector(matrix.sum(dim=1, dtype=torch.int32) * 128, is_gates)
     return PackedMatrix(
-        weight, scale.flatten(), offset.to(torch.int32), len(matrix), is_gates, precision
+        weight=_to_panels(matrix, UNITS[precision], is_gates),
+        scale=scale,
+        offset=offset.to(torch.int32),
+        rows=len(matrix),
+        is_gates=is_gates,
+        precision=precision,
     )
 
 
@@ -121,16 +125,16 @@ def pack_vector(vector: torch.Tensor, is_gates: bool = False) -> torch.Tensor:
     # Parameters
 
     vector : `torch.Tensor`
-        Shape (rows,), float32: a number for each row of a matrix.
+        Shape (rows,): a number for each row of a matrix.
     is_gates : `bool`, optional (default = `False`)
         Whether the rows are the four gates of an LSTM.
 
     # Returns
 
     `torch.Tensor`
-        Shape (panels * 64,), float32: the same numbers in the order of the panels.
+        Shape (panels * 64,): the same numbers in the order of the panels.
     """
-    return _to_panels(vector.detach().unsqueeze(1), is_gates).reshape(-1).contiguous()
+    return _to_panels(vector.detach().unsqueeze(1), 1, is_gates).flatten()
 
 
 def round_activations(activations: torch.Tensor, precision: str) -> torch.Tensor:
@@ -163,10 +167,15 @@ def can_pack(*sizes: int) -> bool:
     return all(size % GROUP == 0 for size in sizes)
 
 
-def _to_panels(matrix: torch.Tensor, is_gates: bool) -> torch.Tensor:
+def _to_panels(matrix: torch.Tensor, unit: int, is_gates: bool) -> torch.Tensor:
     rows, columns = matrix.shape
+    # Views up to the last line, so that the numbers are moved once.
     if is_gates:
-        gates = matrix.reshape(4, -1, GROUP, columns)
-        return gates.transpose(0, 1).reshape(-1, PANEL, columns)
-    padding = matrix.new_zeros(-rows % PANEL, columns)
-    return (torch.cat([matrix, padding]) if len(padding) else matrix).reshape(-1, PANEL, columns)
+        panels = matrix.view(4, -1, GROUP, columns).transpose(0, 1)
+    else:
+        if rows % PANEL:
+            matrix = torch.cat([matrix, matrix.new_zeros(-rows % PANEL, columns)])
+        panels = matrix.view(-1, 4, GROUP, columns)
+    panels = panels.view(len(panels), 4, GROUP, columns // unit, unit)
+    panels = panels.permute(0, 3, 1, 2, 4).contiguous()
+    return panels.view(len(panels), columns // unit, PANEL, unit)

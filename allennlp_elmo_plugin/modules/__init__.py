@@ -4,7 +4,8 @@ The network itself, in plain PyTorch: no registry, no files read by a constructo
 
 from allennlp_elmo_plugin.modules.char_cnn import CharCnn
 from allennlp_elmo_plugin.modules.elmo_bilm import ElmoBilm
-from allennlp_elmo_plugin.modules.lstm import BidirectionalLstm, LstmState, ProjectedLstm
+from allennlp_elmo_plugin.modules.lstm import BidirectionalLstm, LstmState
+from allennlp_elmo_plugin.modules.projected_lstm import ProjectedLstm
 from allennlp_elmo_plugin.modules.sentences import Sentences
 
 __all__ = [
