@@ -42,7 +42,13 @@ local word_dim = 16;
           options_file: options_file,
           weight_file: weight_file,
           dropout: 0.5,
-          encoder: { type: 'bilm', initial_state: { type: 'zero' } },
+          encoder: {
+            type: 'bilm',
+            initial_state: { type: 'zero' },
+            // Half the memory and about twice the speed of 'float32', the default, and 'int8' goes
+            // as far again; for a biLM that stays frozen.
+            precision: 'bfloat16',
+          },
           // The top layer alone knows a word's sense in its sentence best. A learned mix finds the
           // balance where there is enough data.
           scalar_mix: { type: 'fixed', scalar_parameters: [-9e10, 1] },
