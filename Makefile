@@ -78,7 +78,7 @@ $(READY): $(LOCKED) setup.cfg setup.py pyproject.toml $(wildcard allennlp_elmo_p
 # The newest versions that setup.cfg allows. The locks serve any platform, so both are resolved
 # here whatever Python this is.
 UV := .venv-lock/bin/uv
-COMPILE := $(UV) pip compile setup.cfg --extra models --extra dev --universal \
+COMPILE := $(UV) pip compile setup.cfg --extra models --extra benchmarks --extra dev --universal \
     --no-python-downloads --no-annotate --no-header --quiet
 
 lock: $(UV)  ## resolve requirements/current.txt and requirements/pinned.txt anew

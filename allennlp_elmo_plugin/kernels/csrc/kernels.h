@@ -17,8 +17,8 @@ enum status { DONE = 0, NO_MEMORY = 1 };
 
 struct matrix {
     const void *weight;
-    const float *scale;     /* int8: of each row, in the panels' order */
-    const int32_t *offset;  /* int8: 128 times the sum of each row */
+    const float *scale;    /* int8: of each row, in the panels' order */
+    const int32_t *offset; /* int8: 128 times the sum of each row */
 };
 
 /* One layer in one direction over packed tokens, step by step, longest row first. */
@@ -44,10 +44,10 @@ struct lstm_backward {
     const int64_t *batch_sizes;
     float cell_clip, proj_clip;
     struct matrix recurrent, projection; /* transposed, float32 */
-    const float *first_cell;             /* (num_rows, cell_size): the state before the first step */
-    const float *outputs;                /* (tokens, projection_dim) */
-    float *gates;   /* the forward pass's in, the gradients of the sums before each gate out */
-    float *cells;   /* the forward pass's in, what was projected (o * tanh(c)) out */
+    const float *first_cell; /* (num_rows, cell_size): the state before the first step */
+    const float *outputs;    /* (tokens, projection_dim) */
+    float *gates;        /* the forward pass's in, the gradients of the sums before each gate out */
+    float *cells;        /* the forward pass's in, what was projected (o * tanh(c)) out */
     float *grad_outputs; /* (tokens, projection_dim): in, and with the recurrence's share out */
     float *grad_hidden;  /* (num_rows, projection_dim): of the last state in, of the first out */
     float *grad_cell;    /* (num_rows, cell_size): likewise */
@@ -58,7 +58,7 @@ struct linear {
     int64_t precision;
     int64_t num_rows, num_inputs, num_outputs; /* of multiples of 16 */
     struct matrix matrix;
-    const float *bias;   /* in the panels' order */
+    const float *bias; /* in the panels' order */
     const float *inputs;
     float *outputs;
 };
@@ -75,10 +75,10 @@ struct convolution {
     int64_t stride;
 };
 
-#define DECLARE(level)                                        \
-    int64_t lstm_forward_##level(const struct lstm_forward *);   \
-    int64_t lstm_backward_##level(const struct lstm_backward *); \
-    int64_t linear_##level(const struct linear *);               \
+#define DECLARE(level)                                                                             \
+    int64_t lstm_forward_##level(const struct lstm_forward *);                                     \
+    int64_t lstm_backward_##level(const struct lstm_backward *);                                   \
+    int64_t linear_##level(const struct linear *);                                                 \
     int64_t convolution_##level(const struct convolution *);
 
 DECLARE(avx512_bf16)

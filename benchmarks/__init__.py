@@ -1,0 +1,3 @@
+"""
+Measures the embedder beside AllenNLP's own class: `make benchmark`, or `python -m benchmarks`.
+"""

@@ -1,0 +1,145 @@
+"""
+The command line: `python -m benchmarks --help`.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence, Tuple
+
+import torch
+
+from benchmarks.embedding import measure_embedding
+from benchmarks.footprint import measure_footprint
+from benchmarks.growth import measure_growth
+from benchmarks.indexing import measure_indexing
+from benchmarks.loading import measure_loading
+from benchmarks.machine import describe_machine
+from benchmarks.plot import plot_speeds
+from benchmarks.report import Section, format_table
+from benchmarks.sentences import made_up_sentences, read_sentences
+from benchmarks.settings import Settings
+from benchmarks.shapes import SHAPES, write_model
+from benchmarks.sides import PRECISIONS
+from benchmarks.training import measure_training
+
+SECTIONS: Dict[str, Callable[[Settings], Section]] = {
+    "embedding": measure_embedding,
+    "training": measure_training,
+    "memory": measure_footprint,
+    "loading": measure_loading,
+    "indexing": measure_indexing,
+    "growth": measure_growth,
+}
+
+
+class Extent(NamedTuple):
+    """How much is measured where the command line does not say."""
+
+    shapes: Tuple[str, ...]
+    rounds: int
+    batch_sizes: Tuple[int, ...]
+    document_lengths: Tuple[int, ...]
+    allennlp_document_lengths: Tuple[int, ...]
+
+
+FULL = Extent(tuple(SHAPES), 3, (1, 8, 32, 128), (50, 500, 5000), (50, 500))
+QUICK = Extent(tuple(SHAPES)[:1], 1, (1, 8, 32), (50, 500), (50, 500))
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> None:
+    """
+    Measures, prints tables, and writes `results.json` (times in seconds, sizes in bytes, rates per
+    second) and `speed.png`.
+
+    # Parameters
+
+    arguments : `Sequence[str]`, optional (default = `None`)
+        In place of those of the command line.
+    """
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
+    if chosen.threads is not None:
+        torch.set_num_threads(chosen.threads)
+    extent = QUICK if chosen.quick else FULL
+    try:
+        sentences = read_sentences(chosen.sentences) if chosen.sentences else made_up_sentences()
+        chosen.output.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    machine = describe_machine()
+    print("  ".join(f"{name}: {value}" for name, value in machine.items()), end="\n\n", flush=True)
+    results: Dict[str, Any] = {"machine": machine}
+    with TemporaryDirectory() as folder:
+        settings = Settings(
+            # In their own order, the smallest first, whatever that of the command line.
+            models={
+                shape: write_model(shape, folder)
+                for shape in SHAPES
+                if shape in (chosen.shapes or extent.shapes)
+            },
+            sentences=sentences,
+            precisions=tuple(chosen.precisions),
+            batch_sizes=tuple(sorted(chosen.batch_sizes or extent.batch_sizes)),
+            document_lengths=extent.document_lengths,
+            allennlp_document_lengths=extent.allennlp_document_lengths,
+            rounds=chosen.rounds or extent.rounds,
+        )
+        for name in chosen.only:
+            section = SECTIONS[name](settings)
+            for table in section.tables:
+                print(format_table(table), end="\n\n", flush=True)
+            results.update(section.results)
+    written = chosen.output / "results.json"
+    written.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    print(f"Written: {written}")
+    if "embedding" in results:
+        plot = chosen.output / "speed.png"
+        plot_speeds(results["embedding"], plot)
+        print(f"Written: {plot}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measures the embedder beside AllenNLP's own class.",
+    )
+    parser.add_argument(
+        "--sentences",
+        type=Path,
+        help="a .conllu file, or a text file with one tokenized sentence a line; made up if "
+        "left out",
+    )
+    parser.add_argument(
+        "--output", type=Path, default=Path("output/benchmarks"), help="the folder to write to"
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="about two minutes: the smallest shape, few batches, one round",
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=SECTIONS,
+        default=list(SECTIONS),
+        help="the sections, all if left out",
+    )
+    parser.add_argument("--shapes", nargs="+", choices=SHAPES, help="of the biLM")
+    parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=PRECISIONS)
+    parser.add_argument("--batch-sizes", nargs="+", type=_positive, help="in sentences")
+    parser.add_argument("--rounds", type=_positive, help="how often each side is timed")
+    parser.add_argument("--threads", type=_positive, help="torch's own number if left out")
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not positive")
+    return number
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""
+The two sides of every comparison: AllenNLP's own embedder, and the plugin's in each precision.
+"""
+
+from pathlib import Path
+from typing import List
+
+import torch
+from allennlp.common import Lazy, Params
+from allennlp.modules import TokenEmbedder
+from allennlp.modules.elmo import batch_to_ids
+from allennlp.modules.elmo_lstm import ElmoLstm
+from allennlp.modules.token_embedders.elmo_token_embedder import (
+    ElmoTokenEmbedder as AllennlpEmbedder,
+)
+
+from allennlp_elmo_plugin import CarryState, ElmoEncoder, ElmoTokenEmbedder
+from benchmarks.sentences import Sentence
+
+__all__ = ["ALLENNLP", "PRECISIONS", "build_embedder", "character_ids", "forget_state"]
+
+ALLENNLP = "AllenNLP"
+PRECISIONS = ("float32", "bfloat16", "int8")
+
+
+def build_embedder(side: str, folder: Path, requires_grad: bool = False) -> TokenEmbedder:
+    """
+    Loads an embedder without dropout and without word cache. Its state is carried from batch to
+    batch, the default on both sides.
+
+    # Parameters
+
+    side : `str`
+        `ALLENNLP`, always in float32, or one of `PRECISIONS` for the plugin's.
+    folder : `Path`
+        The folder with `options.json` and `weights.hdf5`.
+    requires_grad : `bool`, optional (default = `False`)
+        Whether the biLM is trained.
+
+    # Returns
+
+    `TokenEmbedder`
+        In training mode, as modules are born.
+    """
+    files = (str(folder / "options.json"), str(folder / "weights.hdf5"))
+    if side == ALLENNLP:
+        return AllennlpEmbedder(*files, dropout=0.0, requires_grad=requires_grad)
+    encoder = Lazy(ElmoEncoder, Params({"type": "bilm", "precision": side}))
+    return ElmoTokenEmbedder(*files, dropout=0.0, requires_grad=requires_grad, encoder=encoder)
+
+
+def forget_state(embedder: TokenEmbedder) -> None:
+    """
+    Lets the next batch start from zeros.
+
+    # Parameters
+
+    embedder : `TokenEmbedder`
+        Of either side.
+    """
+    for module in embedder.modules():
+        if isinstance(module, ElmoLstm):
+            module.reset_states()
+        elif isinstance(module, CarryState):
+            module.reset()
+
+
+def character_ids(batch: List[Sentence]) -> torch.Tensor:
+    """
+    # Parameters
+
+    batch : `List[Sentence]`
+
+    # Returns
+
+    `torch.Tensor`
+        Shape (batch, timesteps, 50), int64: what embedders of both sides read.
+    """
+    return batch_to_ids(batch)
