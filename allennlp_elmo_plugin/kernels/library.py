@@ -219,7 +219,7 @@ def choose_kernels() -> Optional[Kernels]:
     """
     levels, problem = _load()
     forced = _forced or os.environ.get(ENVIRONMENT_VARIABLE)
-    if forced is None:
+    if not forced:
         chosen = next(iter(levels), PLAIN)
         reason = problem if chosen == PLAIN else LEVELS[chosen]
     else:

@@ -31,7 +31,18 @@ def kernel_linear(
 
     `torch.Tensor`
         Shape (rows, rows of the matrix), float32.
+
+    # Raises
+
+    `RuntimeError`
+        When the inputs have another size than the matrix has columns.
     """
+    _, units, _, unit = matrix.weight.shape
+    if inputs.size(1) != units * unit:
+        raise RuntimeError(
+            f"Expected inputs of size {units * unit}, the columns of the matrix, got shape "
+            f"{tuple(inputs.shape)}."
+        )
     inputs = inputs.contiguous()
     outputs = inputs.new_empty(len(inputs), matrix.rows)
     kernels.run(

@@ -6,7 +6,6 @@ from math import inf
 from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
-from torch.autograd.function import once_differentiable
 
 from allennlp_elmo_plugin.kernels.library import Kernels, LstmBackward, LstmForward, pointers
 from allennlp_elmo_plugin.kernels.panels import (
@@ -145,10 +144,15 @@ class _LstmFunction(torch.autograd.Function):
         return outputs, hidden, cell
 
     @staticmethod
-    @once_differentiable
     def backward(
         ctx: Any, grad_outputs: torch.Tensor, grad_hidden: torch.Tensor, grad_cell: torch.Tensor
     ) -> Tuple[Optional[torch.Tensor], ...]:
+        # Grad mode is on where these gradients are to have gradients of their own.
+        if torch.is_grad_enabled():
+            raise RuntimeError(
+                "The kernels give gradients of first order only. For 'create_graph', choose plain "
+                "PyTorch: `with allennlp_elmo_plugin.kernels.use_kernels('plain')`."
+            )
         (
             inputs,
             first_hidden,

@@ -26,6 +26,8 @@ UNITS = {"float32": 1, "bfloat16": 2, "int8": 4}
 GROUP = 16
 PANEL = 4 * GROUP
 LARGEST = 127
+# Rows whose largest number is smaller than this become 0.
+TINY = 1e-30
 
 
 class PackedMatrix(NamedTuple):
@@ -82,7 +84,7 @@ def pack_matrix(
         matrix = matrix.to(torch.bfloat16).view(torch.int16)
     elif precision == "int8":
         largest = matrix.abs().amax(dim=1)
-        steps = LARGEST / largest.clamp(min=torch.finfo(torch.float32).tiny)
+        steps = LARGEST / largest.clamp(min=TINY)
         matrix = (matrix * steps.unsqueeze(1)).round_().to(torch.int8)
         scale = pack_vector(largest / LARGEST, is_gates)
         offset = pack_vector(matrix.sum(dim=1, dtype=torch.int32) * 128, is_gates)
@@ -156,9 +158,8 @@ def round_activations(activations: torch.Tensor, precision: str) -> torch.Tensor
     if precision == "bfloat16":
         return activations.to(torch.bfloat16).to(torch.float32)
     if precision == "int8":
-        largest = activations.abs().amax(dim=-1, keepdim=True)
-        tiny = torch.finfo(torch.float32).tiny
-        return (activations * (LARGEST / largest.clamp(min=tiny))).round() * (largest / LARGEST)
+        largest = activations.abs().amax(dim=-1, keepdim=True).clamp(min=TINY)
+        return (activations * (LARGEST / largest)).round() * (largest / LARGEST)
     return activations
 
 

@@ -2,7 +2,7 @@
 What is made of parameters once and used until they change.
 """
 
-from typing import Any, Callable, Dict, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Dict, Optional, Sequence, Tuple, TypeVar
 
 import torch
 
@@ -63,11 +63,13 @@ class _Copy:
         )
 
 
-def _identity(parameter: torch.Tensor) -> Tuple[int, int, torch.dtype, torch.device]:
-    return parameter.data_ptr(), parameter._version, parameter.dtype, parameter.device
+def _identity(parameter: torch.Tensor) -> Tuple[int, Optional[int], torch.dtype, torch.device]:
+    # What was made in inference mode has no version.
+    version = None if parameter.is_inference() else parameter._version
+    return parameter.data_ptr(), version, parameter.dtype, parameter.device
 
 
 def _sample(parameter: torch.Tensor) -> torch.Tensor:
     # Some optimizers write to `parameter.data`, which leaves its version as it was.
-    flat = parameter.detach().view(-1)
+    flat = parameter.detach().reshape(-1)
     return flat[:: 1 + flat.numel() // SAMPLES]

@@ -45,7 +45,7 @@ class Linear(Packable):
             Shape (words, num_outputs), float.
         """
         kernels = self.choose_kernels(vectors, vectors.size(1), len(self.bias))
-        if kernels is None or self.needs_gradients(vectors):
+        if self.needs_gradients(vectors) or kernels is None:
             self.copies.clear()
             rounded = round_activations(vectors, self.precision)
             return functional.linear(rounded, self.matrix("weight"), self.bias)

@@ -155,7 +155,8 @@ class _ReducedMatrix(torch.nn.Module):
 
     def __init__(self, matrix: torch.Tensor, precision: str, is_gates: bool) -> None:
         super().__init__()
-        if not can_pack(*matrix.shape):
+        rows, columns = matrix.shape
+        if not can_pack(rows // 4 if is_gates else rows, columns):
             raise ConfigurationError(
                 f"Expected a biLM whose sizes are multiples of 16 for the precision '{precision}', "
                 f"got a matrix of shape {tuple(matrix.shape)}. Use the precision 'float32'."
