@@ -20,8 +20,8 @@ from benchmarks.timing import interleaved_medians
 __all__ = ["measure_embedding"]
 
 # A pass embeds several batches where they are small, since their sentences differ in length.
-SENTENCES_OF_A_PASS = 16
-MOST_BATCHES = 4
+SENTENCES_OF_A_PASS = 128
+MOST_BATCHES = 8
 SENTENCE_LENGTH = 20
 
 

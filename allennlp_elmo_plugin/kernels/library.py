@@ -91,6 +91,8 @@ class LstmBackward(ctypes.Structure):
                 "outputs",
                 "gates",
                 "cells",
+                "grad_gates",
+                "projected",
                 "grad_outputs",
                 "grad_hidden",
                 "grad_cell",

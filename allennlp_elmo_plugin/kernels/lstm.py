@@ -164,8 +164,8 @@ class _LstmFunction(torch.autograd.Function):
             gates,
             cells,
         ) = ctx.saved_tensors
-        # The kernel writes over what it is given: what autograd may use again is cloned.
-        gates, cells = gates.clone(), cells.clone()
+        grad_gates, projected = torch.empty_like(gates), torch.empty_like(cells)
+        # The kernel writes over these, which are not its own.
         grad_outputs, grad_hidden, grad_cell = (
             gradient.to(torch.float32).contiguous().clone()
             for gradient in (grad_outputs, grad_hidden, grad_cell)
@@ -190,28 +190,29 @@ class _LstmFunction(torch.autograd.Function):
                 outputs=outputs.data_ptr(),
                 gates=gates.data_ptr(),
                 cells=cells.data_ptr(),
+                grad_gates=grad_gates.data_ptr(),
+                projected=projected.data_ptr(),
                 grad_outputs=grad_outputs.data_ptr(),
                 grad_hidden=grad_hidden.data_ptr(),
                 grad_cell=grad_cell.data_ptr(),
             ),
         )
         del recurrent, projection
-        # Now `gates` holds the gradients of the sums before the gates, `cells` what was projected
-        # and `grad_outputs` the gradients of what the projection gave. Each weight's gradient is
-        # one product over all tokens.
+        # Now `grad_outputs` has the recurrence's share too. Each weight's gradient is one product
+        # over all tokens.
         needs = ctx.needs_input_grad
         gradients: List[Optional[torch.Tensor]] = [
-            gates.mm(weight_ih) if needs[0] else None,
+            grad_gates.mm(weight_ih) if needs[0] else None,
             grad_hidden,
             grad_cell,
-            gates.t().mm(inputs) if needs[3] else None,
+            grad_gates.t().mm(inputs) if needs[3] else None,
             None,
-            grad_outputs.t().mm(cells) if needs[5] else None,
-            gates.sum(dim=0) if needs[6] else None,
+            grad_outputs.t().mm(projected) if needs[5] else None,
+            grad_gates.sum(dim=0) if needs[6] else None,
         ]
         if needs[4]:
             before = _hidden_before_each_token(first_hidden, outputs, ctx.batch_sizes)
-            gradients[4] = gates.t().mm(before)
+            gradients[4] = grad_gates.t().mm(before)
         return (*gradients, None, None, None, None)
 
 

@@ -138,7 +138,7 @@ class CharCnn(Packable):
         if not len(character_ids):
             return self.char_embedding.weight.new_zeros(0, self.projection_dim)
         words, inverse = torch.unique(character_ids, dim=0, return_inverse=True)
-        kernels = self.choose_kernels(words, *self.num_filters)
+        kernels = self.choose_kernels(self.char_embedding.weight, words, *self.num_filters)
         if kernels is None or self.needs_gradients():
             self.copies.clear()
             characters = self.char_embedding(self._cut(words)).transpose(1, 2)

@@ -54,12 +54,14 @@ class _Copy:
     def __init__(self, parameters: Sequence[torch.Tensor], value: Any) -> None:
         self.value = value
         self._identities = [_identity(parameter) for parameter in parameters]
-        self._samples = [_sample(parameter).clone() for parameter in parameters]
+        # Some optimizers write to `parameter.data`, which leaves its version as it was.
+        self._views = [_sample(parameter) for parameter in parameters]
+        self._samples = [view.clone() for view in self._views]
 
     def is_of(self, parameters: Sequence[torch.Tensor]) -> bool:
+        # As long as a parameter keeps its memory, the view shows what is in it now.
         return self._identities == [_identity(parameter) for parameter in parameters] and all(
-            torch.equal(sample, _sample(parameter))
-            for sample, parameter in zip(self._samples, parameters)
+            torch.equal(sample, view) for sample, view in zip(self._samples, self._views)
         )
 
 
@@ -70,6 +72,5 @@ def _identity(parameter: torch.Tensor) -> Tuple[int, Optional[int], torch.dtype,
 
 
 def _sample(parameter: torch.Tensor) -> torch.Tensor:
-    # Some optimizers write to `parameter.data`, which leaves its version as it was.
-    flat = parameter.detach().reshape(-1)
-    return flat[:: 1 + flat.numel() // SAMPLES]
+    step = 1 + parameter.numel() // SAMPLES
+    return parameter.detach().as_strided((-(-parameter.numel() // step),), (step,))

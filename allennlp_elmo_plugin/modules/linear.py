@@ -44,7 +44,7 @@ class Linear(Packable):
         `torch.Tensor`
             Shape (words, num_outputs), float.
         """
-        kernels = self.choose_kernels(vectors, vectors.size(1), len(self.bias))
+        kernels = self.choose_kernels(self.bias, vectors, vectors.size(1), len(self.bias))
         if self.needs_gradients(vectors) or kernels is None:
             self.copies.clear()
             rounded = round_activations(vectors, self.precision)

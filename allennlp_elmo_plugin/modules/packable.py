@@ -70,21 +70,24 @@ class Packable(torch.nn.Module):
         vector = getattr(self, name)
         return self.copies.get(name, [vector], lambda: pack_vector(vector, is_gates))
 
-    def choose_kernels(self, inputs: torch.Tensor, *sizes: int) -> Optional[Kernels]:
+    def choose_kernels(
+        self, parameter: torch.Tensor, inputs: torch.Tensor, *sizes: int
+    ) -> Optional[Kernels]:
         """
         The kernels that are to run these inputs, or `None` where PyTorch has to.
 
         # Parameters
 
+        parameter : `torch.Tensor`
+            Any parameter of the module: they share one device and type.
         inputs : `torch.Tensor`
             What the module is given.
         sizes : `int`
             The sizes that have to suit the kernels.
         """
-        bias = next(self.parameters())
         fits = (
-            bias.device.type == inputs.device.type == "cpu"
-            and bias.dtype == torch.float32
+            parameter.device.type == inputs.device.type == "cpu"
+            and parameter.dtype == torch.float32
             and can_pack(*sizes)
             and len(inputs) > 0
             and not torch.jit.is_tracing()

@@ -120,7 +120,7 @@ class ProjectedLstm(Packable):
         """The kernels that are to run these inputs, or `None` where PyTorch has to."""
         if not self.has_projection:
             return None
-        return self.choose_kernels(inputs, inputs.size(-1), len(self.bias) // 4)
+        return self.choose_kernels(self.bias, inputs, inputs.size(-1), len(self.bias) // 4)
 
     def run_plainly(
         self, inputs: torch.Tensor, batch_sizes: Sequence[int], state: State

@@ -46,8 +46,9 @@ struct lstm_backward {
     struct matrix recurrent, projection; /* transposed, float32 */
     const float *first_cell; /* (num_rows, cell_size): the state before the first step */
     const float *outputs;    /* (tokens, projection_dim) */
-    float *gates;        /* the forward pass's in, the gradients of the sums before each gate out */
-    float *cells;        /* the forward pass's in, what was projected (o * tanh(c)) out */
+    const float *gates, *cells; /* the forward pass's */
+    float *grad_gates;   /* (tokens, 4 * cell_size): out, of the sums before each gate */
+    float *projected;    /* (tokens, cell_size): out, what was projected, o * tanh(c) */
     float *grad_outputs; /* (tokens, projection_dim): in, and with the recurrence's share out */
     float *grad_hidden;  /* (num_rows, projection_dim): of the last state in, of the first out */
     float *grad_cell;    /* (num_rows, cell_size): likewise */
