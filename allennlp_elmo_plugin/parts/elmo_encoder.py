@@ -133,8 +133,9 @@ class BilmEncoder(ElmoEncoder):
             What spares the character CNN words.
         precision : `str`, optional (default = `"float32"`)
             `"bfloat16"` halves and `"int8"` quarters the memory of a frozen biLM, and both are
-            faster. The smallest cosine of a word's vector to the one in float32 is about 0.9999
-            and 0.999. The vectors themselves stay float32.
+            faster where there are kernels for them. The smallest cosine of a token's vector to
+            the one in float32 is about 0.99999 and 0.9999 (with random weights). The vectors
+            themselves stay float32.
 
         # Raises
 
