@@ -235,6 +235,18 @@ def _run_forward(
 ) -> torch.Tensor:
     """Gives the outputs; writes the last state over `state`, and the gates and cells to `saved`."""
     hidden, cell = state
+    rows, size = hidden.shape
+    # The kernels write where these say.
+    if (
+        inputs.shape != (sum(batch_sizes), size)
+        or len(cell) != rows
+        or max(batch_sizes, default=0) > rows
+    ):
+        raise RuntimeError(
+            f"Expected inputs of shape (tokens, {size}) and steps of at most {rows} rows that have "
+            f"all tokens, got inputs of shape {tuple(inputs.shape)}, a cell of shape "
+            f"{tuple(cell.shape)} and steps of {list(batch_sizes)} rows."
+        )
     inputs = inputs.contiguous()
     outputs = torch.empty_like(inputs)
     sizes = torch.tensor(batch_sizes, dtype=torch.int64)

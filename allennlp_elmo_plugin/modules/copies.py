@@ -16,6 +16,9 @@ SAMPLES = 64
 class Copies:
     """
     Keeps things that are made of parameters. Pickles and deep copies of it are empty.
+
+    A change of a parameter is noticed by its version; one through `parameter.data`, which leaves
+    that as it was, by a sample of its numbers.
     """
 
     def __init__(self) -> None:

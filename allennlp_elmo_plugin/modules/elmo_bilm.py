@@ -12,7 +12,7 @@ from typing import Sequence, Tuple, Union
 import torch
 from allennlp.common.checks import ConfigurationError
 
-from allennlp_elmo_plugin.kernels import PRECISIONS
+from allennlp_elmo_plugin.kernels import PRECISIONS, can_pack
 from allennlp_elmo_plugin.modules.char_cnn import CharCnn
 from allennlp_elmo_plugin.modules.lstm import BidirectionalLstm, LstmState
 from allennlp_elmo_plugin.modules.packable import Packable
@@ -99,7 +99,8 @@ class ElmoBilm(torch.nn.Module):
         # Raises
 
         `ConfigurationError`
-            When there is no such precision, or a size is no multiple of 16.
+            When there is no such precision, when it was reduced before, or when a size is no
+            multiple of 16. The biLM is then what it was.
         """
         if precision not in PRECISIONS:
             raise ConfigurationError(
@@ -107,6 +108,19 @@ class ElmoBilm(torch.nn.Module):
             )
         if precision == "float32":
             return
+        if self.precision != "float32":
+            raise ConfigurationError(
+                f"Expected a biLM of precision 'float32', got one that is '{self.precision}' "
+                "already. Load it anew with the other precision."
+            )
+        options = self.options
+        sizes = (options.projection_dim, options.cell_size, options.num_filters)
+        if not can_pack(*sizes):
+            raise ConfigurationError(
+                f"Expected sizes in multiples of 16 for the precision '{precision}', got "
+                f"projection_dim {sizes[0]}, cell_size {sizes[1]} and {sizes[2]} filters. Use the "
+                "precision 'float32'."
+            )
         self.precision = precision
         for module in self.modules():
             if isinstance(module, Packable):

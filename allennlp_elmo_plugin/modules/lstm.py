@@ -111,7 +111,7 @@ class BidirectionalLstm(torch.nn.Module):
         padded = packed.new_zeros(batch_size * timesteps, packed.size(1))
         padded = padded.index_copy(0, packing.positions, packed)
         return (
-            padded.view(batch_size, timesteps, -1, 2 * size).permute(2, 0, 1, 3),
+            padded.view(batch_size, timesteps, len(self.layers) + 1, 2 * size).permute(2, 0, 1, 3),
             LstmState(
                 torch.stack(last_hidden, dim=1).index_select(2, original_rows),
                 torch.stack(last_cell, dim=1).index_select(2, original_rows),

@@ -46,16 +46,20 @@ class Packable(torch.nn.Module):
         precision : `str`
             `"bfloat16"` or `"int8"`.
         """
-        for name, is_gates in self.matrices.items():
-            matrix = getattr(self, name)
+        reduced = {
+            name: _ReducedMatrix(getattr(self, name), precision, is_gates)
+            for name, is_gates in self.matrices.items()
+        }
+        for name, matrix in reduced.items():
             delattr(self, name)
-            self._reduced[name] = _ReducedMatrix(matrix, precision, is_gates)
+            self._reduced[name] = matrix
         self.precision = precision
 
     def matrix(self, name: str) -> torch.Tensor:
         """The matrix of this name: the parameter, or a float32 copy of what is packed."""
         if name in self._reduced:
-            return unpack_matrix(self._reduced_matrix(name).packed())
+            unpacked = unpack_matrix(self._reduced_matrix(name).packed())
+            return unpacked.to(next(self.parameters()).dtype)
         return getattr(self, name)
 
     def packed_matrix(self, name: str) -> PackedMatrix:

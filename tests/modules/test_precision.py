@@ -300,3 +300,24 @@ def test_a_state_dict_of_an_embedder_has_the_same_names(files: ElmoFiles, precis
     fresh = _embedder(files, encoder={"type": "bilm", "precision": precision})
     for left, right in zip(_vectors(embedder), _vectors(fresh)):
         assert torch.equal(left, right)
+
+
+@pytest.mark.parametrize("precision", LOW_PRECISIONS)
+def test_a_precision_is_reduced_once(files: ElmoFiles, precision: str) -> None:
+    """What was rounded is not rounded again, and stays as it is."""
+    bilm = ElmoBilm.from_files(*files, precision=precision)
+    before = bilm.state_dict()
+    with pytest.raises(ConfigurationError, match=f"'{precision}' already"):
+        bilm.reduce_precision("bfloat16")
+    assert all(torch.equal(tensor, before[name]) for name, tensor in bilm.state_dict().items())
+
+
+def test_a_refused_precision_changes_nothing(tmp_path: Path) -> None:
+    """A biLM whose sizes do not suit a precision keeps its parameters and its precision."""
+    options = elmo_options(filters=[(1, 16)], projection_dim=16, cell_size=24)
+    bilm = ElmoBilm.from_files(*write_elmo_files(tmp_path, options))
+    names = [name for name, _ in bilm.named_parameters()]
+    with pytest.raises(ConfigurationError, match="cell_size 24"):
+        bilm.reduce_precision("int8")
+    assert bilm.precision == "float32"
+    assert [name for name, _ in bilm.named_parameters()] == names

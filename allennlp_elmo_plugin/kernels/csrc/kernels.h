@@ -4,7 +4,7 @@
  * A packed matrix of N rows and K columns is cut into panels of 64 rows, so that a product reads
  * its weights in the order in which it needs them: [panel][K / unit][64][unit], where a unit is
  * the 4 bytes that one lane multiplies at a time (1 float, 2 bfloat16 or 4 int8). The 64 rows of a
- * panel are 4 groups of 16; kernels/packing.py says which.
+ * panel are 4 groups of 16; kernels/panels.py says which.
  */
 
 #ifndef ALLENNLP_ELMO_PLUGIN_KERNELS_H
