@@ -549,3 +549,30 @@ def test_a_trace_is_of_pytorch(level: str) -> None:
         got = traced(case.inputs, *case.state)
     expected = _evaluate(case, layer.run_plainly)["outputs"]
     assert torch.allclose(got, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_gradients_that_come_in_are_not_changed(level: str) -> None:
+    """The kernels add to the gradients of the outputs on a copy of them."""
+    case = _case((16, 32), [3, 2, 2], CLIPS["both clipped"])
+    with _kernels_only(level):
+        outputs, _ = case.layer(case.inputs.requires_grad_(), case.batch_sizes, case.state)
+        gradient = torch.randn_like(outputs)
+        before = gradient.clone()
+        torch.autograd.grad(outputs, case.inputs, grad_outputs=gradient)
+    assert torch.equal(gradient, before)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_gates_are_exact_to_rounding(level: str) -> None:
+    """Where only biases speak, a cell is sigmoid(i) tanh(g), as double precision has it."""
+    case = _case((16, 16), [1])
+    with torch.no_grad():
+        for parameter in case.layer.parameters():
+            parameter.zero_()
+        case.layer.bias.copy_(torch.linspace(-9, 9, 64).view(16, 4).t().reshape(-1))
+    with _kernels_only(level), torch.no_grad():
+        zeros = (torch.zeros(1, 16), torch.zeros(1, 16))
+        _, (_, cell) = case.layer(case.inputs.detach(), case.batch_sizes, zeros)
+    i, _, g, _ = case.layer.bias.detach().double().chunk(4)
+    assert (cell[0].double() - torch.sigmoid(i) * torch.tanh(g)).abs().max() < 2e-7
