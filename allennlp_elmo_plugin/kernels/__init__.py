@@ -1,5 +1,5 @@
 """
-Products and recurrences in C, for the processors they were compiled for; see `library`.
+Products and recurrences in C, for the processors they were compiled for; see `levels`.
 """
 
 from allennlp_elmo_plugin.kernels.convolution import (
@@ -7,7 +7,7 @@ from allennlp_elmo_plugin.kernels.convolution import (
     convolution_table,
     kernel_convolutions,
 )
-from allennlp_elmo_plugin.kernels.library import (
+from allennlp_elmo_plugin.kernels.levels import (
     Kernels,
     available_kernels,
     choose_kernels,

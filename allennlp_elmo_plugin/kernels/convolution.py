@@ -9,7 +9,8 @@ from typing import List, NamedTuple
 
 import torch
 
-from allennlp_elmo_plugin.kernels.library import Convolution, Kernels
+from allennlp_elmo_plugin.kernels.calls import Convolution
+from allennlp_elmo_plugin.kernels.levels import Kernels
 
 __all__ = ["ConvolutionTable", "convolution_table", "kernel_convolutions"]
 

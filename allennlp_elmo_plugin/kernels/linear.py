@@ -4,7 +4,8 @@ A matrix product on the compiled kernels.
 
 import torch
 
-from allennlp_elmo_plugin.kernels.library import Kernels, Linear, pointers
+from allennlp_elmo_plugin.kernels.calls import Linear, pointers
+from allennlp_elmo_plugin.kernels.levels import Kernels
 from allennlp_elmo_plugin.kernels.panels import PRECISIONS, PackedMatrix
 
 __all__ = ["kernel_linear"]

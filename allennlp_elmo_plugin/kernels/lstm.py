@@ -7,7 +7,8 @@ from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 
-from allennlp_elmo_plugin.kernels.library import Kernels, LstmBackward, LstmForward, pointers
+from allennlp_elmo_plugin.kernels.calls import LstmBackward, LstmForward, pointers
+from allennlp_elmo_plugin.kernels.levels import Kernels
 from allennlp_elmo_plugin.kernels.panels import (
     PRECISIONS,
     PackedMatrix,

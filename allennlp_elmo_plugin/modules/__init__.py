@@ -1,5 +1,5 @@
 """
-The network itself, in plain PyTorch: no registry, no files read by a constructor.
+The network itself: no registry, no files read by a constructor.
 """
 
 from allennlp_elmo_plugin.modules.char_cnn import CharCnn

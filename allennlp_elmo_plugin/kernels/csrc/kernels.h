@@ -1,5 +1,5 @@
 /*
- * What Python and the kernels agree on. kernels/library.py mirrors these structures.
+ * What Python and the kernels agree on. kernels/calls.py mirrors these structures.
  *
  * A packed matrix of N rows and K columns is cut into panels of 64 rows, so that a product reads
  * its weights in the order in which it needs them: [panel][K / unit][64][unit], where a unit is

@@ -10,7 +10,7 @@ import torch
 from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin import ElmoOptions
-from allennlp_elmo_plugin.kernels import available_kernels, choose_kernels, library, use_kernels
+from allennlp_elmo_plugin.kernels import available_kernels, choose_kernels, levels, use_kernels
 from allennlp_elmo_plugin.modules import ProjectedLstm
 
 LEVELS = [level for level in available_kernels() if level != "plain"]
@@ -19,15 +19,15 @@ needs_levels = pytest.mark.skipif(not LEVELS, reason="no kernels were compiled h
 
 
 def _forget() -> None:
-    library._load.cache_clear()
-    library._log.cache_clear()
+    levels._load.cache_clear()
+    levels._log.cache_clear()
 
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Nothing loaded or logged before the test is known in it, nor what it loads after it."""
     monkeypatch.delenv("ALLENNLP_ELMO_KERNELS", raising=False)
-    caplog.set_level(logging.INFO, logger=library.__name__)
+    caplog.set_level(logging.INFO, logger=levels.__name__)
     _forget()
     yield
     _forget()
@@ -36,7 +36,7 @@ def _fresh(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) ->
 @pytest.fixture(name="not_compiled")
 def _not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the package had been installed without a C compiler."""
-    monkeypatch.setattr(library, "find_spec", lambda name: None)
+    monkeypatch.setattr(levels, "find_spec", lambda name: None)
 
 
 @pytest.fixture(name="damaged")
@@ -44,7 +44,7 @@ def _damaged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """As if the compiled library had been made for another machine."""
     (tmp_path / "_compiled.so").write_bytes(b"no library")
     spec = importlib.machinery.ModuleSpec("_compiled", None, origin=str(tmp_path / "_compiled.so"))
-    monkeypatch.setattr(library, "find_spec", lambda name: spec)
+    monkeypatch.setattr(levels, "find_spec", lambda name: spec)
 
 
 def _chosen() -> str:
@@ -53,7 +53,7 @@ def _chosen() -> str:
 
 
 def _messages(caplog: pytest.LogCaptureFixture) -> List[str]:
-    return [record.getMessage() for record in caplog.records if record.name == library.__name__]
+    return [record.getMessage() for record in caplog.records if record.name == levels.__name__]
 
 
 def _run() -> torch.Tensor:
@@ -145,9 +145,9 @@ def test_an_unknown_name_is_refused(name: str) -> None:
 @needs_levels
 def test_kernels_of_another_processor_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error lists those that this one runs, and says that the processor is the reason."""
-    levels, problem = library._load()
-    others = {"generic": levels["generic"]}
-    monkeypatch.setattr(library, "_load", lambda: (others, problem))
+    found, problem = levels._load()
+    others = {"generic": found["generic"]}
+    monkeypatch.setattr(levels, "_load", lambda: (others, problem))
     with use_kernels("avx2"), pytest.raises(ConfigurationError) as error:
         choose_kernels()
     assert "['generic', 'plain'], got 'avx2', which this processor does not run" in str(error.value)
@@ -223,8 +223,8 @@ def test_another_choice_is_logged_again(caplog: pytest.LogCaptureFixture) -> Non
 @needs_levels
 def test_too_little_memory_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """A kernel that got none says so, and no result is made up."""
-    kernels = library._load()[0]["generic"]
-    functions = {name: lambda call: 1 for name in library.CALLS}
+    kernels = levels._load()[0]["generic"]
+    functions = {name: lambda call: 1 for name in levels.CALLS}
     monkeypatch.setattr(kernels, "_functions", functions)
     with use_kernels("generic"), pytest.raises(MemoryError, match="'lstm_forward'"):
         _run()

@@ -14,22 +14,11 @@ from functools import lru_cache
 from importlib.util import find_spec
 from typing import Dict, Iterator, List, Optional, Tuple
 
-import torch
 from allennlp.common.checks import ConfigurationError
 
-from allennlp_elmo_plugin.kernels.panels import PackedMatrix
+from allennlp_elmo_plugin.kernels.calls import CALLS
 
-__all__ = [
-    "Convolution",
-    "Kernels",
-    "Linear",
-    "LstmBackward",
-    "LstmForward",
-    "available_kernels",
-    "choose_kernels",
-    "pointers",
-    "use_kernels",
-]
+__all__ = ["Kernels", "available_kernels", "choose_kernels", "use_kernels"]
 
 logger = logging.getLogger(__name__)
 
@@ -45,101 +34,6 @@ LEVELS = {
 """From best to plainest, with what speaks for each."""
 
 _forced: Optional[str] = None
-
-
-class Matrix(ctypes.Structure):
-    """`struct matrix` of csrc/kernels.h."""
-
-    _fields_ = [(name, ctypes.c_void_p) for name in ("weight", "scale", "offset")]
-
-
-class LstmForward(ctypes.Structure):
-    """`struct lstm_forward` of csrc/kernels.h."""
-
-    _fields_ = [
-        *(
-            (name, ctypes.c_int64)
-            for name in ("precision", "num_steps", "num_rows", "projection_dim", "cell_size")
-        ),
-        ("batch_sizes", ctypes.c_void_p),
-        ("cell_clip", ctypes.c_float),
-        ("proj_clip", ctypes.c_float),
-        *((name, Matrix) for name in ("input", "recurrent", "projection")),
-        *(
-            (name, ctypes.c_void_p)
-            for name in ("bias", "inputs", "hidden", "cell", "outputs", "gates", "cells")
-        ),
-    ]
-
-
-class LstmBackward(ctypes.Structure):
-    """`struct lstm_backward` of csrc/kernels.h."""
-
-    _fields_ = [
-        *(
-            (name, ctypes.c_int64)
-            for name in ("num_steps", "num_rows", "projection_dim", "cell_size")
-        ),
-        ("batch_sizes", ctypes.c_void_p),
-        ("cell_clip", ctypes.c_float),
-        ("proj_clip", ctypes.c_float),
-        *((name, Matrix) for name in ("recurrent", "projection")),
-        *(
-            (name, ctypes.c_void_p)
-            for name in (
-                "first_cell",
-                "outputs",
-                "gates",
-                "cells",
-                "grad_gates",
-                "projected",
-                "grad_outputs",
-                "grad_hidden",
-                "grad_cell",
-            )
-        ),
-    ]
-
-
-class Linear(ctypes.Structure):
-    """`struct linear` of csrc/kernels.h."""
-
-    _fields_ = [
-        *(
-            (name, ctypes.c_int64)
-            for name in ("precision", "num_rows", "num_inputs", "num_outputs")
-        ),
-        ("matrix", Matrix),
-        *((name, ctypes.c_void_p) for name in ("bias", "inputs", "outputs")),
-    ]
-
-
-class Convolution(ctypes.Structure):
-    """`struct convolution` of csrc/kernels.h."""
-
-    _fields_ = [
-        *(
-            (name, ctypes.c_int64)
-            for name in (
-                "num_words",
-                "num_places",
-                "num_characters",
-                "width",
-                "num_filters",
-                "padding",
-            )
-        ),
-        *((name, ctypes.c_void_p) for name in ("words", "products", "bias", "outputs")),
-        ("stride", ctypes.c_int64),
-    ]
-
-
-CALLS = {
-    "lstm_forward": LstmForward,
-    "lstm_backward": LstmBackward,
-    "linear": Linear,
-    "convolution": Convolution,
-}
 
 
 class Kernels:
@@ -178,20 +72,6 @@ class Kernels:
         """
         if self._functions[name](ctypes.byref(call)) != 0:
             raise MemoryError(f"The kernel '{name}' got no memory to work in.")
-
-
-def pointers(matrix: PackedMatrix) -> Matrix:
-    """
-    # Parameters
-
-    matrix : `PackedMatrix`
-        It has to live as long as the structure.
-
-    # Returns
-
-    `Matrix`
-    """
-    return Matrix(matrix.weight.data_ptr(), matrix.scale.data_ptr(), matrix.offset.data_ptr())
 
 
 def available_kernels() -> List[str]:
@@ -259,9 +139,9 @@ def _load() -> Tuple[Dict[str, Kernels], str]:
     spec = find_spec("allennlp_elmo_plugin.kernels._compiled")
     if spec is None or spec.origin is None:
         return {}, "no kernels were compiled at the installation, which takes a C compiler"
-    # Their OpenMP is PyTorch's: two pools of threads would wait for each other's cores.
-    assert torch.get_num_threads() > 0
     try:
+        # Its OpenMP is that of PyTorch, which is loaded by now: two pools of threads would wait
+        # for each other's cores.
         library = ctypes.CDLL(spec.origin)
     except OSError as error:
         return {}, f"the compiled kernels cannot be loaded ({error})"
