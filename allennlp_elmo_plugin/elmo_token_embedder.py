@@ -12,8 +12,10 @@ from allennlp.modules import TokenEmbedder
 from overrides import overrides
 
 from allennlp_elmo_plugin.parts import (
+    ActivationCache,
     BilmEncoder,
     ElmoEncoder,
+    NoActivationCache,
     ScalarMix,
     VocabularyWordCache,
     WordCache,
@@ -62,10 +64,15 @@ class ElmoTokenEmbedder(TokenEmbedder):
     scalar_mix : `Lazy[ScalarMix]`, optional (default = `Lazy(ScalarMix)`)
         What mixes the layers. It is handed their number and `do_layer_norm`.
     word_cache : `WordCache`, optional (default = `None`)
-        What spares the character CNN words. It is handed to the encoder.
+        What spares the character CNN words. It is handed to the encoder, whose default is `lru`.
+    activation_cache : `ActivationCache`, optional (default = `NoActivationCache()`)
+        What spares the encoder sentences.
     keep_sentence_boundaries : `bool`, optional (default = `False`)
         Whether the vectors of `<S>` and `</S>` stay: the output is then two tokens longer than
         the input. AllenNLP's models expect as many vectors as tokens.
+    serialization_dir : `str`, optional (default = `None`)
+        Handed to the encoder, which finds in the archive what else it needs files for. AllenNLP
+        fills it in.
 
     # Raises
 
@@ -87,7 +94,9 @@ class ElmoTokenEmbedder(TokenEmbedder):
         encoder: Optional[Lazy[ElmoEncoder]] = None,
         scalar_mix: Optional[Lazy[ScalarMix]] = None,
         word_cache: Optional[WordCache] = None,
+        activation_cache: Optional[ActivationCache] = None,
         keep_sentence_boundaries: bool = False,
+        serialization_dir: Optional[str] = None,
     ) -> None:
         super().__init__()
         if vocab_to_cache is not None:
@@ -107,6 +116,7 @@ class ElmoTokenEmbedder(TokenEmbedder):
             "options_file": options_file,
             "weight_file": weight_file,
             "requires_grad": requires_grad,
+            "serialization_dir": serialization_dir,
         }
         if word_cache is not None:
             handed_to_encoder["word_cache"] = word_cache
@@ -118,6 +128,8 @@ class ElmoTokenEmbedder(TokenEmbedder):
             scalar_mix or Lazy(ScalarMix),
             {**handed_to_mix, "num_representations": self._encoder.num_representations},
         )
+        self._activation_cache = activation_cache or NoActivationCache()
+        self._activation_cache.check(self._encoder)
         self._keep_sentence_boundaries = keep_sentence_boundaries
         self._dropout = torch.nn.Dropout(dropout)
         self._projection: Optional[torch.nn.Linear] = None
@@ -166,7 +178,12 @@ class ElmoTokenEmbedder(TokenEmbedder):
         batch_size = prod(outer)
         if word_inputs is not None and word_inputs.shape == elmo_tokens.shape[:-1]:
             word_inputs = word_inputs.reshape(batch_size, timesteps)
-        encoded = self._encoder(elmo_tokens.reshape(batch_size, timesteps, characters), word_inputs)
+        encoded = self._activation_cache(
+            self._encoder,
+            elmo_tokens.reshape(batch_size, timesteps, characters),
+            word_inputs,
+            self.scalar_mix.num_representations_read(),
+        )
         mixed, mask = self.scalar_mix(encoded.layers, encoded.mask), encoded.mask
         if not self._keep_sentence_boundaries:
             # A row of n tokens has n + 2 words, which begin with <S>.

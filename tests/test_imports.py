@@ -12,12 +12,13 @@ ROOT = Path(allennlp_elmo_plugin.__file__).parent
 
 # Each room may import from those above it, and from itself.
 LAYERS = (
-    ("characters",),
+    ("characters", "archives"),
     ("options",),
-    ("weights", "kernels"),
+    ("weights", "kernels", "activation_store"),
     ("modules",),
     ("parts",),
     ("elmo_token_embedder", "conllu_tagging", "elmo_tagger", "repairs"),
+    ("activation_cache_summary", "commands"),
     ("__init__",),
 )
 RANKS = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}

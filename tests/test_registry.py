@@ -9,15 +9,26 @@ from allennlp.modules import TokenEmbedder
 from allennlp.predictors import Predictor
 
 import allennlp_elmo_plugin
-from allennlp_elmo_plugin import ElmoEncoder, InitialState, ScalarMix, WordCache
+from allennlp_elmo_plugin import (
+    ActivationCache,
+    ElmoEncoder,
+    InitialState,
+    ScalarMix,
+    WordCache,
+)
 
 NAMES: Dict[Type[Registrable], Dict[str, str]] = {
     TokenEmbedder: {"elmo_token_embedder": "ElmoTokenEmbedder"},
     TokenIndexer: {"elmo_characters": "ElmoCharactersIndexer"},
     ElmoEncoder: {"bilm": "BilmEncoder"},
-    InitialState: {"carry": "CarryState", "zero": "ZeroState"},
+    InitialState: {"carry": "CarryState", "warm": "WarmState", "zero": "ZeroState"},
     ScalarMix: {"learned": "LearnedScalarMix", "fixed": "FixedScalarMix"},
-    WordCache: {"none": "NoWordCache", "vocabulary": "VocabularyWordCache"},
+    WordCache: {
+        "lru": "LruWordCache",
+        "none": "NoWordCache",
+        "vocabulary": "VocabularyWordCache",
+    },
+    ActivationCache: {"hdf5": "Hdf5ActivationCache", "none": "NoActivationCache"},
     DatasetReader: {"conllu_tagging": "ConlluTaggingReader"},
     Predictor: {"elmo_tagger": "ElmoTaggerPredictor"},
 }
@@ -32,7 +43,7 @@ def test_a_name_gives_its_class(base: Type[Registrable], name: str, class_name: 
     assert base.resolve_class_name(name)[0] is getattr(allennlp_elmo_plugin, class_name)
 
 
-@pytest.mark.parametrize("base", [ElmoEncoder, InitialState, ScalarMix, WordCache])
+@pytest.mark.parametrize("base", [ActivationCache, ElmoEncoder, InitialState, ScalarMix, WordCache])
 def test_the_table_above_is_complete(base: Type[Registrable]) -> None:
     """No part is registered that this file does not know."""
     assert set(base.list_available()) == set(NAMES[base])

@@ -2,7 +2,7 @@
 What is made of parameters once and used until they change.
 """
 
-from typing import Any, Callable, Dict, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, TypeVar
 
 import torch
 
@@ -18,7 +18,7 @@ class Copies:
     Keeps things that are made of parameters. Pickles and deep copies of it are empty.
 
     A change of a parameter is noticed by its version; one through `parameter.data`, which leaves
-    that as it was, by a sample of its numbers.
+    that as it was, and one of a buffer by a sample of its numbers.
     """
 
     def __init__(self) -> None:
@@ -45,6 +45,10 @@ class Copies:
             copy = self._copies[name] = _Copy(parameters, make())
         return copy.value
 
+    def values(self) -> List[Any]:
+        """What is kept now, of parameters that may have changed since."""
+        return [copy.value for copy in self._copies.values()]
+
     def clear(self) -> None:
         """Frees them all."""
         self._copies.clear()
@@ -69,8 +73,10 @@ class _Copy:
 
 
 def _identity(parameter: torch.Tensor) -> Tuple[int, Optional[int], torch.dtype, torch.device]:
-    # What was made in inference mode has no version.
-    version = None if parameter.is_inference() else parameter._version
+    # What was made in inference mode has no version, and before each batch of a distributed
+    # training buffers are overwritten with what they hold.
+    is_parameter = isinstance(parameter, torch.nn.Parameter) and not parameter.is_inference()
+    version = parameter._version if is_parameter else None
     return parameter.data_ptr(), version, parameter.dtype, parameter.device
 
 

@@ -7,7 +7,7 @@ import json
 import os
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Sequence, Tuple, Union
+from typing import Optional, Sequence, Tuple, Union
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -143,7 +143,11 @@ class ElmoBilm(torch.nn.Module):
         (folder / "options.json").write_text(options + "\n", encoding="utf-8")
 
     def forward(
-        self, tokens: torch.Tensor, lengths: Sequence[int], state: LstmState
+        self,
+        tokens: torch.Tensor,
+        lengths: Sequence[int],
+        state: LstmState,
+        num_layers: Optional[int] = None,
     ) -> Tuple[torch.Tensor, LstmState]:
         """
         Runs both directions over word vectors.
@@ -157,11 +161,14 @@ class ElmoBilm(torch.nn.Module):
             The number of tokens in each row.
         state : `LstmState`
             Where each row starts.
+        num_layers : `int`, optional (default = `None`)
+            How many LSTM layers to run, from the first; all of them by default. The others keep
+            their state.
 
         # Returns
 
         `Tuple[torch.Tensor, LstmState]`
-            All layers, of shape (num_layers + 1, batch, timesteps, 2 * projection_dim), the
-            token layer (twice the word vector) first; and the state after each row.
+            The layers, of shape (num_layers + 1, batch, timesteps, 2 * projection_dim), the token
+            layer (twice the word vector) first; and the state after each row.
         """
-        return self.lstm(tokens, lengths, state)
+        return self.lstm(tokens, lengths, state, num_layers)

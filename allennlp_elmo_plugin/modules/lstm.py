@@ -2,7 +2,7 @@
 The two stacks of LSTMs with projection of a biLM.
 """
 
-from typing import NamedTuple, Sequence, Tuple, cast
+from typing import NamedTuple, Optional, Sequence, Tuple, cast
 
 import torch
 
@@ -74,7 +74,11 @@ class BidirectionalLstm(torch.nn.Module):
         )
 
     def forward(
-        self, tokens: torch.Tensor, lengths: Sequence[int], state: LstmState
+        self,
+        tokens: torch.Tensor,
+        lengths: Sequence[int],
+        state: LstmState,
+        num_layers: Optional[int] = None,
     ) -> Tuple[torch.Tensor, LstmState]:
         """
         # Parameters
@@ -86,14 +90,19 @@ class BidirectionalLstm(torch.nn.Module):
             The number of tokens in each row. A row of length 0 keeps its state.
         state : `LstmState`
             Where each row starts.
+        num_layers : `int`, optional (default = `None`)
+            How many layers to run, from the first; all of them by default. The others keep their
+            state.
 
         # Returns
 
         `Tuple[torch.Tensor, LstmState]`
-            The tokens and the outputs of all layers, of shape (num_layers + 1, batch, timesteps,
+            The tokens and the outputs of the layers, of shape (num_layers + 1, batch, timesteps,
             2 * projection_dim), forward | backward (the tokens twice), exactly 0 behind a row's
             length; and the state after each row.
         """
+        if num_layers is None:
+            num_layers = len(self.layers)
         batch_size, timesteps, size = tokens.shape
         packing = pack(lengths, timesteps, tokens.device)
         original_rows = packing.rows.argsort()
@@ -101,7 +110,7 @@ class BidirectionalLstm(torch.nn.Module):
         inputs = torch.stack([ahead, ahead.index_select(0, packing.reversal)])
         hidden, cell = (part.index_select(2, packing.rows) for part in state)
         layers, last_hidden, last_cell = [ahead, ahead], [], []
-        for k in range(len(self.layers)):
+        for k in range(num_layers):
             outputs, last = self._run(k, inputs, packing.batch_sizes, (hidden[:, k], cell[:, k]))
             inputs = outputs + inputs if k and self.options.use_skip_connections else outputs
             layers += [inputs[0], inputs[1].index_select(0, packing.reversal)]
@@ -110,8 +119,10 @@ class BidirectionalLstm(torch.nn.Module):
         packed = torch.stack(layers, dim=1).flatten(start_dim=1)
         padded = packed.new_zeros(batch_size * timesteps, packed.size(1))
         padded = padded.index_copy(0, packing.positions, packed)
+        last_hidden += hidden[:, num_layers:].unbind(dim=1)
+        last_cell += cell[:, num_layers:].unbind(dim=1)
         return (
-            padded.view(batch_size, timesteps, len(self.layers) + 1, 2 * size).permute(2, 0, 1, 3),
+            padded.view(batch_size, timesteps, num_layers + 1, 2 * size).permute(2, 0, 1, 3),
             LstmState(
                 torch.stack(last_hidden, dim=1).index_select(2, original_rows),
                 torch.stack(last_cell, dim=1).index_select(2, original_rows),

@@ -8,6 +8,7 @@ import torch
 from allennlp.common import Registrable
 from overrides import overrides
 
+from allennlp_elmo_plugin.modules.elmo_bilm import ElmoBilm
 from allennlp_elmo_plugin.modules.lstm import LstmState
 
 __all__ = ["CarryState", "InitialState", "ZeroState"]
@@ -20,6 +21,28 @@ class InitialState(torch.nn.Module, Registrable):
     """
 
     default_implementation = "carry"
+    is_pure = False
+    """Whether every sentence starts from the same state, whatever came before it."""
+
+    def fit(self, bilm: ElmoBilm) -> None:
+        """
+        Called once, when the biLM has its sizes.
+
+        # Parameters
+
+        bilm : `ElmoBilm`
+            The biLM. Its weights may still be missing.
+        """
+
+    def settle(self, bilm: ElmoBilm) -> None:
+        """
+        Called before each batch, when the biLM has its weights.
+
+        # Parameters
+
+        bilm : `ElmoBilm`
+            The biLM.
+        """
 
     def start(self, zeros: LstmState) -> LstmState:
         """
@@ -51,6 +74,8 @@ class ZeroState(InitialState):
 
     Registered as an `InitialState` with name "zero".
     """
+
+    is_pure = True
 
     @overrides
     def start(self, zeros: LstmState) -> LstmState:

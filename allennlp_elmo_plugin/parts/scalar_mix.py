@@ -2,7 +2,8 @@
 The weighted sum over the layers of a biLM.
 """
 
-from typing import List, Optional
+from math import log
+from typing import List, Optional, Union
 
 import torch
 from allennlp.common import Registrable
@@ -10,6 +11,9 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.nn.util import tiny_value_of_dtype
 
 __all__ = ["FixedScalarMix", "LearnedScalarMix", "ScalarMix"]
+
+# Small enough for a softmax of exactly 0, and finite, unlike the logarithm of 0.
+LOG_OF_ZERO = -9e10
 
 
 class ScalarMix(torch.nn.Module, Registrable):
@@ -41,12 +45,23 @@ class ScalarMix(torch.nn.Module, Registrable):
         )
         self.gamma = torch.nn.Parameter(torch.tensor([1.0]), requires_grad=trainable)
 
+    def num_representations_read(self) -> int:
+        """
+        # Returns
+
+        `int`
+            How many layers, from the first, `forward` has a use for. Fewer than there are weights
+            where the last ones are exactly 0 after the softmax and stay so.
+        """
+        return 1 + max(self._read_layers(self._weights()))
+
     def forward(self, layers: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """
         # Parameters
 
         layers : `torch.Tensor`
-            Shape (num_representations, batch, timesteps, size), float.
+            Shape (num_representations, batch, timesteps, size), float. Those from
+            `num_representations_read` on may be left out.
         mask : `torch.Tensor`
             Shape (batch, timesteps), bool. Read only with `do_layer_norm`.
 
@@ -59,19 +74,28 @@ class ScalarMix(torch.nn.Module, Registrable):
         # Raises
 
         `ConfigurationError`
-            When the number of layers is not that of the weights.
+            When there are more layers than weights, or fewer than are read.
         """
-        if len(layers) != len(self.scalar_parameters):
+        weights = self._weights()
+        read = self._read_layers(weights)
+        if not max(read) < len(layers) <= len(weights):
             raise ConfigurationError(
-                f"Expected {len(self.scalar_parameters)} layers, one for each weight of the "
-                f"scalar mix, got {len(layers)}."
+                f"Expected {len(weights)} layers, one for each weight of the scalar mix, of which "
+                f"the first {1 + max(read)} are read, got {len(layers)}."
             )
-        weights = torch.softmax(torch.cat(list(self.scalar_parameters)), dim=0)
         if self.do_layer_norm:
-            mixed = sum(w * _normalize(layer, mask) for w, layer in zip(weights, layers))
+            mixed = sum(weights[k] * _normalize(layers[k], mask) for k in read)
         else:
-            mixed = sum(w * layer for w, layer in zip(weights, layers))
+            mixed = sum(weights[k] * layers[k] for k in read)
         return self.gamma * mixed
+
+    def _weights(self) -> torch.Tensor:
+        return torch.softmax(torch.cat(list(self.scalar_parameters)), dim=0)
+
+    def _read_layers(self, weights: torch.Tensor) -> List[int]:
+        if weights.requires_grad:
+            return list(range(len(weights)))
+        return [k for k, weight in enumerate(weights.tolist()) if weight != 0]
 
 
 @ScalarMix.register("learned")
@@ -96,39 +120,85 @@ class LearnedScalarMix(ScalarMix):
 @ScalarMix.register("fixed")
 class FixedScalarMix(ScalarMix):
     """
-    Weights that stay as they are given; gamma stays 1.
+    Weights that stay as they are given; gamma stays 1. Layers behind the last one whose weight is
+    not exactly 0 are not computed at all.
 
     Registered as a `ScalarMix` with name "fixed".
 
     # Parameters
 
-    scalar_parameters : `List[float]`
-        One weight for each layer, the token layer first, before the softmax: `[-9e10, 1, -9e10]`
-        takes the first LSTM layer alone.
+    scalar_parameters : `List[float]`, optional (default = `None`)
+        One weight for each layer, the token layer first, before the softmax.
     num_representations : `int`, optional (default = `None`)
-        The number of layers, for a check. The embedder fills it in.
+        The number of layers. The embedder fills it in.
     do_layer_norm : `bool`, optional (default = `False`)
         See `ScalarMix`.
+    normalized : `List[float]`, optional (default = `None`)
+        In place of `scalar_parameters`: one weight for each layer as it is, from 0 up and 1 in
+        sum, such as `[0, 0.5, 0.5]`.
+    layers : `Union[int, str]`, optional (default = `None`)
+        In place of `scalar_parameters`: `"top"` for the last layer alone, `"average"` for all of
+        them alike, or the number of a layer, of which 0 is the token layer.
 
     # Raises
 
     `ConfigurationError`
-        When the number of weights is not that of the layers.
+        When not exactly one of the three ways is taken, or when what it says fits no biLM of so
+        many layers.
     """
 
     def __init__(
         self,
-        scalar_parameters: List[float],
+        scalar_parameters: Optional[List[float]] = None,
         num_representations: Optional[int] = None,
         do_layer_norm: bool = False,
+        normalized: Optional[List[float]] = None,
+        layers: Union[int, str, None] = None,
     ) -> None:
-        if num_representations is not None and len(scalar_parameters) != num_representations:
+        ways = {"scalar_parameters": scalar_parameters, "normalized": normalized, "layers": layers}
+        taken = [name for name, value in ways.items() if value is not None]
+        if len(taken) != 1:
+            raise ConfigurationError(
+                "Expected exactly one of 'scalar_parameters', 'normalized' and 'layers' for a "
+                f"fixed scalar mix, got {' and '.join(taken) or 'none'}."
+            )
+        if layers is not None:
+            normalized = _weights_of(layers, num_representations)
+        given = list((scalar_parameters if normalized is None else normalized) or ())
+        if num_representations is not None and len(given) != num_representations:
             raise ConfigurationError(
                 f"Expected {num_representations} scalar mix parameters, one for the token layer "
-                f"and one for each LSTM layer of the biLM, got {len(scalar_parameters)}: "
-                f"{scalar_parameters}."
+                f"and one for each LSTM layer of the biLM, got {len(given)}: {given}."
             )
-        super().__init__(scalar_parameters, False, do_layer_norm)
+        super().__init__(
+            given if normalized is None else _logarithms(normalized), False, do_layer_norm
+        )
+
+
+def _weights_of(layers: Union[int, str], num_representations: Optional[int]) -> List[float]:
+    if num_representations is None:
+        raise ConfigurationError(
+            f"'layers' {layers!r} needs 'num_representations', the number of layers. Outside an "
+            "embedder's config, give both."
+        )
+    if layers == "average":
+        return [1 / num_representations] * num_representations
+    number = num_representations - 1 if layers == "top" else layers
+    if number not in range(num_representations):
+        raise ConfigurationError(
+            "Expected 'layers' of a fixed scalar mix to be 'top', 'average' or a layer's number "
+            f"from 0 (the token layer) to {num_representations - 1}, got {layers!r}."
+        )
+    return [float(k == number) for k in range(num_representations)]
+
+
+def _logarithms(normalized: List[float]) -> List[float]:
+    if not all(weight >= 0 for weight in normalized) or abs(sum(normalized) - 1) > 1e-3:
+        raise ConfigurationError(
+            "Expected 'normalized' to be weights from 0 up whose sum is 1, got "
+            f"{normalized}. 'scalar_parameters' takes weights before a softmax."
+        )
+    return [log(weight) if weight > 0 else LOG_OF_ZERO for weight in normalized]
 
 
 def _normalize(layer: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

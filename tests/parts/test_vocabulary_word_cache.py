@@ -15,13 +15,14 @@ from allennlp_elmo_plugin.characters import spell_word
 WORDS = ["@@PADDING@@", "@@UNKNOWN@@", "cat", "sat"]
 
 
-class _Embedder:
+class _Embedder(torch.nn.Module):
     """Stands in for a character CNN: a word's vector is its spelling. Counts what it is asked."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.computed: List[List[int]] = []
 
-    def __call__(self, character_ids: torch.Tensor) -> torch.Tensor:
+    def forward(self, character_ids: torch.Tensor) -> torch.Tensor:
         self.computed += character_ids.tolist()
         return character_ids.float()
 

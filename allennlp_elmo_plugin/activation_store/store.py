@@ -1,0 +1,198 @@
+"""
+Layers of sentences in a folder that several processes may use at once.
+"""
+
+import logging
+import os
+from pathlib import Path
+from typing import Dict, Mapping, NamedTuple, Optional, Set, Union
+from uuid import uuid4
+
+import numpy
+from filelock import FileLock
+
+from allennlp_elmo_plugin.activation_store.segment import DamagedSegment, Segment, to_bytes
+
+__all__ = ["ActivationStore"]
+
+logger = logging.getLogger(__name__)
+
+COMPLETE, PARTIAL, DAMAGED = ".hdf5", ".partial", ".damaged"
+
+BYTES_AT_ONCE = 32 * 10**6
+
+
+class _Place(NamedTuple):
+    segment: Segment
+    sentence: int
+
+
+class ActivationStore:
+    """
+    The layers of sentences by digest, in the files of a subfolder. Whatever happens to a process,
+    each file that is there is complete, and each number read is one that was written.
+
+    What is added waits in memory until there is enough for a file, or until `flush`.
+
+    # Parameters
+
+    folder : `Union[str, PathLike]`
+        The folder, which is made at the first writing. The size limit is on all that is in it.
+    name : `str`
+        The subfolder.
+    max_bytes : `int`, optional (default = `None`)
+        The size in bytes that is not to be exceeded. `None` is no limit.
+    bytes_at_once : `int`, optional (default = `32 * 10**6`)
+        The size in bytes of a file. What waits for one is lost when the process is killed.
+    """
+
+    words: int
+    """How many words the sentences have, boundaries among them."""
+    seconds: float
+    """How long it took to compute them."""
+
+    def __init__(
+        self,
+        folder: Union[str, "os.PathLike[str]"],
+        name: str,
+        max_bytes: Optional[int] = None,
+        bytes_at_once: int = BYTES_AT_ONCE,
+    ) -> None:
+        self._root = Path(folder)
+        self._folder = self._root / name
+        self._max_bytes = max_bytes
+        self._bytes_at_once = bytes_at_once
+        self._places: Dict[bytes, _Place] = {}
+        self._seen: Set[str] = set()
+        self._waiting: Dict[bytes, numpy.ndarray] = {}
+        self._waiting_seconds = 0.0
+        self._writes = True
+        self.words, self.seconds = 0, 0.0
+        self.refresh()
+
+    @property
+    def num_bytes(self) -> int:
+        """The size of everything in the folder."""
+        return sum(file.stat().st_size for file in self._root.rglob("*") if file.is_file())
+
+    def refresh(self) -> None:
+        """Takes notice of files that other processes have written."""
+        if not self._folder.is_dir():
+            return
+        for name in sorted(set(os.listdir(self._folder)) - self._seen):
+            self._seen.add(name)
+            if not name.endswith(COMPLETE):
+                continue
+            try:
+                segment = Segment(self._folder / name)
+            except DamagedSegment as damage:
+                self._set_aside(self._folder / name, damage)
+                continue
+            for sentence, digest in enumerate(segment.digests):
+                self._places.setdefault(digest, _Place(segment, sentence))
+            self.words += segment.num_words
+            self.seconds += segment.seconds
+
+    def get(self, digest: bytes) -> Optional[numpy.ndarray]:
+        """
+        # Parameters
+
+        digest : `bytes`
+            Of a sentence.
+
+        # Returns
+
+        `Optional[numpy.ndarray]`
+            Its layers, of shape (words, num_representations, size), not to be written to; or
+            `None` where there are none, or none that can be trusted.
+        """
+        if digest in self._waiting:
+            return self._waiting[digest]
+        place = self._places.get(digest)
+        if place is None:
+            return None
+        try:
+            return place.segment.read(place.sentence)
+        except DamagedSegment as damage:
+            self._set_aside(Path(place.segment.path), damage)
+            return None
+
+    def add(self, layers: Mapping[bytes, numpy.ndarray], seconds: float) -> None:
+        """
+        # Parameters
+
+        layers : `Mapping[bytes, numpy.ndarray]`
+            For the digest of each sentence, an array of shape (words, num_representations, size),
+            of one type and size for all that is ever added.
+        seconds : `float`
+            How long it took to compute them.
+        """
+        if not self._writes:
+            return
+        self._waiting.update(layers)
+        self._waiting_seconds += seconds
+        if sum(array.nbytes for array in self._waiting.values()) >= self._bytes_at_once:
+            self.flush()
+
+    def flush(self) -> None:
+        """
+        Writes what waits. When the limit is reached or the disk is full, or the folder cannot be
+        written to, a warning says so, and from then on nothing more is written.
+        """
+        if not self._waiting:
+            return
+        content = to_bytes(self._waiting, self._waiting_seconds)
+        self._waiting, self._waiting_seconds = {}, 0.0
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(str(self._root / ".lock")):
+                if self._max_bytes is None or self.num_bytes + len(content) <= self._max_bytes:
+                    self._write(content)
+                else:
+                    self._stop(f"it has reached its limit of {self._max_bytes / 1e9:g} GB")
+        # The latter is what the lock says of a file system that knows no locks.
+        except (OSError, NotImplementedError) as error:
+            self._stop(f"it cannot be written to ({error})")
+        self.refresh()
+
+    def _write(self, content: bytes) -> None:
+        # Only whoever holds the lock writes, so this is left from one that was killed.
+        for leftover in self._root.rglob("*" + PARTIAL):
+            leftover.unlink()
+        partial = self._folder / (uuid4().hex + PARTIAL)
+        try:
+            # A power cut may take what the disk was not made to write. The checksums notice it.
+            partial.write_bytes(content)
+            os.replace(partial, partial.with_suffix(COMPLETE))
+        finally:
+            if partial.exists():
+                partial.unlink()
+
+    def _stop(self, reason: str) -> None:
+        self._writes = False
+        logger.warning(
+            "The activation cache in '%s' is only read from now on: %s. Sentences that are not in "
+            "it are computed each time.",
+            self._root,
+            reason,
+        )
+
+    def _set_aside(self, path: Path, damage: DamagedSegment) -> None:
+        self._places = {
+            digest: place for digest, place in self._places.items() if place.segment.path != path
+        }
+        if not path.exists():
+            # Another process was first, or it was deleted.
+            return
+        aside = path.with_suffix(DAMAGED)
+        try:
+            os.replace(path, aside)
+        except OSError as error:
+            logger.warning("'%s' is damaged: %s. It stays where it is (%s).", path, damage, error)
+            return
+        logger.warning(
+            "'%s' is damaged: %s. It is set aside as '%s', and its sentences are computed anew.",
+            path,
+            damage,
+            aside.name,
+        )
