@@ -184,11 +184,10 @@ class ElmoTokenEmbedder(TokenEmbedder):
             word_inputs,
             self.scalar_mix.num_representations_read(),
         )
-        mixed, mask = self.scalar_mix(encoded.layers, encoded.mask), encoded.mask
+        mixed = self.scalar_mix(encoded.layers, encoded.mask)
         if not self._keep_sentence_boundaries:
-            # A row of n tokens has n + 2 words, which begin with <S>.
-            mixed, mask = mixed[:, 1:-1], mask[:, 2:]
-        vectors = self._dropout(mixed.masked_fill(~mask.unsqueeze(-1), 0.0))
+            mixed = _without_boundaries(mixed, encoded.mask)
+        vectors = self._dropout(mixed)
         if self._projection is not None:
             vectors = self._projection(vectors)
         return vectors.view(*outer, *vectors.shape[1:])
@@ -213,6 +212,13 @@ class ElmoTokenEmbedder(TokenEmbedder):
                 for builtin_name, name in self._encoder.builtin_names().items()
             )
         return names
+
+
+def _without_boundaries(mixed: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    # <S> stands first in each row, and </S> last, which is behind the words of shorter rows.
+    rows = torch.arange(len(mixed), device=mixed.device)
+    mixed[rows, mask.sum(dim=1) - 1] = 0.0
+    return mixed[:, 1:-1]
 
 
 def _refuse_both(first: str, second: str, second_is_said: bool) -> None:

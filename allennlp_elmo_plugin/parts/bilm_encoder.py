@@ -180,17 +180,8 @@ class BilmEncoder(ElmoEncoder):
         """Made of the options, the precision, the weights, and what parts of it have saved."""
         self._prepare()
         # Kept vectors of words and a settled state shape the layers as weights do.
-        tensors = {**dict(self.named_parameters()), **dict(self.named_buffers())}
-
-        def make() -> bytes:
-            digest = blake2b(digest_size=DIGEST_BYTES)
-            digest.update(repr((self.bilm.options, self.bilm.precision)).encode())
-            for name, tensor in tensors.items():
-                digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-                digest.update(_bytes(tensor))
-            return digest.digest()
-
-        return self._digests.get("digest", list(tensors.values()), make)
+        tensors = [*self.parameters(), *self.buffers()]
+        return self._digests.get("digest", tensors, self._make_digest)
 
     @overrides
     def forward(
@@ -259,6 +250,14 @@ class BilmEncoder(ElmoEncoder):
                 "since. Load a state dict that has them, or give the file."
             )
         self.initial_state.settle(self.bilm)
+
+    def _make_digest(self) -> bytes:
+        digest = blake2b(digest_size=DIGEST_BYTES)
+        digest.update(repr((self.bilm.options, self.bilm.precision)).encode())
+        for name, tensor in (*self.named_parameters(), *self.named_buffers()):
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            digest.update(_bytes(tensor))
+        return digest.digest()
 
     def _with_all_gradients(self, layers: torch.Tensor) -> torch.Tensor:
         # As from a weight of 0: optimizers and distributed training take notice of a parameter

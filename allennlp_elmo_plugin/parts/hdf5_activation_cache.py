@@ -224,7 +224,7 @@ class Hdf5ActivationCache(ActivationCache):
 
 def _find(store: ActivationStore, digests: List[bytes]) -> Dict[bytes, numpy.ndarray]:
     found = {digest: store.get(digest) for digest in digests}
-    if None in found.values():
+    if any(layers is None for layers in found.values()):
         store.refresh()
         found = {digest: store.get(digest) for digest in digests}
     return {digest: layers for digest, layers in found.items() if layers is not None}
@@ -245,7 +245,7 @@ def _digests(character_ids: torch.Tensor, word_ids: Optional[torch.Tensor]) -> L
     parts = [character_ids.cpu().numpy()]
     if word_ids is not None:
         parts.append(word_ids.cpu().numpy()[..., numpy.newaxis])
-    ids = numpy.concatenate(parts, axis=-1)
+    ids = numpy.concatenate(parts, axis=-1).astype(numpy.int32)
     lengths = (ids.any(axis=-1) * numpy.arange(1, ids.shape[1] + 1)).max(axis=-1, initial=0)
     # Rows of other widths, with word ids or without, are told apart.
     salt = ids.shape[2].to_bytes(4, "little")
@@ -257,10 +257,14 @@ def _digests(character_ids: torch.Tensor, word_ids: Optional[torch.Tensor]) -> L
 
 def _padded(arrays: List[numpy.ndarray], character_ids: torch.Tensor) -> EncodedSentences:
     batch_size, timesteps, _ = character_ids.shape
-    padded = torch.zeros(batch_size, timesteps + 2, *arrays[0].shape[1:])
-    for row, array in zip(padded.numpy(), arrays):
+    _, num_representations, size = arrays[0].shape
+    # Layer by layer, so that a scalar mix is one product of matrices.
+    padded = torch.empty(num_representations, batch_size, timesteps + 2, size)
+    rows = padded.numpy().transpose(1, 2, 0, 3)
+    for row, array in zip(rows, arrays):
         row[: len(array)] = array
+        row[len(array) :] = 0.0
     lengths = torch.tensor([len(array) for array in arrays]).unsqueeze(1)
     mask = torch.arange(timesteps + 2) < lengths
     device = character_ids.device
-    return EncodedSentences(padded.permute(2, 0, 1, 3).to(device), mask.to(device))
+    return EncodedSentences(padded.to(device), mask.to(device))

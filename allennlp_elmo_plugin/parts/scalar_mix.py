@@ -68,8 +68,8 @@ class ScalarMix(torch.nn.Module, Registrable):
         # Returns
 
         `torch.Tensor`
-            Shape (batch, timesteps, size), float. With `do_layer_norm`, what stands outside the
-            mask means nothing.
+            Shape (batch, timesteps, size), float, exactly 0 where the layers are 0 outside the
+            mask.
 
         # Raises
 
@@ -84,10 +84,11 @@ class ScalarMix(torch.nn.Module, Registrable):
                 f"the first {1 + max(read)} are read, got {len(layers)}."
             )
         if self.do_layer_norm:
-            mixed = sum(weights[k] * _normalize(layers[k], mask) for k in read)
-        else:
-            mixed = sum(weights[k] * layers[k] for k in read)
-        return self.gamma * mixed
+            return self.gamma * sum(weights[k] * _normalize(layers[k], mask) for k in read)
+        if len(read) == 1:
+            return self.gamma * weights[read[0]] * layers[read[0]]
+        # As one product, gradients of the weights included, several times as fast as a sum.
+        return torch.einsum("k,kbtd->btd", self.gamma * weights[: len(layers)], layers)
 
     def _weights(self) -> torch.Tensor:
         return torch.softmax(torch.cat(list(self.scalar_parameters)), dim=0)
@@ -206,4 +207,5 @@ def _normalize(layer: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     count = mask.sum() * layer.size(-1)
     mean = (layer * masked).sum() / count
     variance = (((layer - mean) * masked) ** 2).sum() / count
-    return (layer - mean) / torch.sqrt(variance + tiny_value_of_dtype(variance.dtype))
+    normalized = (layer - mean) / torch.sqrt(variance + tiny_value_of_dtype(variance.dtype))
+    return normalized.masked_fill(~masked, 0.0)
