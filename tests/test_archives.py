@@ -2,15 +2,12 @@
 
 import contextlib
 import json
-import random
-import re
 from pathlib import Path
 from typing import Any, Dict, Iterator, NamedTuple
 
 import numpy
 import pytest
 from allennlp.commands.evaluate import evaluate_from_archive
-from allennlp.commands.train import train_model
 from allennlp.common import Params
 from allennlp.data import TokenIndexer
 from allennlp.data.token_indexers.elmo_indexer import ELMoTokenCharactersIndexer
@@ -22,12 +19,9 @@ from allennlp.modules.token_embedders.elmo_token_embedder import (
 from allennlp.training.optimizers import make_parameter_groups
 
 from allennlp_elmo_plugin import ElmoTokenEmbedder
-from tests.elmo_files import elmo_options, write_elmo_files
+from tests.experiments import final_metrics, tagger, train, write_data
 
 TOLERANCE = 1e-5
-
-WORDS = ["rain", "caf\u00e9", "over-" * 12, "\u96e8", "\U0001f327", "the", "a", "falls", "</S>"]
-TAGS = ["N", "V", "D"]
 
 EMBEDDERS: Dict[str, Dict[str, Any]] = {
     "frozen": {},
@@ -67,66 +61,6 @@ def built_in() -> Iterator[None]:
         embedders["elmo_token_embedder"], indexers["elmo_characters"] = ours
 
 
-def write_data(path: Path, seed: int, size: int) -> str:
-    """Random sentences of one to seven words, as the `sequence_tagging` reader wants them."""
-    drawn = random.Random(seed)
-    lines = []
-    for _ in range(size):
-        words = [drawn.choice(WORDS) for _ in range(drawn.randint(1, 7))]
-        lines.append("\t".join(f"{word}###{drawn.choice(TAGS)}" for word in words))
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return str(path)
-
-
-def tagger(folder: Path, **embedder: Any) -> Dict[str, Any]:
-    """A small experiment, with parameter groups and a regularizer as published configs have."""
-    files = write_elmo_files(folder / "elmo", elmo_options(projection_dim=6), seed=101)
-    size = embedder.get("projection_dim", 12)
-    train, dev = write_data(folder / "train.txt", 1, 12), write_data(folder / "dev.txt", 2, 9)
-    return {
-        "dataset_reader": {
-            "type": "sequence_tagging",
-            "token_indexers": {"elmo": {"type": "elmo_characters"}},
-        },
-        "train_data_path": train,
-        "validation_data_path": dev,
-        "model": {
-            "type": "simple_tagger",
-            "text_field_embedder": {
-                "token_embedders": {
-                    "elmo": {
-                        "type": "elmo_token_embedder",
-                        "options_file": files.options_file,
-                        "weight_file": files.weight_file,
-                        # The two draw other numbers when they are built, so dropout would differ.
-                        "dropout": 0.0,
-                        **embedder,
-                    }
-                }
-            },
-            "encoder": {"type": "lstm", "input_size": size, "hidden_size": 5},
-            "regularizer": {
-                "regexes": [["scalar_parameters", {"type": "l2", "alpha": 0.01}]],
-            },
-        },
-        "data_loader": {"batch_size": 4, "shuffle": False},
-        "trainer": {
-            "num_epochs": 3,
-            "cuda_device": -1,
-            "optimizer": {
-                "type": "adam",
-                "lr": 0.01,
-                "parameter_groups": [[["scalar_mix.*gamma"], {"lr": 0.1}]],
-            },
-        },
-    }
-
-
-def train(config: Dict[str, Any], folder: Path, recover: bool = False) -> None:
-    """Train as `allennlp train` does, in this process."""
-    train_model(Params(json.loads(json.dumps(config))), str(folder), recover=recover)
-
-
 def evaluate(experiment: Experiment, output: Path) -> Dict[str, Any]:
     """The metrics of `allennlp evaluate`, and every predicted probability."""
     metrics = evaluate_from_archive(
@@ -144,16 +78,6 @@ def evaluate(experiment: Experiment, output: Path) -> Dict[str, Any]:
         for numbers in word
     ]
     return {"metrics": metrics, "probabilities": probabilities}
-
-
-def final_metrics(folder: Path) -> Dict[str, float]:
-    """What a training measured, times and memory left out."""
-    metrics = json.loads((folder / "metrics.json").read_text())
-    return {
-        key: value
-        for key, value in metrics.items()
-        if re.search("accuracy|loss", key) and isinstance(value, float)
-    }
 
 
 @pytest.fixture(scope="module", params=list(EMBEDDERS))

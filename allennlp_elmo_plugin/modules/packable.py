@@ -159,6 +159,7 @@ class _ReducedMatrix(torch.nn.Module):
     weight: torch.Tensor
     scale: torch.Tensor
     offset: torch.Tensor
+    dtype: torch.dtype
 
     def __init__(self, matrix: torch.Tensor, precision: str, is_gates: bool) -> None:
         super().__init__()
@@ -170,12 +171,13 @@ class _ReducedMatrix(torch.nn.Module):
             )
         self.shape, self.precision, self.is_gates = matrix.shape, precision, is_gates
         packed = pack_matrix(matrix, precision, is_gates)
-        for name in ("weight", "scale", "offset"):
-            self.register_buffer(name, getattr(packed, name), persistent=False)
+        self.dtype = packed.weight.dtype
+        for name, buffer in _buffers_of(packed).items():
+            self.register_buffer(name, buffer, persistent=False)
 
     def packed(self) -> PackedMatrix:
         return PackedMatrix(
-            self.weight,
+            self.weight.view(self.dtype),
             self.scale.to(torch.float32),
             self.offset,
             self.shape[0],
@@ -188,7 +190,13 @@ class _ReducedMatrix(torch.nn.Module):
         if matrix.shape != self.shape:
             return f"expected shape {tuple(self.shape)}, got {tuple(matrix.shape)}"
         packed = pack_matrix(matrix.to(torch.float32), self.precision, self.is_gates)
-        for name in ("weight", "scale", "offset"):
-            old, new = getattr(self, name), getattr(packed, name)
+        for name, new in _buffers_of(packed).items():
+            old = getattr(self, name)
             setattr(self, name, new if old.is_meta else new.to(old.device))
         return None
+
+
+def _buffers_of(packed: PackedMatrix) -> Dict[str, torch.Tensor]:
+    # Distributed training sends buffers to other processes, and no backend knows int16.
+    weight = packed.weight.view(torch.uint8)
+    return {"weight": weight, "scale": packed.scale, "offset": packed.offset}

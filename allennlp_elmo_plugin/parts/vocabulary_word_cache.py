@@ -122,7 +122,8 @@ class VocabularyWordCache(WordCache):
         with torch.no_grad():
             vectors = torch.cat([embed(chunk) for chunk in spelled.split(WORDS_AT_ONCE)])
         vectors[2] = 0.0
-        self.register_buffer("characters", spelled[2:].to(torch.int16), persistent=False)
+        # Of the small types gloo, which sends buffers to other processes, has no int16.
+        self.register_buffer("characters", spelled[2:].to(torch.int32), persistent=False)
         self.register_buffer("boundaries", vectors[:2].clone())
         self.vectors = torch.nn.Parameter(vectors[2:].clone(), requires_grad=requires_grad)
 
