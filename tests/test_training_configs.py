@@ -19,6 +19,7 @@ from allennlp.models import load_archive
 from allennlp.predictors import Predictor
 
 from allennlp_elmo_plugin import (
+    ActivationCache,
     BilmEncoder,
     ElmoBilm,
     ElmoCharactersIndexer,
@@ -34,7 +35,7 @@ CONFIGS = sorted((ROOT / "training_configs").glob("*.jsonnet"))
 DATA = ROOT / "training_configs" / "data"
 
 # What the embedder hands to its parts, and AllenNLP to a constructor.
-HANDED_ON = {"num_representations", "vocab"}
+HANDED_ON = {"num_representations", "serialization_dir", "vocab"}
 
 UNIVERSAL_TAGS = "ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X"
 
@@ -47,6 +48,12 @@ def bilm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     options = ElmoOptions(((1, 16), (3, 16)), projection_dim=256, cell_size=16, num_layers=1)
     ElmoBilm(options).to_folder(folder)
     return folder
+
+
+def activations(folder: Path) -> Dict[str, str]:
+    """Another folder for the activation cache of the demo's experiment."""
+    embedder = "model.text_field_embedder.token_embedders.elmo."
+    return {embedder + "activation_cache.path": str(folder / "activations")}
 
 
 def overrides(bilm: Path, **more: Any) -> str:
@@ -66,6 +73,8 @@ def train(name: str, bilm: Path, folder: Path, **more: Any) -> Dict[str, Any]:
     """Train one of the configs into the folder; returns its metrics."""
     if name == "ner":
         import_module("allennlp_models.tagging")
+    if name == "pos_tagging":
+        more.update(activations(folder))
     config = ROOT / "training_configs" / (name + ".jsonnet")
     train_model(Params.from_file(str(config), overrides(bilm, **more)), str(folder), force=True)
     return json.loads((folder / "metrics.json").read_text())
@@ -127,7 +136,7 @@ def options_to_show() -> List[str]:
     """Each option of the embedder, of its indexer, and of their parts."""
     names = parameters(ElmoTokenEmbedder) | parameters(ElmoCharactersIndexer)
     names |= parameters(BilmEncoder.from_files)
-    for part in (InitialState, ScalarMix, WordCache):
+    for part in (ActivationCache, InitialState, ScalarMix, WordCache):
         for registered in part.list_available():
             names |= parameters(part.by_name(registered))
     return sorted(names)
@@ -140,7 +149,7 @@ def test_an_option_is_shown(option: str) -> None:
     assert re.search(rf"\b{option}:", shown), f"no experiment shows the option '{option}'"
 
 
-@pytest.mark.parametrize("part", [InitialState, ScalarMix, WordCache])
+@pytest.mark.parametrize("part", [ActivationCache, InitialState, ScalarMix, WordCache])
 def test_a_registered_part_is_shown(part: Any) -> None:
     """Every registered part of those that can be chosen stands in some experiment."""
     shown = "\n".join(path.read_text(encoding="utf-8") for path in CONFIGS)
@@ -201,9 +210,8 @@ def allennlp(*arguments: str) -> str:
 def trained(bilm: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `allennlp train` leaves behind for the demo's experiment."""
     folder = tmp_path_factory.mktemp("trained") / "output"
-    allennlp(
-        "train", "training_configs/pos_tagging.jsonnet", "-s", str(folder), "-o", overrides(bilm)
-    )
+    changes = overrides(bilm, **activations(folder.parent))
+    allennlp("train", "training_configs/pos_tagging.jsonnet", "-s", str(folder), "-o", changes)
     return folder
 
 

@@ -29,8 +29,9 @@ local elmo_dim = 512;
           // The biLM's weights are trained and saved with the model.
           requires_grad: true,
           dropout: 0.2,
-          // The sentences are shuffled, so a state that is carried would come from elsewhere.
-          encoder: { type: 'bilm', initial_state: { type: 'zero' } },
+          // The sentences are shuffled, so a state that is carried would come from elsewhere. 'warm'
+          // starts each from the state that the biLM settled into before its training.
+          encoder: { type: 'bilm', initial_state: { type: 'warm' } },
           scalar_mix: { type: 'learned' },
         },
       },

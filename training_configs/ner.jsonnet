@@ -52,18 +52,23 @@ local projection_dim = 100;
           do_layer_norm: false,
           encoder: {
             type: 'bilm',
-            // 'carry', the default: row i of a batch goes on where row i of the last batch ended.
-            // It has AllenNLP's numbers, and fits sentences that follow each other in the file.
-            initial_state: { type: 'carry' },
+            // For AllenNLP's numbers, and sentences that follow each other in the file, leave it
+            // out: { type: 'carry' }, the default, goes on in row i of a batch where row i of the
+            // last batch ended.
+            initial_state: { type: 'warm' },
           },
-          // Layers by weights that stay: here the mean of both. The weights are taken before
-          // a softmax, so [-9e10, 1] is the top layer alone.
-          scalar_mix_parameters: [0, 0],
-          // Instead: scalar_mix: { type: 'fixed', scalar_parameters: [0, 0] }, the long form.
-          //
-          // 'none', the default: every distinct word of a batch is computed. Right for training
-          // on a GPU, for rare words and wherever the biLM is fine-tuned.
-          word_cache: { type: 'none' },
+          // Layers by weights that stay: here the mean of all. Instead
+          //   layers: 'top', or a layer's number, of which 0 is the token layer
+          //   normalized: [0.5, 0.5], weights as they are
+          //   scalar_parameters: [0, 0], weights before a softmax
+          // and scalar_mix_parameters: [0, 0], beside `dropout`, is short for the last. Layers
+          // behind the last that is read are not computed.
+          scalar_mix: { type: 'fixed', layers: 'average' },
+          // 'lru', the default for a frozen biLM: words seen before are not computed again. The
+          // memory grows with the words, up to so many.
+          word_cache: { type: 'lru', capacity: 65536 },
+          // 'none', the default: every sentence is computed. See pos_tagging.jsonnet for 'hdf5'.
+          activation_cache: { type: 'none' },
         },
       },
     },

@@ -37,13 +37,25 @@ local elmo_dim = 512;
           dropout: 0.1,
           encoder: {
             type: 'bilm',
-            // 'zero': a sentence's tags depend on the sentence alone. Leave this out, or say
-            // 'carry', for the numbers of AllenNLP's built-in, whose states go on from batch to
-            // batch as when the biLM was trained.
-            initial_state: { type: 'zero' },
+            // 'warm': every sentence starts from the state that the biLM settles into while it
+            // reads a few sentences, so its tags depend on nothing but itself. Your own sentences
+            // are best, in a list or a file:
+            //   { type: 'warm', sentences: 'warm_up.txt', repeats: 20 }
+            // { type: 'zero' } starts from zeros. For the numbers of AllenNLP's built-in, see ner.jsonnet.
+            initial_state: { type: 'warm' },
           },
           // The task decides how much each layer counts.
           scalar_mix: { type: 'learned' },
+          // The layers of each sentence are computed in the first epoch and read from this folder
+          // in all others, and in later runs. It needs a frozen biLM, and 'warm' or 'zero'.
+          activation_cache: {
+            type: 'hdf5',
+            path: 'output/activations',
+            // 'float16' takes half the space.
+            dtype: 'float32',
+            // Nothing more is written to a folder of this size.
+            max_gigabytes: 10,
+          },
           // `true` keeps the vectors of <S> and </S>: two more than there are tokens, for models
           // of your own that expect them. AllenNLP's taggers need `false`.
           keep_sentence_boundaries: false,

@@ -44,16 +44,17 @@ local word_dim = 16;
           dropout: 0.5,
           encoder: {
             type: 'bilm',
-            initial_state: { type: 'zero' },
+            initial_state: { type: 'warm' },
             // Half the memory and about twice the speed of 'float32', the default, and 'int8' goes
             // as far again; for a biLM that stays frozen.
             precision: 'bfloat16',
           },
           // The top layer alone knows a word's sense in its sentence best. A learned mix finds the
           // balance where there is enough data.
-          scalar_mix: { type: 'fixed', scalar_parameters: [-9e10, 1] },
+          scalar_mix: { type: 'fixed', layers: 'top' },
           // The words of a namespace are computed when the model is built, for a biLM that stays
-          // frozen. All other words are computed from their characters, so nothing is lost.
+          // frozen. All other words are computed from their characters, so nothing is lost. The
+          // default, 'lru', needs no list; { type: 'none' } computes every word of every batch.
           word_cache: { type: 'vocabulary', namespace: 'tokens' },
           // Instead: word_cache: { type: 'vocabulary', file: 'words.txt' }, one word a line, the
           // ids counted from 1: `vocabulary/tokens.txt` of a model trained before.

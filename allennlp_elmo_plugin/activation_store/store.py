@@ -4,6 +4,7 @@ Layers of sentences in a folder that several processes may use at once.
 
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Dict, Mapping, NamedTuple, Optional, Set, Union
 from uuid import uuid4
@@ -73,7 +74,13 @@ class ActivationStore:
     @property
     def num_bytes(self) -> int:
         """The size of everything in the folder."""
-        return sum(file.stat().st_size for file in self._root.rglob("*") if file.is_file())
+        total = 0
+        for folder, _, names in os.walk(self._root):
+            for name in names:
+                # It may be gone by now.
+                with suppress(FileNotFoundError):
+                    total += os.stat(os.path.join(folder, name)).st_size
+        return total
 
     def refresh(self) -> None:
         """Takes notice of files that other processes have written."""
@@ -158,15 +165,14 @@ class ActivationStore:
     def _write(self, content: bytes) -> None:
         # Only whoever holds the lock writes, so this is left from one that was killed.
         for leftover in self._root.rglob("*" + PARTIAL):
-            leftover.unlink()
+            leftover.unlink(missing_ok=True)
         partial = self._folder / (uuid4().hex + PARTIAL)
         try:
             # A power cut may take what the disk was not made to write. The checksums notice it.
             partial.write_bytes(content)
             os.replace(partial, partial.with_suffix(COMPLETE))
         finally:
-            if partial.exists():
-                partial.unlink()
+            partial.unlink(missing_ok=True)
 
     def _stop(self, reason: str) -> None:
         self._writes = False
