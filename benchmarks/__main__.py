@@ -11,9 +11,11 @@ from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence, Tuple
 import torch
 
 from benchmarks.embedding import measure_embedding
+from benchmarks.epochs import measure_epochs
 from benchmarks.footprint import measure_footprint
 from benchmarks.growth import measure_growth
 from benchmarks.indexing import measure_indexing
+from benchmarks.layers import measure_layers
 from benchmarks.loading import measure_loading
 from benchmarks.machine import describe_machine
 from benchmarks.plot import plot_speeds
@@ -26,11 +28,13 @@ from benchmarks.training import measure_training
 
 SECTIONS: Dict[str, Callable[[Settings], Section]] = {
     "embedding": measure_embedding,
+    "layers": measure_layers,
     "training": measure_training,
     "memory": measure_footprint,
     "loading": measure_loading,
     "indexing": measure_indexing,
     "growth": measure_growth,
+    "epochs": measure_epochs,
 }
 
 
@@ -117,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="about two minutes: the smallest shape, few batches, one round",
+        help="a few minutes: the smallest shape, few batches, one round",
     )
     parser.add_argument(
         "--only",

@@ -45,6 +45,11 @@ class Settings(NamedTuple):
         return (ALLENNLP, *self.precisions)
 
     @property
+    def smallest(self) -> str:
+        """The name of the smallest shape, which sections that take long measure alone."""
+        return next(iter(self.models))
+
+    @property
     def largest(self) -> str:
         """The name of the largest shape, which the sections after the first measure alone."""
         return list(self.models)[-1]

@@ -3,7 +3,7 @@ The two sides of every comparison: AllenNLP's own embedder, and the plugin's in 
 """
 
 from pathlib import Path
-from typing import List
+from typing import Any, Dict, List, Optional
 
 import torch
 from allennlp.common import Lazy, Params
@@ -14,7 +14,13 @@ from allennlp.modules.token_embedders.elmo_token_embedder import (
     ElmoTokenEmbedder as AllennlpEmbedder,
 )
 
-from allennlp_elmo_plugin import CarryState, ElmoEncoder, ElmoTokenEmbedder
+from allennlp_elmo_plugin import (
+    CarryState,
+    ElmoEncoder,
+    ElmoTokenEmbedder,
+    NoWordCache,
+    WordCache,
+)
 from benchmarks.sentences import Sentence
 
 __all__ = ["ALLENNLP", "PRECISIONS", "build_embedder", "character_ids", "forget_state"]
@@ -23,10 +29,16 @@ ALLENNLP = "AllenNLP"
 PRECISIONS = ("float32", "bfloat16", "int8")
 
 
-def build_embedder(side: str, folder: Path, requires_grad: bool = False) -> TokenEmbedder:
+def build_embedder(
+    side: str,
+    folder: Path,
+    requires_grad: bool = False,
+    scalar_mix_parameters: Optional[List[float]] = None,
+    word_cache: Optional[WordCache] = None,
+) -> TokenEmbedder:
     """
-    Loads an embedder without dropout and without word cache. Its state is carried from batch to
-    batch, the default on both sides.
+    Loads an embedder without dropout. Its state is carried from batch to batch, the default on
+    both sides.
 
     # Parameters
 
@@ -36,6 +48,10 @@ def build_embedder(side: str, folder: Path, requires_grad: bool = False) -> Toke
         The folder with `options.json` and `weights.hdf5`.
     requires_grad : `bool`, optional (default = `False`)
         Whether the biLM is trained.
+    scalar_mix_parameters : `List[float]`, optional (default = `None`)
+        Fixed weights of the layers, before the softmax. By default they are learned.
+    word_cache : `WordCache`, optional (default = `NoWordCache()`)
+        The plugin's; AllenNLP's side has none.
 
     # Returns
 
@@ -43,10 +59,17 @@ def build_embedder(side: str, folder: Path, requires_grad: bool = False) -> Toke
         In training mode, as modules are born.
     """
     files = (str(folder / "options.json"), str(folder / "weights.hdf5"))
+    common: Dict[str, Any] = {
+        "dropout": 0.0,
+        "requires_grad": requires_grad,
+        "scalar_mix_parameters": scalar_mix_parameters,
+    }
     if side == ALLENNLP:
-        return AllennlpEmbedder(*files, dropout=0.0, requires_grad=requires_grad)
+        return AllennlpEmbedder(*files, **common)
     encoder = Lazy(ElmoEncoder, Params({"type": "bilm", "precision": side}))
-    return ElmoTokenEmbedder(*files, dropout=0.0, requires_grad=requires_grad, encoder=encoder)
+    return ElmoTokenEmbedder(
+        *files, **common, encoder=encoder, word_cache=word_cache or NoWordCache()
+    )
 
 
 def forget_state(embedder: TokenEmbedder) -> None:

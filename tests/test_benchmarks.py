@@ -1,13 +1,19 @@
-"""What the benchmarks read and count. Nothing is timed here."""
+"""What the benchmarks read and count, and that they run. No time is looked at here."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from allennlp.data.dataset_readers import SequenceTaggingDatasetReader
 
-from allennlp_elmo_plugin import ElmoOptions
+from allennlp_elmo_plugin import ElmoBilm, ElmoOptions, NoWordCache
+from benchmarks.epochs import measure_epochs, write_tagged
+from benchmarks.layers import measure_layers
 from benchmarks.limits import Machine, limit_of
 from benchmarks.operations import Work, count_work
 from benchmarks.sentences import document, in_batches, made_up_sentences, read_sentences
+from benchmarks.settings import Settings
+from benchmarks.sides import ALLENNLP, build_embedder
 
 CONLLU = """# text = Don't stop
 1-2\tDon't\t_\t_\t_\t_\t_\t_\t_\t_
@@ -19,6 +25,22 @@ CONLLU = """# text = Don't stop
 1\tNo\tno\tINTJ\t_\t_\t0\troot\t_\t_
 
 """
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A run with a tiny biLM and few sentences."""
+    options = ElmoOptions(filters=((1, 4),), projection_dim=3, cell_size=5, num_layers=2)
+    ElmoBilm(options).to_folder(tmp_path / "tiny")
+    return Settings(
+        models={"tiny": tmp_path / "tiny"},
+        sentences=made_up_sentences(70),
+        precisions=("float32",),
+        batch_sizes=(2,),
+        document_lengths=(5,),
+        allennlp_document_lengths=(5,),
+        rounds=1,
+    )
 
 
 def test_a_seed_gives_the_same_sentences() -> None:
@@ -101,3 +123,41 @@ def test_a_step_takes_the_longer_of_two_times() -> None:
     assert limit.seconds == 3 + 2 * (4 + 2)
     assert limit.products == 3 + 2 * (4 + 1)
     assert limit.reading == 2 * (2 + 2)
+
+
+def test_no_side_keeps_words(settings: Settings) -> None:
+    """The plugin's default would spare it words that AllenNLP's class computes each time."""
+    embedder: Any = build_embedder("float32", settings.models["tiny"])
+    assert isinstance(embedder._encoder.word_cache, NoWordCache)
+
+
+def test_layer_1_is_the_same_on_both_sides(settings: Settings) -> None:
+    """What is timed gives the same vectors."""
+    ((row,),) = measure_layers(settings).results.values()
+    assert 0 <= row["largest_difference"] < 1e-5
+
+
+def test_tagged_words_are_read_as_they_are(tmp_path: Path) -> None:
+    """Neither a delimiter of the format nor a space within a word breaks it."""
+    sentences = [["a", "b###c", "###"], ["1 000", "Na\u00efve\u00a0word"]]
+    write_tagged(sentences, tmp_path / "tagged.txt")
+    reader = SequenceTaggingDatasetReader(token_delimiter="\t")
+    instances: Any = list(reader.read(str(tmp_path / "tagged.txt")))
+    assert [[token.text for token in instance["tokens"]] for instance in instances] == sentences
+    assert [instance["tags"].labels for instance in instances] == [["1", "5", "3"], ["5", "9"]]
+
+
+def test_epochs_measure_the_same_with_the_cache(
+    settings: Settings, capsys: pytest.CaptureFixture
+) -> None:
+    """Each side trains without a word, and the cache changes no metric."""
+    section = measure_epochs(settings)
+    assert [row["side"] for row in section.results["epochs"]] == [
+        ALLENNLP,
+        "plugin",
+        "plugin, cache 'hdf5'",
+        "frozen 'embedding'",
+    ]
+    assert all(row["seconds"] > 0 for row in section.results["epochs"])
+    assert all(row["largest_difference"] < 1e-5 for row in section.results["epoch_metrics"])
+    assert capsys.readouterr() == ("", "")

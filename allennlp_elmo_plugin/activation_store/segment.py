@@ -10,9 +10,15 @@ One HDF5 file with the layers of some sentences.
 
 The attribute `format` says which version of this table the file follows, `seconds` how long it
 took to compute the layers.
+
+Behind the end of the HDF5 file stand 28 bytes that it knows nothing of, little-endian: the place
+and the number of the bytes of `layers`, 8 bytes each, the CRC-32 of all bytes that are neither
+these nor layers, 4 bytes, and the text `elmo_act`. They are looked at first, since the HDF5 library
+trusts what it reads, and damage can send it astray.
 """
 
 import os
+import struct
 from typing import List, Mapping, Union
 from uuid import uuid4
 from zlib import crc32
@@ -23,6 +29,8 @@ import numpy
 __all__ = ["DamagedSegment", "Segment", "to_bytes"]
 
 FORMAT = "allennlp_elmo_plugin activations 1"
+TRAILER = struct.Struct("<QQI8s")
+TRAILER_TEXT = b"elmo_act"
 
 
 class DamagedSegment(Exception):
@@ -44,7 +52,7 @@ def to_bytes(layers: Mapping[bytes, numpy.ndarray], seconds: float) -> bytes:
     # Returns
 
     `bytes`
-        An HDF5 file.
+        An HDF5 file and what stands behind it.
     """
     arrays = list(layers.values())
     digests = numpy.frombuffer(b"".join(layers), dtype=numpy.uint8).reshape(len(layers), -1)
@@ -54,15 +62,21 @@ def to_bytes(layers: Mapping[bytes, numpy.ndarray], seconds: float) -> bytes:
         file.attrs["seconds"] = seconds
         file.create_dataset("digests", data=digests)
         file.create_dataset("lengths", data=[len(array) for array in arrays], dtype="int64")
-        file.create_dataset("checksums", data=[_checksum(a) for a in arrays], dtype="uint32")
-        file.create_dataset("layers", data=numpy.concatenate(arrays))
+        checksums = [crc32(numpy.ascontiguousarray(array).data) for array in arrays]
+        file.create_dataset("checksums", data=checksums, dtype="uint32")
+        # Without chunks or filters, the numbers lie in the file as they do in memory.
+        dataset = file.create_dataset("layers", data=numpy.concatenate(arrays))
         file.flush()
-        return file.id.get_file_image()
+        start, size = dataset.id.get_offset(), dataset.nbytes
+        image = file.id.get_file_image()
+    checksum = crc32(image[start + size :], crc32(image[:start]))
+    return image + TRAILER.pack(start, size, checksum, TRAILER_TEXT)
 
 
 class Segment:
     """
-    A file, opened for reading. Its layers stay on disk until they are read.
+    A file, opened for reading. Its layers stay on disk until they are read, and it is not kept
+    open: a process may open only so many files.
 
     # Parameters
 
@@ -73,39 +87,32 @@ class Segment:
 
     `DamagedSegment`
         When it is not what `to_bytes` makes.
+    `OSError`
+        When it cannot be read, be it damaged or not.
     """
+
+    num_words: int
+    """How many words its sentences have, boundaries among them."""
+    seconds: float
+    """How long it took to compute the layers."""
+    digests: List[bytes]
+    """What each sentence is found by."""
 
     def __init__(self, path: Union[str, "os.PathLike[str]"]) -> None:
         self.path = path
-        try:
-            with h5py.File(path, "r") as file:
-                self._open(file)
-        # What the HDF5 library raises depends on where the damage is.
-        except Exception as error:
-            raise DamagedSegment(f"it cannot be read ({error})") from error
-
-    def _open(self, file: h5py.File) -> None:
-        if file.attrs["format"] != FORMAT:
-            raise ValueError(f"expected format '{FORMAT}', got '{file.attrs['format']}'")
-        self.seconds = float(file.attrs["seconds"])
-        self.digests: List[bytes] = [digest.tobytes() for digest in file["digests"][()]]
-        self._checksums = file["checksums"][()]
-        self._ends = numpy.cumsum(file["lengths"][()])
-        layers = file["layers"]
-        sizes = {len(self.digests), len(self._checksums), len(self._ends)}
-        if len(sizes) != 1 or layers.shape[0] != self._ends[-1]:
-            raise ValueError("its datasets do not fit each other")
-        # Without chunks or filters, the numbers lie in the file as they do in memory.
-        mapped = numpy.memmap(
-            self.path, layers.dtype, mode="r", offset=layers.id.get_offset(), shape=layers.shape
-        )
-        self._layers = numpy.asarray(mapped)
+        start = _checked_start(path)
+        with h5py.File(path, "r") as file:
+            if file.attrs["format"] != FORMAT:
+                raise DamagedSegment(f"expected format '{FORMAT}', got '{file.attrs['format']}'")
+            self.seconds = float(file.attrs["seconds"])
+            self.digests = [digest.tobytes() for digest in file["digests"][()]]
+            self._lengths = file["lengths"][()].tolist()
+            self._checksums = file["checksums"][()].tolist()
+            self._dtype, (self.num_words, *self._shape) = file["layers"].dtype, file["layers"].shape
+        word_bytes = self._dtype.itemsize * int(numpy.prod(self._shape))
+        ends = numpy.cumsum(self._lengths) * word_bytes
+        self._starts = [start, *(start + ends).tolist()]
         self._verified = bytearray(len(self.digests))
-
-    @property
-    def num_words(self) -> int:
-        """How many words its sentences have, boundaries among them."""
-        return len(self._layers)
 
     def read(self, sentence: int) -> numpy.ndarray:
         """
@@ -123,15 +130,34 @@ class Segment:
 
         `DamagedSegment`
             When its bytes have changed since they were written. They are looked at once.
+        `OSError`
+            When the file cannot be read.
         """
-        start = self._ends[sentence - 1] if sentence else 0
-        layers = self._layers[start : self._ends[sentence]]
-        if not self._verified[sentence]:
-            if _checksum(layers) != self._checksums[sentence]:
+        start, end = self._starts[sentence : sentence + 2]
+        with open(self.path, "rb", buffering=0) as file:
+            file.seek(start)
+            content = file.read(end - start)
+        if not self._verified[sentence] or len(content) != end - start:
+            if crc32(content) != self._checksums[sentence]:
                 raise DamagedSegment(f"the checksum of sentence {sentence} is wrong")
             self._verified[sentence] = True
-        return layers
+        return numpy.frombuffer(content, self._dtype).reshape(-1, *self._shape)
 
 
-def _checksum(layers: numpy.ndarray) -> int:
-    return crc32(numpy.ascontiguousarray(layers).view(numpy.uint8).reshape(-1).data)
+def _checked_start(path: Union[str, "os.PathLike[str]"]) -> int:
+    """Where the layers begin, once everything else is known to be as it was written."""
+    with open(path, "rb") as file:
+        length = file.seek(0, os.SEEK_END) - TRAILER.size
+        if length < 0:
+            raise DamagedSegment("it is too short")
+        file.seek(length)
+        start, size, checksum, text = TRAILER.unpack(file.read(TRAILER.size))
+        if text != TRAILER_TEXT or start + size > length:
+            raise DamagedSegment("it is cut off, or something else")
+        file.seek(0)
+        before = file.read(start)
+        file.seek(start + size)
+        after = file.read(length - start - size)
+    if crc32(after, crc32(before)) != checksum:
+        raise DamagedSegment("the checksum of what is around the layers is wrong")
+    return start

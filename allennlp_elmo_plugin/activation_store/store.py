@@ -2,12 +2,15 @@
 Layers of sentences in a folder that several processes may use at once.
 """
 
+import atexit
 import logging
 import os
 from contextlib import suppress
+from math import inf
 from pathlib import Path
-from typing import Dict, Mapping, NamedTuple, Optional, Set, Union
+from typing import Dict, List, Mapping, NamedTuple, Optional, Set, Union
 from uuid import uuid4
+from weakref import WeakSet
 
 import numpy
 from filelock import FileLock
@@ -19,8 +22,11 @@ __all__ = ["ActivationStore"]
 logger = logging.getLogger(__name__)
 
 COMPLETE, PARTIAL, DAMAGED = ".hdf5", ".partial", ".damaged"
+# As `uuid4().hex` is.
+OUR_NAMES = "[0-9a-f]" * 32
 
 BYTES_AT_ONCE = 32 * 10**6
+FILES_AT_LEAST = 20
 
 
 class _Place(NamedTuple):
@@ -33,7 +39,8 @@ class ActivationStore:
     The layers of sentences by digest, in the files of a subfolder. Whatever happens to a process,
     each file that is there is complete, and each number read is one that was written.
 
-    What is added waits in memory until there is enough for a file, or until `flush`.
+    What is added waits in memory until there is enough for a file, or until `flush`, which comes
+    by itself when the store is let go or the process ends.
 
     # Parameters
 
@@ -41,7 +48,7 @@ class ActivationStore:
         The folder, which is made at the first writing. The size limit is on all that is in it.
     name : `str`
         The subfolder.
-    max_bytes : `int`, optional (default = `None`)
+    max_bytes : `float`, optional (default = `None`)
         The size in bytes that is not to be exceeded. `None` is no limit.
     bytes_at_once : `int`, optional (default = `32 * 10**6`)
         The size in bytes of a file. What waits for one is lost when the process is killed.
@@ -56,20 +63,26 @@ class ActivationStore:
         self,
         folder: Union[str, "os.PathLike[str]"],
         name: str,
-        max_bytes: Optional[int] = None,
+        max_bytes: Optional[float] = None,
         bytes_at_once: int = BYTES_AT_ONCE,
     ) -> None:
+        self._waiting: Dict[bytes, numpy.ndarray] = {}
+        self._waiting_seconds = 0.0
         self._root = Path(folder)
         self._folder = self._root / name
         self._max_bytes = max_bytes
-        self._bytes_at_once = bytes_at_once
-        self._places: Dict[bytes, _Place] = {}
+        # What does not fit as a whole is not written, so a small folder gets small files.
+        self._bytes_at_once = min(bytes_at_once, (max_bytes or inf) / FILES_AT_LEAST)
         self._seen: Set[str] = set()
-        self._waiting: Dict[bytes, numpy.ndarray] = {}
-        self._waiting_seconds = 0.0
+        self._segments: List[Segment] = []
+        self._places: Dict[bytes, _Place] = {}
         self._writes = True
         self.words, self.seconds = 0, 0.0
         self.refresh()
+        STORES.add(self)
+
+    def __del__(self) -> None:
+        self.flush()
 
     @property
     def num_bytes(self) -> int:
@@ -90,15 +103,22 @@ class ActivationStore:
             self._seen.add(name)
             if not name.endswith(COMPLETE):
                 continue
+            path = self._folder / name
             try:
-                segment = Segment(self._folder / name)
+                segment = Segment(path)
             except DamagedSegment as damage:
-                self._set_aside(self._folder / name, damage)
-                continue
-            for sentence, digest in enumerate(segment.digests):
-                self._places.setdefault(digest, _Place(segment, sentence))
-            self.words += segment.num_words
-            self.seconds += segment.seconds
+                self._set_aside(path, damage)
+            except OSError as error:
+                _tell_unreadable(path, error)
+            else:
+                self._segments.append(segment)
+                self._index(segment)
+                self.words += segment.num_words
+                self.seconds += segment.seconds
+
+    def _index(self, segment: Segment) -> None:
+        for sentence, digest in enumerate(segment.digests):
+            self._places.setdefault(digest, _Place(segment, sentence))
 
     def get(self, digest: bytes) -> Optional[numpy.ndarray]:
         """
@@ -115,14 +135,18 @@ class ActivationStore:
         """
         if digest in self._waiting:
             return self._waiting[digest]
-        place = self._places.get(digest)
-        if place is None:
-            return None
-        try:
-            return place.segment.read(place.sentence)
-        except DamagedSegment as damage:
-            self._set_aside(Path(place.segment.path), damage)
-            return None
+        # A sentence that two processes computed at once is in two files.
+        while digest in self._places:
+            segment, sentence = self._places[digest]
+            try:
+                return segment.read(sentence)
+            except DamagedSegment as damage:
+                self._forget(segment)
+                self._set_aside(Path(segment.path), damage)
+            except OSError as error:
+                self._forget(segment)
+                _tell_unreadable(segment.path, error)
+        return None
 
     def add(self, layers: Mapping[bytes, numpy.ndarray], seconds: float) -> None:
         """
@@ -164,7 +188,7 @@ class ActivationStore:
 
     def _write(self, content: bytes) -> None:
         # Only whoever holds the lock writes, so this is left from one that was killed.
-        for leftover in self._root.rglob("*" + PARTIAL):
+        for leftover in self._root.glob(f"*/{OUR_NAMES}{PARTIAL}"):
             leftover.unlink(missing_ok=True)
         partial = self._folder / (uuid4().hex + PARTIAL)
         try:
@@ -183,16 +207,19 @@ class ActivationStore:
             reason,
         )
 
+    def _forget(self, segment: Segment) -> None:
+        self._segments.remove(segment)
+        self._places.clear()
+        for other in self._segments:
+            self._index(other)
+
     def _set_aside(self, path: Path, damage: DamagedSegment) -> None:
-        self._places = {
-            digest: place for digest, place in self._places.items() if place.segment.path != path
-        }
-        if not path.exists():
-            # Another process was first, or it was deleted.
-            return
         aside = path.with_suffix(DAMAGED)
         try:
             os.replace(path, aside)
+        except FileNotFoundError:
+            # Another process was first.
+            return
         except OSError as error:
             logger.warning("'%s' is damaged: %s. It stays where it is (%s).", path, damage, error)
             return
@@ -202,3 +229,20 @@ class ActivationStore:
             damage,
             aside.name,
         )
+
+
+# What the HDF5 library needs for writing is torn down at the end as well. This was registered after
+# that, so it comes before.
+STORES: "WeakSet[ActivationStore]" = WeakSet()
+
+
+@atexit.register
+def _flush_all() -> None:
+    for store in list(STORES):
+        store.flush()
+
+
+def _tell_unreadable(path: Union[str, "os.PathLike[str]"], error: OSError) -> None:
+    # Whoever deletes a file of a cache knows that it is gone.
+    if not isinstance(error, FileNotFoundError):
+        logger.warning("'%s' cannot be read (%s). Its sentences are computed anew.", path, error)

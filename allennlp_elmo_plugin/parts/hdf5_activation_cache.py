@@ -3,7 +3,6 @@ The activation cache on disk.
 """
 
 import os
-import weakref
 from hashlib import blake2b
 from time import perf_counter
 from typing import Any, Dict, List, Optional
@@ -81,7 +80,7 @@ class Hdf5ActivationCache(ActivationCache):
                 f"{max_gigabytes}. Leave it out for no limit."
             )
         self.path, self.dtype = path, dtype
-        self._max_bytes = None if max_gigabytes is None else int(max_gigabytes * GIGABYTE)
+        self._max_bytes = None if max_gigabytes is None else max_gigabytes * GIGABYTE
         self._name = ""
         self._store: Optional[ActivationStore] = None
         self.hits = self.misses = 0
@@ -186,11 +185,13 @@ class Hdf5ActivationCache(ActivationCache):
         if missing:
             rows = torch.tensor(list(missing.values()), device=character_ids.device)
             started = perf_counter()
-            encoded = encoder(
-                character_ids[rows],
-                None if word_ids is None else word_ids[rows],
-                num_representations,
-            )
+            # Each sentence is computed once, so that full precision costs little.
+            with torch.autocast(character_ids.device.type, enabled=False):
+                encoded = encoder(
+                    character_ids[rows],
+                    None if word_ids is None else word_ids[rows],
+                    num_representations,
+                )
             computed = dict(zip(missing, self._to_arrays(encoded)))
             store.add(computed, perf_counter() - started)
             layers.update(computed)
@@ -206,8 +207,6 @@ class Hdf5ActivationCache(ActivationCache):
             self.flush()
             self._name = name
             self._store = ActivationStore(self.path, name, self._max_bytes)
-            # Also when the process ends, which no module is told.
-            weakref.finalize(self, self._store.flush)
         return self._store
 
     def _to_arrays(self, encoded: EncodedSentences) -> List[numpy.ndarray]:
@@ -236,7 +235,10 @@ def _is_well_formed(character_ids: torch.Tensor, word_ids: Optional[torch.Tensor
         character_ids.dim() == 3
         and len(character_ids) > 0
         and character_ids.dtype == torch.int64
-        and (word_ids is None or word_ids.shape == character_ids.shape[:-1])
+        and (
+            word_ids is None
+            or (word_ids.dtype == torch.int64 and word_ids.shape == character_ids.shape[:-1])
+        )
     )
 
 
@@ -245,10 +247,10 @@ def _digests(character_ids: torch.Tensor, word_ids: Optional[torch.Tensor]) -> L
     parts = [character_ids.cpu().numpy()]
     if word_ids is not None:
         parts.append(word_ids.cpu().numpy()[..., numpy.newaxis])
-    ids = numpy.concatenate(parts, axis=-1).astype(numpy.int32)
+    ids = numpy.concatenate(parts, axis=-1)
     lengths = (ids.any(axis=-1) * numpy.arange(1, ids.shape[1] + 1)).max(axis=-1, initial=0)
     # Rows of other widths, with word ids or without, are told apart.
-    salt = ids.shape[2].to_bytes(4, "little")
+    salt = character_ids.size(-1).to_bytes(4, "little") + bytes([word_ids is not None])
     return [
         blake2b(row[:length].tobytes(), digest_size=DIGEST_BYTES, salt=salt).digest()
         for row, length in zip(ids, lengths)
@@ -259,12 +261,13 @@ def _padded(arrays: List[numpy.ndarray], character_ids: torch.Tensor) -> Encoded
     batch_size, timesteps, _ = character_ids.shape
     _, num_representations, size = arrays[0].shape
     # Layer by layer, so that a scalar mix is one product of matrices.
-    padded = torch.empty(num_representations, batch_size, timesteps + 2, size)
+    shape = (num_representations, batch_size, timesteps + 2, size)
+    padded = torch.empty(shape, dtype=torch.float32, device="cpu")
     rows = padded.numpy().transpose(1, 2, 0, 3)
     for row, array in zip(rows, arrays):
         row[: len(array)] = array
         row[len(array) :] = 0.0
-    lengths = torch.tensor([len(array) for array in arrays]).unsqueeze(1)
-    mask = torch.arange(timesteps + 2) < lengths
     device = character_ids.device
-    return EncodedSentences(padded.to(device), mask.to(device))
+    lengths = torch.tensor([len(array) for array in arrays], device=device)
+    mask = torch.arange(timesteps + 2, device=device) < lengths.unsqueeze(1)
+    return EncodedSentences(padded.to(device), mask)
