@@ -10,6 +10,7 @@ import inspect
 import json
 from pathlib import Path
 from typing import Any, Dict, Optional
+from zipfile import is_zipfile
 
 import torch
 from allennlp.models.archival import get_weights_path
@@ -76,15 +77,15 @@ def find_extra_state(
     `Optional[Dict[str, Any]]`
         The content, or `None` where there is none.
     """
-    if serialization_dir is None or not Path(get_weights_path(serialization_dir)).is_file():
+    if serialization_dir is None:
+        return None
+    path = get_weights_path(serialization_dir)
+    # What torch saved before 1.6 is no zip, and older than this plugin.
+    if not is_zipfile(path):
         return None
     # Newer versions of torch need not read the other weights.
     maps = "mmap" in inspect.signature(torch.load).parameters
-    weights = torch.load(
-        get_weights_path(serialization_dir),
-        map_location="cpu",
-        **({"mmap": True} if maps else {}),
-    )
+    weights = torch.load(path, map_location="cpu", **({"mmap": True} if maps else {}))
     for key, value in weights.items():
         if key.endswith(EXTRA_STATE) and isinstance(value, torch.Tensor):
             text = bytes(value.tolist())
