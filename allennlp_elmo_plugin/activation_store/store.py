@@ -97,13 +97,10 @@ class ActivationStore:
 
     def refresh(self) -> None:
         """Takes notice of files that other processes have written."""
-        if not self._folder.is_dir():
-            return
-        for name in sorted(set(os.listdir(self._folder)) - self._seen):
-            self._seen.add(name)
-            if not name.endswith(COMPLETE):
+        for path in sorted(self._folder.glob("*" + COMPLETE)):
+            if path.name in self._seen:
                 continue
-            path = self._folder / name
+            self._seen.add(path.name)
             try:
                 segment = Segment(path)
             except DamagedSegment as damage:

@@ -25,11 +25,7 @@ from allennlp_elmo_plugin.parts.elmo_encoder import ElmoEncoder, EncodedSentence
 from allennlp_elmo_plugin.parts.initial_state import CarryState, InitialState
 from allennlp_elmo_plugin.parts.lru_word_cache import LruWordCache
 from allennlp_elmo_plugin.parts.word_cache import WordCache
-from allennlp_elmo_plugin.weights import (
-    builtin_names,
-    find_options_file,
-    find_weight_file,
-)
+from allennlp_elmo_plugin.weights import builtin_names, find_options_file, find_weight_file
 
 __all__ = ["BilmEncoder"]
 
@@ -125,22 +121,12 @@ class BilmEncoder(ElmoEncoder):
         """
         files = {"options_file": str(options_file), "weight_file": str(weight_file)}
         archived = find_extra_state(serialization_dir, PART, **files)
-        missing = None
-        if archived is not None and is_extracted_archive(serialization_dir):
-            missing = f"the archive in '{serialization_dir}' has none"
+        missing = None if archived is None else _missing_files(files, serialization_dir)
+        if archived is None or missing is None:
+            bilm = ElmoBilm.from_files(options_file, weight_file, precision)
         else:
-            try:
-                paths = find_options_file(options_file), find_weight_file(weight_file)
-            except ConfigurationError as error:
-                if archived is None:
-                    raise
-                missing = str(error)
-                logger.warning("%s The weights are expected from '%s'.", error, serialization_dir)
-        if archived is not None and missing is not None:
             bilm = ElmoBilm(_to_options(archived["options"]))
             bilm.reduce_precision(precision)
-        else:
-            bilm = ElmoBilm.from_files(*paths, precision)
         encoder = cls(bilm, initial_state, word_cache, requires_grad)
         encoder._files, encoder._missing = files, missing
         return encoder
@@ -281,6 +267,19 @@ class BilmEncoder(ElmoEncoder):
         # An archive of AllenNLP's built-in has none.
         state_dict.setdefault(prefix + EXTRA_STATE, self.get_extra_state())
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+
+def _missing_files(files: Dict[str, str], serialization_dir: Optional[str]) -> Optional[str]:
+    """Why the biLM has to wait for the weights of an archive or a checkpoint, if it has to."""
+    if is_extracted_archive(serialization_dir):
+        return f"the archive in '{serialization_dir}' has none"
+    try:
+        find_options_file(files["options_file"])
+        find_weight_file(files["weight_file"])
+    except ConfigurationError as error:
+        logger.warning("%s The weights are expected from '%s'.", error, serialization_dir)
+        return str(error)
+    return None
 
 
 def _to_options(fields: Dict[str, Any]) -> ElmoOptions:
