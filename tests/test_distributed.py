@@ -11,16 +11,10 @@ from typing import Any, Dict
 
 import pytest
 import torch
-from allennlp.common import Lazy, Params
+from allennlp.common import Params
+from allennlp.modules import TokenEmbedder
 from allennlp.modules.elmo import batch_to_ids
 
-from allennlp_elmo_plugin import (
-    ActivationCache,
-    ElmoEncoder,
-    ElmoTokenEmbedder,
-    ScalarMix,
-    WordCache,
-)
 from tests.elmo_files import elmo_options, write_elmo_files
 from tests.experiments import final_metrics, tagger, train
 
@@ -105,6 +99,12 @@ def test_a_stopped_training_ends_like_an_unbroken_one(folder: Path, name: str) -
     assert final_metrics(folder / "stopped") == pytest.approx(expected, abs=1e-6)
 
 
+def _embedder(folder: Path, name: str) -> torch.nn.Module:
+    files = write_elmo_files(folder / "elmo", elmo_options(**OPTIONS), seed=3)
+    config = {"type": "elmo_token_embedder", "dropout": 0.0, **files._asdict(), **EMBEDDERS[name]}
+    return TokenEmbedder.from_params(Params(copy.deepcopy(config)))
+
+
 def _saved(module: torch.nn.Module) -> torch.nn.Module:
     file = io.BytesIO()
     torch.save(module, file)
@@ -128,17 +128,7 @@ def _saved(module: torch.nn.Module) -> torch.nn.Module:
 @pytest.mark.parametrize("is_used", [False, True])
 def test_a_copy_is_as_good(folder: Path, name: str, moved: Any, is_used: bool) -> None:
     """A copy made before the first batch or after gives the vectors that the original gives."""
-    files = write_elmo_files(folder / "elmo", elmo_options(**OPTIONS), seed=3)
-    said = dict(EMBEDDERS[name])
-    parts: Dict[str, Any] = {
-        key: Lazy(base, Params(dict(said.pop(key))))
-        for key, base in (("encoder", ElmoEncoder), ("scalar_mix", ScalarMix))
-        if key in said
-    }
-    for key, base in (("word_cache", WordCache), ("activation_cache", ActivationCache)):
-        if key in said:
-            parts[key] = base.from_params(Params(dict(said.pop(key))))
-    embedder = ElmoTokenEmbedder(*files, dropout=0.0, **said, **parts)
+    embedder = _embedder(folder, name)
     with torch.no_grad():
         if is_used:
             embedder(BATCH)
@@ -146,3 +136,9 @@ def test_a_copy_is_as_good(folder: Path, name: str, moved: Any, is_used: bool) -
         # Of a module that is moved, the twin is the module itself, which carries its state on.
         expected = copy.deepcopy(twin)(BATCH) if twin is embedder else embedder(BATCH)
         assert torch.allclose(twin(BATCH), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", list(EMBEDDERS))
+def test_every_buffer_can_be_sent(folder: Path, name: str) -> None:
+    """No backend of torch's distributed training knows integers of 16 bits."""
+    assert torch.int16 not in {buffer.dtype for buffer in _embedder(folder, name).buffers()}

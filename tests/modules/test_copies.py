@@ -271,3 +271,12 @@ def test_a_deep_copy_has_weights_of_its_own(level: str, name: str) -> None:
     _change_in_place(other)
     assert torch.equal(_evaluated(module, level), before)
     assert (_evaluated(other, level) - _evaluated(other, "plain")).abs().max() < TOLERANCE
+
+
+def test_a_buffer_that_is_overwritten_with_itself_has_not_changed() -> None:
+    """As distributed training does before each batch; what it holds is what counts."""
+    buffer, copies, made = torch.arange(100.0), Copies(), []
+    for value in (0.0, 0.0, 1.0):
+        buffer.copy_(torch.arange(100.0) + value)
+        copies.get("sum", [buffer], lambda: made.append(float(buffer.sum())))
+    assert made == [4950.0, 5050.0]

@@ -143,3 +143,11 @@ def test_a_layer_needs_their_number() -> None:
     """Outside an embedder nobody says how many layers there are."""
     with pytest.raises(ConfigurationError, match="'layers' 'top' needs 'num_representations'"):
         FixedScalarMix(layers="top")
+
+
+def test_a_weight_that_is_trained_is_read_even_at_zero() -> None:
+    """It may not stay 0, so its layer is computed."""
+    mix = LearnedScalarMix(num_representations=3)
+    with torch.no_grad():
+        mix.scalar_parameters[2].fill_(-9e10)
+    assert mix.num_representations_read() == 3
