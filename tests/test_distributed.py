@@ -12,9 +12,9 @@ from typing import Any, Dict
 import pytest
 import torch
 from allennlp.common import Params
-from allennlp.modules import TokenEmbedder
 from allennlp.modules.elmo import batch_to_ids
 
+from allennlp_elmo_plugin import ElmoTokenEmbedder
 from tests.elmo_files import elmo_options, write_elmo_files
 from tests.experiments import final_metrics, tagger, train
 
@@ -101,8 +101,8 @@ def test_a_stopped_training_ends_like_an_unbroken_one(folder: Path, name: str) -
 
 def _embedder(folder: Path, name: str) -> torch.nn.Module:
     files = write_elmo_files(folder / "elmo", elmo_options(**OPTIONS), seed=3)
-    config = {"type": "elmo_token_embedder", "dropout": 0.0, **files._asdict(), **EMBEDDERS[name]}
-    return TokenEmbedder.from_params(Params(copy.deepcopy(config)))
+    config = {"dropout": 0.0, **files._asdict(), **EMBEDDERS[name]}
+    return ElmoTokenEmbedder.from_params(Params(copy.deepcopy(config)))
 
 
 def _saved(module: torch.nn.Module) -> torch.nn.Module:
