@@ -140,5 +140,5 @@ def test_a_copy_is_as_good(folder: Path, name: str, moved: Any, is_used: bool) -
 
 @pytest.mark.parametrize("name", list(EMBEDDERS))
 def test_every_buffer_can_be_sent(folder: Path, name: str) -> None:
-    """No backend of torch's distributed training knows integers of 16 bits."""
+    """Gloo, by which a distributed training on the CPU sends them, knows no int16."""
     assert torch.int16 not in {buffer.dtype for buffer in _embedder(folder, name).buffers()}

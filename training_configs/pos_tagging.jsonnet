@@ -41,7 +41,8 @@ local elmo_dim = 512;
             // reads a few sentences, so its tags depend on nothing but itself. Your own sentences
             // are best, in a list or a file:
             //   { type: 'warm', sentences: 'warm_up.txt', repeats: 20 }
-            // { type: 'zero' } starts from zeros. For the numbers of AllenNLP's built-in, see ner.jsonnet.
+            // { type: 'zero' } starts from zeros. For the numbers of AllenNLP's built-in, see
+            // ner.jsonnet.
             initial_state: { type: 'warm' },
           },
           // The task decides how much each layer counts.

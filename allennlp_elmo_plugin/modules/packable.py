@@ -197,6 +197,6 @@ class _ReducedMatrix(torch.nn.Module):
 
 
 def _buffers_of(packed: PackedMatrix) -> Dict[str, torch.Tensor]:
-    # Distributed training sends buffers to other processes, and no backend knows int16.
+    # Distributed training sends buffers to other processes, and gloo knows no int16.
     weight = packed.weight.view(torch.uint8)
     return {"weight": weight, "scale": packed.scale, "offset": packed.offset}
