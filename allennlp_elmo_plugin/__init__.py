@@ -33,11 +33,14 @@ from allennlp_elmo_plugin.parts import (
     WordCache,
     ZeroState,
 )
+from allennlp_elmo_plugin.pretraining import BidirectionalLm, BilmCorpusReader
 from allennlp_elmo_plugin.repairs import apply_repairs
 
 __all__ = [
     "ActivationCache",
     "ActivationCacheSummary",
+    "BidirectionalLm",
+    "BilmCorpusReader",
     "BilmEncoder",
     "CarryState",
     "ConlluTaggingReader",

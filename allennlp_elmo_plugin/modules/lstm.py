@@ -2,7 +2,7 @@
 The two stacks of LSTMs with projection of a biLM.
 """
 
-from typing import NamedTuple, Optional, Sequence, Tuple, cast
+from typing import List, NamedTuple, Optional, Sequence, Tuple, cast
 
 import torch
 
@@ -101,32 +101,71 @@ class BidirectionalLstm(torch.nn.Module):
             2 * projection_dim), forward | backward (the tokens twice), exactly 0 behind a row's
             length; and the state after each row.
         """
-        if num_layers is None:
-            num_layers = len(self.layers)
         batch_size, timesteps, size = tokens.shape
         packing = pack(lengths, timesteps, tokens.device)
         original_rows = packing.rows.argsort()
         ahead = tokens.reshape(-1, size).index_select(0, packing.positions)
         inputs = torch.stack([ahead, ahead.index_select(0, packing.reversal)])
-        hidden, cell = (part.index_select(2, packing.rows) for part in state)
-        layers, last_hidden, last_cell = [ahead, ahead], [], []
-        for k in range(num_layers):
-            outputs, last = self._run(k, inputs, packing.batch_sizes, (hidden[:, k], cell[:, k]))
-            inputs = outputs + inputs if k and self.options.use_skip_connections else outputs
-            layers += [inputs[0], inputs[1].index_select(0, packing.reversal)]
-            last_hidden.append(last[0])
-            last_cell.append(last[1])
+        start = LstmState(*(part.index_select(2, packing.rows) for part in state))
+        outputs, end = self.run_in_reading_order(inputs, packing.batch_sizes, start, num_layers)
+        layers = [ahead, ahead]
+        for output in outputs:
+            layers += [output[0], output[1].index_select(0, packing.reversal)]
         packed = torch.stack(layers, dim=1).flatten(start_dim=1)
         padded = packed.new_zeros(batch_size * timesteps, packed.size(1))
         padded = padded.index_copy(0, packing.positions, packed)
+        return (
+            padded.view(batch_size, timesteps, len(outputs) + 1, 2 * size).permute(2, 0, 1, 3),
+            LstmState(*(part.index_select(2, original_rows) for part in end)),
+        )
+
+    def run_in_reading_order(
+        self,
+        inputs: torch.Tensor,
+        batch_sizes: Sequence[int],
+        state: LstmState,
+        num_layers: Optional[int] = None,
+        dropout: float = 0.0,
+    ) -> Tuple[List[torch.Tensor], LstmState]:
+        """
+        The same on packed tokens, which each direction has in the order in which it reads them.
+        They need not be the same tokens.
+
+        # Parameters
+
+        inputs : `torch.Tensor`
+            Shape (2 directions, tokens, projection_dim), float: step by step, longest row first.
+        batch_sizes : `Sequence[int]`
+            The number of tokens of each step.
+        state : `LstmState`
+            Where each row starts, longest first.
+        num_layers : `int`, optional (default = `None`)
+            How many layers to run, from the first; all of them by default.
+        dropout : `float`, optional (default = `0.0`)
+            The probability with which each number that enters a layer, and with it the skip
+            connection around that layer, is dropped, as in bilm-tf's training.
+
+        # Returns
+
+        `Tuple[List[torch.Tensor], LstmState]`
+            The output of each layer that was run, in the shape of `inputs`; and the state after
+            each row.
+        """
+        if num_layers is None:
+            num_layers = len(self.layers)
+        hidden, cell = state
+        all_outputs, last_hidden, last_cell = [], [], []
+        for k in range(num_layers):
+            inputs = torch.nn.functional.dropout(inputs, dropout)
+            outputs, last = self._run(k, inputs, batch_sizes, (hidden[:, k], cell[:, k]))
+            inputs = outputs + inputs if k and self.options.use_skip_connections else outputs
+            all_outputs.append(inputs)
+            last_hidden.append(last[0])
+            last_cell.append(last[1])
         last_hidden += hidden[:, num_layers:].unbind(dim=1)
         last_cell += cell[:, num_layers:].unbind(dim=1)
-        return (
-            padded.view(batch_size, timesteps, num_layers + 1, 2 * size).permute(2, 0, 1, 3),
-            LstmState(
-                torch.stack(last_hidden, dim=1).index_select(2, original_rows),
-                torch.stack(last_cell, dim=1).index_select(2, original_rows),
-            ),
+        return all_outputs, LstmState(
+            torch.stack(last_hidden, dim=1), torch.stack(last_cell, dim=1)
         )
 
     def _run(

@@ -1,0 +1,111 @@
+"""
+The softmax over the vocabulary, in full or on a sample.
+"""
+
+from math import sqrt
+
+import torch
+from allennlp.common.checks import ConfigurationError
+
+from allennlp_elmo_plugin.pretraining.log_uniform import draw_log_uniform
+
+__all__ = ["Softmax"]
+
+LOGITS_AT_ONCE = 1 << 24
+"""64 MB of float32."""
+
+
+class Softmax(torch.nn.Module):
+    """
+    Predicts words from what an LSTM gives. One softmax serves both directions, as in bilm-tf.
+
+    `weight`, of shape (num_words, size), and `bias`, of shape (num_words,), are random and 0 at the
+    start, as in bilm-tf.
+
+    # Parameters
+
+    num_words : `int`
+        The size of the vocabulary.
+    size : `int`
+        The size of the vectors: the `projection_dim` of the biLM.
+    """
+
+    def __init__(self, num_words: int, size: int) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.empty(num_words, size))
+        self.bias = torch.nn.Parameter(torch.zeros(num_words))
+        torch.nn.init.normal_(self.weight, std=1 / sqrt(size))
+
+    def forward(self, vectors: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """
+        The loss over the whole vocabulary.
+
+        # Parameters
+
+        vectors : `torch.Tensor`
+            Shape (tokens, size), float.
+        targets : `torch.Tensor`
+            Shape (tokens,), int64.
+
+        # Returns
+
+        `torch.Tensor`
+            Shape (tokens,), float32: minus the logarithm of the probability of each target.
+        """
+        rows = max(1, LOGITS_AT_ONCE // len(self.weight))
+        losses = [
+            torch.nn.functional.cross_entropy(
+                torch.nn.functional.linear(some_vectors, self.weight, self.bias).float(),
+                some_targets,
+                reduction="none",
+            )
+            for some_vectors, some_targets in zip(vectors.split(rows), targets.split(rows))
+        ]
+        return torch.cat(losses)
+
+    def sampled(
+        self, vectors: torch.Tensor, targets: torch.Tensor, num_samples: int
+    ) -> torch.Tensor:
+        """
+        An estimate of the loss from a sample of the vocabulary, whose ids have to be in the order of
+        falling frequency. Each logit is corrected by how likely its word is in a sample, and a word
+        of the sample that is a token's target is left out for this token (Jean et al., 2015, section
+        3; TensorFlow's `sampled_softmax_loss`).
+
+        # Parameters
+
+        vectors : `torch.Tensor`
+            Shape (tokens, size), float.
+        targets : `torch.Tensor`
+            Shape (tokens,), int64.
+        num_samples : `int`
+            How many words are drawn, for all tokens together.
+
+        # Returns
+
+        `torch.Tensor`
+            Shape (tokens,), float32.
+
+        # Raises
+
+        `ConfigurationError`
+            When the vocabulary has no more words than that.
+        """
+        num_words = len(self.weight)
+        if num_samples >= num_words:
+            raise ConfigurationError(
+                f"Expected 'num_samples' to be less than the {num_words} words of the vocabulary, "
+                f"got {num_samples}. Use fewer, or null for the full softmax."
+            )
+        sample = draw_log_uniform(num_samples, num_words)
+        ids = sample.ids.to(targets.device)
+        target_logits = (vectors * self.weight[targets]).sum(dim=-1).float() + self.bias[targets]
+        target_logits = target_logits - sample.log_expected_counts(targets).float()
+        corrected_bias = self.bias[ids] - sample.log_expected_counts(ids).float()
+        logits = torch.nn.functional.linear(vectors, self.weight[ids], corrected_bias).float()
+        places = targets.new_full((num_words,), -1)
+        places[ids] = torch.arange(num_samples, device=places.device)
+        hits = places[targets]
+        rows = (hits >= 0).nonzero().squeeze(-1)
+        logits = logits.index_put((rows, hits[rows]), logits.new_tensor(float("-inf")))
+        return torch.logaddexp(target_logits, logits.logsumexp(dim=-1)) - target_logits
