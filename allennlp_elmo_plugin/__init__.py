@@ -3,12 +3,10 @@ ELMo for AllenNLP: a drop-in for the built-in token embedder that installs today
 registered one by one. Naming this package in `.allennlp_plugins` is enough.
 """
 
-from allennlp_elmo_plugin.activation_cache_summary import (
-    ActivationCacheSummary,
-    add_to_default_callbacks,
-)
-from allennlp_elmo_plugin.commands import ElmoExport
+from allennlp_elmo_plugin.activation_cache_summary import ActivationCacheSummary
+from allennlp_elmo_plugin.commands import ElmoExport, ElmoTokenize
 from allennlp_elmo_plugin.conllu_tagging import ConlluTaggingReader
+from allennlp_elmo_plugin.default_callbacks import add_default_callbacks
 from allennlp_elmo_plugin.elmo_tagger import ElmoTaggerPredictor
 from allennlp_elmo_plugin.elmo_token_embedder import ElmoTokenEmbedder
 from allennlp_elmo_plugin.modules import ElmoBilm
@@ -33,7 +31,13 @@ from allennlp_elmo_plugin.parts import (
     WordCache,
     ZeroState,
 )
-from allennlp_elmo_plugin.pretraining import BidirectionalLm, BilmCorpusReader
+from allennlp_elmo_plugin.pretraining import (
+    BidirectionalLm,
+    BilmCorpusReader,
+    BilmProgress,
+    BilmResumption,
+    BilmVocabulary,
+)
 from allennlp_elmo_plugin.repairs import apply_repairs
 
 __all__ = [
@@ -42,6 +46,9 @@ __all__ = [
     "BidirectionalLm",
     "BilmCorpusReader",
     "BilmEncoder",
+    "BilmProgress",
+    "BilmResumption",
+    "BilmVocabulary",
     "CarryState",
     "ConlluTaggingReader",
     "ElmoBilm",
@@ -51,6 +58,7 @@ __all__ = [
     "ElmoOptions",
     "ElmoTaggerPredictor",
     "ElmoTokenEmbedder",
+    "ElmoTokenize",
     "EncodedSentences",
     "FixedScalarMix",
     "Hdf5ActivationCache",
@@ -67,4 +75,4 @@ __all__ = [
 ]
 
 apply_repairs()
-add_to_default_callbacks()
+add_default_callbacks()

@@ -5,7 +5,7 @@ What the activation caches of a model were good for, said at the end of its trai
 import logging
 from typing import Any, Dict, Optional
 
-from allennlp.training import TrainerCallback, gradient_descent_trainer
+from allennlp.training import TrainerCallback
 from allennlp.training.gradient_descent_trainer import GradientDescentTrainer
 from overrides import overrides
 
@@ -47,13 +47,3 @@ class ActivationCacheSummary(TrainerCallback):
                 summary = module.summary()
                 if summary is not None:
                     logger.info(summary)
-
-
-def add_to_default_callbacks() -> None:
-    """
-    Makes `ActivationCacheSummary` one of AllenNLP's default callbacks, once.
-    """
-    defaults = gradient_descent_trainer.DEFAULT_CALLBACKS
-    if ActivationCacheSummary not in defaults:
-        # The tuple is typed as one of exactly one callback.
-        gradient_descent_trainer.DEFAULT_CALLBACKS = (*defaults, ActivationCacheSummary)  # type: ignore[assignment]

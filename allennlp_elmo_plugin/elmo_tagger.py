@@ -6,7 +6,6 @@ import json
 import unicodedata
 from typing import Any, Dict, List
 
-import spacy
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import JsonDict
 from allennlp.data import DatasetReader, Instance, Token
@@ -14,6 +13,8 @@ from allennlp.data.fields import TextField
 from allennlp.models import Model
 from allennlp.predictors import Predictor
 from wcwidth import wcswidth
+
+from allennlp_elmo_plugin.tokenization import load_rules
 
 __all__ = ["ElmoTaggerPredictor"]
 
@@ -69,12 +70,7 @@ class ElmoTaggerPredictor(Predictor):
                 f"output_format: expected one of {', '.join(OUTPUT_FORMATS)}, "
                 f'got "{output_format}".'
             )
-        try:
-            self._tokenizer = spacy.blank(language).tokenizer
-        except ImportError as error:
-            raise ConfigurationError(
-                f'language: spaCy has no tokenizer for "{language}" here: {error}'
-            ) from error
+        self._tokenizer = load_rules(language).tokenizer
         self._output_format = output_format
 
     def predict(self, sentence: str) -> JsonDict:

@@ -158,6 +158,19 @@ class ElmoOptions:
             raise ConfigurationError("; ".join(reader.problems))
         return cls(**values)
 
+    @classmethod
+    def from_fields(cls, fields: Dict[str, Any]) -> "ElmoOptions":
+        """
+        Reads what `dataclasses.asdict` gives, also when it went through JSON.
+
+        # Parameters
+
+        fields : `Dict[str, Any]`
+            The fields of an `ElmoOptions`.
+        """
+        filters = tuple((width, number) for width, number in fields["filters"])
+        return cls(**{**fields, "filters": filters})
+
     def to_dict(self) -> Dict[str, Any]:
         """The content of an `options.json`, as bilm-tf has it after an export."""
         return {

@@ -9,7 +9,7 @@ from allennlp.common import Params
 from allennlp.training import gradient_descent_trainer
 
 from allennlp_elmo_plugin import ActivationCacheSummary
-from allennlp_elmo_plugin.activation_cache_summary import add_to_default_callbacks
+from allennlp_elmo_plugin.default_callbacks import add_default_callbacks
 from tests.experiments import tagger
 
 TRAINING, VALIDATION = 12, 9
@@ -48,7 +48,7 @@ def test_a_training_ends_with_a_summary(tmp_path: Path) -> None:
 
 def test_it_is_added_once() -> None:
     """Importing the plugin twice leaves one summary at the end."""
-    add_to_default_callbacks()
+    add_default_callbacks()
     assert gradient_descent_trainer.DEFAULT_CALLBACKS.count(ActivationCacheSummary) == 1
 
 

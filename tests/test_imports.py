@@ -12,13 +12,14 @@ ROOT = Path(allennlp_elmo_plugin.__file__).parent
 
 # Each room may import from those above it, and from itself.
 LAYERS = (
-    ("characters", "archives"),
+    ("characters", "archives", "tokenization"),
     ("options",),
     ("weights", "kernels", "activation_store"),
     ("modules",),
     ("parts",),
-    ("elmo_token_embedder", "conllu_tagging", "elmo_tagger", "repairs"),
+    ("elmo_token_embedder", "conllu_tagging", "elmo_tagger", "pretraining", "repairs"),
     ("activation_cache_summary", "commands"),
+    ("default_callbacks",),
     ("__init__",),
 )
 RANKS = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}

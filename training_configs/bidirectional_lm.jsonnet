@@ -48,7 +48,7 @@ local num_steps = 20;
   validation_data_loader: { batch_size: batch_size, max_instances_in_memory: batch_size },
   trainer: {
     num_epochs: 16,
-    optimizer: { type: 'adam', lr: 0.004 },
+    optimizer: { type: 'adam', lr: 0.006 },
     learning_rate_scheduler: { type: 'linear_with_warmup', warmup_steps: 200 },
     grad_norm: 1.0,
     validation_metric: '-perplexity',

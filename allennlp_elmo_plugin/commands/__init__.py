@@ -3,5 +3,6 @@ Subcommands of `allennlp`.
 """
 
 from allennlp_elmo_plugin.commands.elmo_export import ElmoExport
+from allennlp_elmo_plugin.commands.elmo_tokenize import ElmoTokenize
 
-__all__ = ["ElmoExport"]
+__all__ = ["ElmoExport", "ElmoTokenize"]

@@ -14,6 +14,7 @@ from overrides import overrides
 from torch.nn import Module
 
 from allennlp_elmo_plugin.modules import ElmoBilm
+from allennlp_elmo_plugin.pretraining import BidirectionalLm
 
 __all__ = ["ElmoExport", "export_bilm"]
 
@@ -115,5 +116,7 @@ def export_bilm(
             found,
             bilm.precision,
         )
-    bilm.to_folder(folder)
+    owner = model.get_submodule(found.rpartition(".")[0])
+    # Its words are only worth something together with the softmax.
+    (owner if isinstance(owner, BidirectionalLm) else bilm).to_folder(folder)
     return found

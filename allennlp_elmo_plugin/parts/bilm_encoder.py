@@ -125,7 +125,7 @@ class BilmEncoder(ElmoEncoder):
         if archived is None or missing is None:
             bilm = ElmoBilm.from_files(options_file, weight_file, precision)
         else:
-            bilm = ElmoBilm(_to_options(archived["options"]))
+            bilm = ElmoBilm(ElmoOptions.from_fields(archived["options"]))
             bilm.reduce_precision(precision)
         encoder = cls(bilm, initial_state, word_cache, requires_grad)
         encoder._files, encoder._missing = files, missing
@@ -280,11 +280,6 @@ def _missing_files(files: Dict[str, str], serialization_dir: Optional[str]) -> O
         logger.warning("%s The weights are expected from '%s'.", error, serialization_dir)
         return str(error)
     return None
-
-
-def _to_options(fields: Dict[str, Any]) -> ElmoOptions:
-    filters = tuple((width, number) for width, number in fields["filters"])
-    return ElmoOptions(**{**fields, "filters": filters})
 
 
 def _bytes(tensor: torch.Tensor) -> memoryview:

@@ -2,8 +2,11 @@
 A biLM with its softmax, to be trained and measured.
 """
 
+import os
+from dataclasses import asdict
 from math import sqrt
-from typing import Any, Dict, List, Optional
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Union
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -11,10 +14,12 @@ from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
 from overrides import overrides
 
+from allennlp_elmo_plugin.archives import find_extra_state, to_extra_state
 from allennlp_elmo_plugin.modules import ElmoBilm, LstmState
 from allennlp_elmo_plugin.modules.packing import Packing, pack
 from allennlp_elmo_plugin.options import ElmoOptions
 from allennlp_elmo_plugin.parts import InitialState, ZeroState
+from allennlp_elmo_plugin.pretraining.bilm_vocabulary import write_vocabulary_file
 from allennlp_elmo_plugin.pretraining.metrics import (
     TokenAverage,
     TokenPerplexity,
@@ -22,10 +27,11 @@ from allennlp_elmo_plugin.pretraining.metrics import (
 )
 from allennlp_elmo_plugin.pretraining.softmax import Softmax
 from allennlp_elmo_plugin.pretraining.stream_states import StreamStates
-from allennlp_elmo_plugin.weights import find_options_file
+from allennlp_elmo_plugin.weights import find_options_file, read_softmax, write_softmax
 
 __all__ = ["BidirectionalLm"]
 
+PART = "bidirectional_lm"
 DIRECTIONS = ("forward", "backward")
 
 
@@ -45,8 +51,8 @@ class BidirectionalLm(Model):
         The network. It is trained.
     num_samples : `int`, optional (default = `None`)
         How many words of the vocabulary each batch of a training is measured against. It makes
-        training fast; the loss is then an estimate, and lower than the true one. Words have to be in
-        the order of falling frequency, as they are in AllenNLP's vocabularies. With `None`, and
+        training fast; the loss is then an estimate, and lower than the true one. Words have to be
+        in the order of falling frequency, as they are in AllenNLP's vocabularies. With `None`, and
         always at evaluation, it is the whole vocabulary.
     dropout : `float`, optional (default = `0.1`)
         On what enters each layer and the softmax, as in bilm-tf.
@@ -72,6 +78,7 @@ class BidirectionalLm(Model):
         self.initial_state = ZeroState() if initial_state is None else initial_state
         self.initial_state.fit(bilm)
         self.namespace = namespace
+        self._files: Dict[str, Optional[str]] = {"options_file": None, "weight_file": None}
         self._num_samples = num_samples
         self._dropout = dropout
         self._unknown_word = vocab.get_token_index(vocab._oov_token, namespace)
@@ -129,14 +136,54 @@ class BidirectionalLm(Model):
                 "Expected either 'options' (the shape of a new biLM) or 'options_file', got "
                 f"{'neither' if options is None else 'both'}."
             )
+        if weight_file is not None and options_file is None:
+            raise ConfigurationError(
+                f"Expected 'options_file' beside 'weight_file' '{weight_file}', since a biLM that "
+                "is there has its shape; got 'options'."
+            )
+        files = {"options_file": options_file, "weight_file": weight_file}
+        archived = find_extra_state(serialization_dir, PART, **files)
         if options is not None:
-            shape = ElmoOptions.from_dict(options)
+            bilm = ElmoBilm(ElmoOptions.from_dict(options))
+        elif archived is not None:
+            bilm = ElmoBilm(ElmoOptions.from_fields(archived["options"]))
+        elif weight_file is not None:
+            bilm = ElmoBilm.from_files(str(options_file), weight_file)
         else:
-            shape = ElmoOptions.from_file(find_options_file(str(options_file)))
-        model = cls(
-            vocab, ElmoBilm(shape), num_samples, dropout, initial_state, namespace, **kwargs
-        )
+            bilm = ElmoBilm(ElmoOptions.from_file(find_options_file(str(options_file))))
+        model = cls(vocab, bilm, num_samples, dropout, initial_state, namespace, **kwargs)
+        model._files = files
+        if softmax_file is not None and archived is None:
+            model.softmax.load(*read_softmax(softmax_file, *model.softmax.weight.shape))
         return model
+
+    def to_folder(self, folder: Union[str, "os.PathLike[str]"]) -> None:
+        """
+        Writes `options.json` and `weights.hdf5`, which every ELMo reads; `softmax.hdf5`, laid out
+        as the published ones are; and `vocabulary.txt`, whose line i belongs to row i of the
+        softmax.
+
+        # Parameters
+
+        folder : `Union[str, PathLike]`
+            It is made where it is missing; files of these names in it are replaced.
+        """
+        folder = Path(folder)
+        self.bilm.to_folder(folder)
+        write_softmax(folder / "softmax.hdf5", self.softmax.weight, self.softmax.bias)
+        write_vocabulary_file(folder / "vocabulary.txt", self.vocab, self.namespace)
+
+    def get_extra_state(self) -> torch.Tensor:
+        """
+        # Returns
+
+        `torch.Tensor`
+            Shape (bytes,), uint8: the options, for an archive without their file.
+        """
+        return to_extra_state(PART, {**self._files, "options": asdict(self.bilm.options)})
+
+    def set_extra_state(self, state: torch.Tensor) -> None:
+        """Changes nothing: the options were needed when the module was built."""
 
     @overrides(check_signature=False)
     def forward(
@@ -207,9 +254,7 @@ class BidirectionalLm(Model):
         for direction, loss in losses.items():
             metrics[f"{direction}_loss"] = loss
             metrics[f"{direction}_perplexity"] = self._perplexities[direction].get_metric(reset)
-        metrics["perplexity"] = sqrt(
-            metrics["forward_perplexity"] * metrics["backward_perplexity"]
-        )
+        metrics["perplexity"] = sqrt(metrics["forward_perplexity"] * metrics["backward_perplexity"])
         metrics["unknown_words"] = self._unknown_words.get_metric(reset)
         metrics["tokens_per_second"] = self._speed.get_metric(reset)
         return metrics
@@ -220,10 +265,10 @@ class BidirectionalLm(Model):
         """The top layer of both directions, from where the rows' streams are."""
         streams = self.training_streams if self.training else self._evaluation_streams
         dropout = self._dropout if self.training else 0.0
-        places = [[row[key] for row in metadata] for key in ("stream", "window")]
+        numbers, windows = ([row[key] for row in metadata] for key in ("stream", "window"))
         self.initial_state.settle(self.bilm)
         initial = self.initial_state.start(self.bilm.lstm.zero_state(len(metadata)))
-        start = streams.start(*places, initial)
+        start = streams.start(numbers, windows, initial)
         layers, end = self.bilm.lstm.run_in_reading_order(
             words,
             packing.batch_sizes,
@@ -232,7 +277,7 @@ class BidirectionalLm(Model):
         )
         original_rows = packing.rows.argsort()
         end = LstmState(*(part.index_select(2, original_rows) for part in end))
-        streams.finish(*places, end)
+        streams.finish(numbers, windows, end)
         self.initial_state.finish(end)
         return torch.nn.functional.dropout(layers[-1], dropout)
 

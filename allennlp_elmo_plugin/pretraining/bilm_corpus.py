@@ -90,14 +90,18 @@ class BilmCorpusReader(DatasetReader):
         self._num_steps = num_steps
         self._shuffle_buffer = shuffle_buffer
         self._seed = seed
-        self._passes = 0
-        self._input_indexers = token_indexers or {"elmo": ElmoCharactersIndexer()}
-        self._target_indexers = {"tokens": SingleIdTokenIndexer(namespace=namespace)}
+        self.num_passes = 0
+        self._input_indexers: Dict[str, TokenIndexer] = token_indexers or {
+            "elmo": ElmoCharactersIndexer()
+        }
+        self._target_indexers: Dict[str, TokenIndexer] = {
+            "tokens": SingleIdTokenIndexer(namespace=namespace)
+        }
 
     def _read(self, file_path: Paths) -> Iterable[Instance]:
         files = find_files(file_path)
-        generator = random.Random(f"{self._seed} {self._passes}")
-        self._passes += 1
+        generator = random.Random(f"{self._seed} {self.num_passes}")
+        self.num_passes += 1
         if self._shuffle_buffer:
             generator.shuffle(files)
         num_shards, shard = self._shards()
@@ -124,7 +128,7 @@ class BilmCorpusReader(DatasetReader):
             The sentence as a window of its own, without token indexers; `apply_token_indexers`
             sets them.
         """
-        return self._window_to_instance(sentence_window([token.text for token in tokens]))
+        return self._window_to_instance(sentence_window([str(token) for token in tokens]))
 
     def apply_token_indexers(self, instance: Instance) -> None:
         for name, field in instance.fields.items():

@@ -41,7 +41,7 @@ def find_files(paths: Paths) -> List[str]:
     """
     several = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
     files: List[str] = []
-    for path in map(os.fspath, several):
+    for path in (os.fspath(path) for path in several):
         found = [path]
         if has_magic(path):
             found = sorted(filter(os.path.isfile, glob(path, recursive=True)))
@@ -136,14 +136,15 @@ def shuffled_by_buffer(items: Iterable[T], size: int, generator: random.Random) 
 def _sentences(path: str, file: BinaryIO) -> Iterator[List[str]]:
     # BinaryIO says less of GzipFile than it can do.
     unzipped = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if path.endswith(".gz") else file
-    number = 0
+    num_lines = 0
     try:
-        for number, line in enumerate(TextIOWrapper(unzipped, encoding="utf-8-sig"), start=1):
+        for line in TextIOWrapper(unzipped, encoding="utf-8-sig"):
+            num_lines += 1
             tokens = line.split()
             if tokens:
                 yield tokens
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             f"Expected text in UTF-8 (gzipped, if the name ends in .gz), but '{path}' cannot be "
-            f"read beyond line {number}: {error}"
+            f"read beyond line {num_lines}: {error}"
         ) from error

@@ -28,7 +28,7 @@ class TokenAverage(Metric):
     supports_distributed = True
 
     def __init__(self) -> None:
-        self.reset()
+        self._total, self._num_tokens = 0.0, 0
 
     @overrides(check_signature=False)
     def __call__(self, values: torch.Tensor) -> None:
@@ -102,7 +102,8 @@ class TokensPerSecond(Metric):
     supports_distributed = True
 
     def __init__(self) -> None:
-        self.reset()
+        self._start: Optional[float] = None
+        self._num_tokens, self._seconds = 0, 0.0
 
     @overrides(check_signature=False)
     def __call__(self, num_tokens: int) -> None:
@@ -140,5 +141,5 @@ class TokensPerSecond(Metric):
 
     @overrides
     def reset(self) -> None:
-        self._start: Optional[float] = None
+        self._start = None
         self._num_tokens, self._seconds = 0, 0.0

@@ -36,6 +36,19 @@ class Softmax(torch.nn.Module):
         self.bias = torch.nn.Parameter(torch.zeros(num_words))
         torch.nn.init.normal_(self.weight, std=1 / sqrt(size))
 
+    def load(self, weight: torch.Tensor, bias: torch.Tensor) -> None:
+        """
+        # Parameters
+
+        weight : `torch.Tensor`
+            Shape (num_words, size), float.
+        bias : `torch.Tensor`
+            Shape (num_words,), float.
+        """
+        with torch.no_grad():
+            self.weight.copy_(weight)
+            self.bias.copy_(bias)
+
     def forward(self, vectors: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """
         The loss over the whole vocabulary.
@@ -67,10 +80,10 @@ class Softmax(torch.nn.Module):
         self, vectors: torch.Tensor, targets: torch.Tensor, num_samples: int
     ) -> torch.Tensor:
         """
-        An estimate of the loss from a sample of the vocabulary, whose ids have to be in the order of
-        falling frequency. Each logit is corrected by how likely its word is in a sample, and a word
-        of the sample that is a token's target is left out for this token (Jean et al., 2015, section
-        3; TensorFlow's `sampled_softmax_loss`).
+        An estimate of the loss from a sample of the vocabulary, whose ids have to be in the order
+        of falling frequency. Each logit is corrected by how likely its word is in a sample, and a
+        word of the sample that is a token's target is left out for this token (Jean et al., 2015,
+        section 3; TensorFlow's `sampled_softmax_loss`).
 
         # Parameters
 

@@ -4,7 +4,8 @@ the built-in ELMo of AllenNLP calls it. Reading, writing, checking and convertin
 """
 
 from allennlp_elmo_plugin.weights.files import find_options_file, find_weight_file
-from allennlp_elmo_plugin.weights.hdf5 import WeightFile, write_weights
+from allennlp_elmo_plugin.weights.hdf5 import WeightFile, write_weights, written_whole
+from allennlp_elmo_plugin.weights.softmax import read_softmax, write_softmax
 from allennlp_elmo_plugin.weights.table import builtin_names
 
 __all__ = [
@@ -12,5 +13,8 @@ __all__ = [
     "builtin_names",
     "find_options_file",
     "find_weight_file",
+    "read_softmax",
+    "write_softmax",
     "write_weights",
+    "written_whole",
 ]

@@ -18,7 +18,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp_elmo_plugin.options import ElmoOptions
 from allennlp_elmo_plugin.weights.table import Row, weight_table
 
-__all__ = ["WeightFile", "write_weights"]
+__all__ = ["WeightFile", "read_array", "write_weights", "written_whole"]
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class WeightFile:
     def __iter__(self) -> Iterator[Dict[str, torch.Tensor]]:
         for row in self._table:
             with self._explained():
-                arrays = [_array(self._file[dataset.name]) for dataset in row.datasets]
+                arrays = [read_array(self._file[dataset.name]) for dataset in row.datasets]
             yield _to_tensors(row, arrays)
 
     def __enter__(self) -> "WeightFile":
@@ -104,19 +104,47 @@ def write_weights(
     """
     path = Path(path)
     arrays = {name: tensor.detach().cpu().float().numpy() for name, tensor in weights.items()}
+    with written_whole(path) as partial, h5py.File(partial, "w") as file:
+        for row in weight_table(options):
+            for dataset, array in zip(row.datasets, _to_datasets(row, arrays)):
+                file.create_dataset(dataset.name, data=array)
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """
+    Lets a file appear only when it is complete.
+
+    # Parameters
+
+    path : `Path`
+        Where the file is to be. What is there is replaced in one step.
+
+    # Returns
+
+    `Iterator[Path]`
+        Where to write it, and to close it, in the meantime.
+    """
     with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as scratch:
         partial = Path(scratch) / path.name
-        with h5py.File(partial, "w") as file:
-            for row in weight_table(options):
-                for dataset, array in zip(row.datasets, _to_datasets(row, arrays)):
-                    file.create_dataset(dataset.name, data=array)
+        yield partial
         with open(partial, "rb") as written:
             os.fsync(written.fileno())
         os.replace(partial, path)
 
 
-def _array(dataset: h5py.Dataset) -> numpy.ndarray:
-    # PyTorch takes the machine's own byte order alone; a file may have the other one.
+def read_array(dataset: h5py.Dataset) -> numpy.ndarray:
+    """
+    # Parameters
+
+    dataset : `h5py.Dataset`
+        Of any byte order: PyTorch takes the machine's own alone.
+
+    # Returns
+
+    `numpy.ndarray`
+        All of it, in the machine's own byte order.
+    """
     return numpy.asarray(dataset[()], dtype=dataset.dtype.newbyteorder("="))
 
 
