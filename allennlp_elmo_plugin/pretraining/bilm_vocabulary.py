@@ -17,6 +17,7 @@ from allennlp_elmo_plugin.weights import written_whole
 __all__ = ["BilmVocabulary", "write_vocabulary_file"]
 
 UNKNOWN_WORD = "<UNK>"
+PADDING_WORD = "<PAD>"
 REQUIRED_WORDS = (BEGIN_OF_SENTENCE_TOKEN, END_OF_SENTENCE_TOKEN, UNKNOWN_WORD)
 
 # A line of old vocabulary files that bilm-tf passes over.
@@ -96,8 +97,8 @@ def write_vocabulary_file(
     path: Union[str, "os.PathLike[str]"], vocabulary: Vocabulary, namespace: str
 ) -> None:
     """
-    Writes the words of a vocabulary for `BilmVocabulary` and bilm-tf, `<UNK>` in place of
-    AllenNLP's name for unknown words.
+    Writes the words of a vocabulary for `BilmVocabulary` and bilm-tf, which have their own names
+    for AllenNLP's unknown word (`<UNK>`) and padding (`<PAD>`, a word like any other there).
 
     # Parameters
 
@@ -109,10 +110,8 @@ def write_vocabulary_file(
         The namespace of the words.
     """
     words = vocabulary.get_index_to_token_vocabulary(namespace)
-    lines = [
-        UNKNOWN_WORD if words[index] == vocabulary._oov_token else words[index]
-        for index in range(len(words))
-    ]
+    names = {vocabulary._oov_token: UNKNOWN_WORD, vocabulary._padding_token: PADDING_WORD}
+    lines = [names.get(words[index], words[index]) for index in range(len(words))]
     with written_whole(Path(path)) as partial:
         partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
 

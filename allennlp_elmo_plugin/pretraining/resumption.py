@@ -102,5 +102,5 @@ class BilmResumption(TrainerCallback):
 def _tell_workers(trainer: GradientDescentTrainer, num_passes: int) -> None:
     # In this process the reader counts by itself, but workers are born anew with each pass.
     reader = getattr(trainer.data_loader, "reader", None)
-    if isinstance(reader, BilmCorpusReader) and getattr(trainer.data_loader, "num_workers", 0):
+    if isinstance(reader, BilmCorpusReader) and getattr(trainer.data_loader, "num_workers", False):
         reader.num_passes = num_passes
