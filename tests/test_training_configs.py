@@ -12,6 +12,7 @@ from typing import Any, Dict, List, Set
 
 import pytest
 import torch
+from allennlp.commands.evaluate import evaluate_from_archive
 from allennlp.commands.train import train_model
 from allennlp.common import Params
 from allennlp.data import DatasetReader
@@ -20,7 +21,11 @@ from allennlp.predictors import Predictor
 
 from allennlp_elmo_plugin import (
     ActivationCache,
+    BidirectionalLm,
+    BilmCorpusReader,
     BilmEncoder,
+    BilmProgress,
+    BilmVocabulary,
     ElmoBilm,
     ElmoCharactersIndexer,
     ElmoOptions,
@@ -29,9 +34,11 @@ from allennlp_elmo_plugin import (
     ScalarMix,
     WordCache,
 )
+from tests.pretraining.experiment import OPTIONS, write_corpus
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted((ROOT / "training_configs").glob("*.jsonnet"))
+LANGUAGE_MODELS = [path for path in CONFIGS if path.stem.startswith("bidirectional_lm")]
 DATA = ROOT / "training_configs" / "data"
 
 # What the embedder hands to its parts, and AllenNLP to a constructor.
@@ -80,7 +87,32 @@ def train(name: str, bilm: Path, folder: Path, **more: Any) -> Dict[str, Any]:
     return json.loads((folder / "metrics.json").read_text())
 
 
-@pytest.mark.parametrize("name", [path.stem for path in CONFIGS])
+@pytest.mark.parametrize("path", LANGUAGE_MODELS, ids=lambda path: path.stem)
+def test_a_language_model_trains(path: Path, tmp_path: Path) -> None:
+    """The experiment runs, here with less of everything, and its archive can be measured."""
+    write_corpus(tmp_path / "text.txt", 1, 50)
+    words = ["</S>", "<S>", "<UNK>", "the", "rain", "sun", "falls", "shines", "on", "over"]
+    (tmp_path / "words.txt").write_text("".join(f"{word}\n" for word in words))
+    config = Params.from_file(str(path)).as_dict(quiet=True)
+    text = str(tmp_path / "text.txt")
+    config.update(train_data_path=text, validation_data_path=text)
+    config["model"].update(options=OPTIONS, num_samples=5)
+    for name in ("dataset_reader", "validation_dataset_reader"):
+        config[name]["batch_size"] = 4
+    for name in ("data_loader", "validation_data_loader"):
+        config[name].update(batch_size=4, max_instances_in_memory=4)
+    if "batches_per_epoch" in config["data_loader"]:
+        config["data_loader"]["batches_per_epoch"] = 3
+    if "file" in config["vocabulary"]:
+        config["vocabulary"]["file"] = str(tmp_path / "words.txt")
+    config.pop("distributed", None)
+    config["trainer"].update(num_epochs=2, cuda_device=-1)
+    train_model(Params(config), str(tmp_path / "run"))
+    measured = evaluate_from_archive(tmp_path / "run" / "model.tar.gz", text)
+    assert 1 < measured["perplexity"] < 100
+
+
+@pytest.mark.parametrize("name", [path.stem for path in CONFIGS if path not in LANGUAGE_MODELS])
 def test_it_trains(name: str, bilm: Path, tmp_path: Path, monkeypatch: Any) -> None:
     """The experiment runs on the data in the project, and its archive loads and predicts."""
     monkeypatch.chdir(ROOT)
@@ -136,6 +168,8 @@ def options_to_show() -> List[str]:
     """Each option of the embedder, of its indexer, and of their parts."""
     names = parameters(ElmoTokenEmbedder) | parameters(ElmoCharactersIndexer)
     names |= parameters(BilmEncoder.from_files)
+    names |= parameters(BidirectionalLm.from_files) | parameters(BilmCorpusReader)
+    names |= parameters(BilmVocabulary.from_vocabulary_file) | parameters(BilmProgress)
     for part in (ActivationCache, InitialState, ScalarMix, WordCache):
         for registered in part.list_available():
             names |= parameters(part.by_name(registered))

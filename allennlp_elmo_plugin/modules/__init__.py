@@ -3,6 +3,7 @@ The network itself: no registry, no files read by a constructor.
 """
 
 from allennlp_elmo_plugin.modules.char_cnn import CharCnn
+from allennlp_elmo_plugin.modules.dropout import dropout
 from allennlp_elmo_plugin.modules.elmo_bilm import ElmoBilm
 from allennlp_elmo_plugin.modules.lstm import BidirectionalLstm, LstmState
 from allennlp_elmo_plugin.modules.projected_lstm import ProjectedLstm
@@ -15,4 +16,5 @@ __all__ = [
     "LstmState",
     "ProjectedLstm",
     "Sentences",
+    "dropout",
 ]

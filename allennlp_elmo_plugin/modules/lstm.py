@@ -6,6 +6,7 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple, cast
 
 import torch
 
+from allennlp_elmo_plugin.modules.dropout import dropout as drop
 from allennlp_elmo_plugin.modules.packing import pack
 from allennlp_elmo_plugin.modules.plain_lstm import State
 from allennlp_elmo_plugin.modules.projected_lstm import ProjectedLstm, run_plainly
@@ -156,7 +157,7 @@ class BidirectionalLstm(torch.nn.Module):
         hidden, cell = state
         all_outputs, last_hidden, last_cell = [], [], []
         for k in range(num_layers):
-            inputs = torch.nn.functional.dropout(inputs, dropout)
+            inputs = drop(inputs, dropout)
             outputs, last = self._run(k, inputs, batch_sizes, (hidden[:, k], cell[:, k]))
             inputs = outputs + inputs if k and self.options.use_skip_connections else outputs
             all_outputs.append(inputs)

@@ -16,6 +16,7 @@ from overrides import overrides
 
 from allennlp_elmo_plugin.archives import find_extra_state, to_extra_state
 from allennlp_elmo_plugin.modules import ElmoBilm, LstmState
+from allennlp_elmo_plugin.modules import dropout as drop
 from allennlp_elmo_plugin.modules.packing import Packing, pack
 from allennlp_elmo_plugin.options import ElmoOptions
 from allennlp_elmo_plugin.parts import InitialState, ZeroState
@@ -73,6 +74,10 @@ class BidirectionalLm(Model):
         **kwargs: Any,
     ) -> None:
         super().__init__(vocab, **kwargs)
+        if not 0 <= dropout < 1:
+            raise ConfigurationError(
+                f"Expected 'dropout' to be at least 0 and less than 1, got {dropout}."
+            )
         self.bilm = bilm
         self.softmax = Softmax(vocab.get_vocab_size(namespace), bilm.options.projection_dim)
         self.initial_state = ZeroState() if initial_state is None else initial_state
@@ -279,7 +284,7 @@ class BidirectionalLm(Model):
         end = LstmState(*(part.index_select(2, original_rows) for part in end))
         streams.finish(numbers, windows, end)
         self.initial_state.finish(end)
-        return torch.nn.functional.dropout(layers[-1], dropout)
+        return drop(layers[-1], dropout)
 
     def _losses_of(self, vectors: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         if self.training and self._num_samples is not None:

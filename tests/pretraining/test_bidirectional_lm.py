@@ -214,6 +214,7 @@ def test_it_goes_on_with_a_new_softmax(trained: Path) -> None:
         ({"options": None}, ["options_file", "neither"]),
         ({"options_file": "elmo"}, ["options_file", "both"]),
         ({"weight_file": "elmo"}, ["options_file", "weight_file", "elmo"]),
+        ({"dropout": 1.0}, ["dropout", "1.0"]),
         ({"num_samples": 100}, ["num_samples", "100"]),
     ],
 )
