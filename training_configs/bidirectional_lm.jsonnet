@@ -59,7 +59,7 @@ local loader = { batch_size: batch_size, max_instances_in_memory: batch_size, qu
     num_samples: 1024,
     dropout: 0.1,
     // Where a stream starts; with `num_steps: null`, every sentence. Say for one evaluation
-    //   -o '{"model": {"initial_state": {"type": "warm"}}, "validation_dataset_reader": {"num_steps": null}}'
+    //   -o '{"model.initial_state": {"type": "warm"}, "validation_dataset_reader.num_steps": null}'
     initial_state: { type: 'zero' },
   },
   // An "epoch" is a stretch of 1000 steps, after which there is a checkpoint and a validation. It

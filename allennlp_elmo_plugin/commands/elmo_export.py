@@ -43,13 +43,13 @@ class ElmoExport(Subcommand):
         """
         description = (
             "Write the biLM of an archive to a folder, as options.json and weights.hdf5, which "
-            "every ELMo reads."
+            "every ELMo reads; of a bidirectional_lm also softmax.hdf5 and vocabulary.txt."
         )
         subparser = parser.add_parser(self.name, description=description, help=description)
         subparser.add_argument(
             "archive", help="a model.tar.gz, or the serialization directory of a training"
         )
-        subparser.add_argument("folder", help="where to write the two files; made if missing")
+        subparser.add_argument("folder", help="where to write the files; made if missing")
         subparser.add_argument(
             "--module",
             help="the name of the biLM within the model, needed if there are several",
@@ -64,11 +64,7 @@ class ElmoExport(Subcommand):
 def _run(arguments: argparse.Namespace) -> None:
     model = load_archive(arguments.archive, weights_file=arguments.weights_file).model
     name = export_bilm(model, arguments.folder, arguments.module)
-    print(
-        f"Wrote {os.path.join(arguments.folder, 'options.json')} and "
-        f"{os.path.join(arguments.folder, 'weights.hdf5')}: the biLM '{name}' of "
-        f"{arguments.archive}."
-    )
+    print(f"Wrote the biLM '{name}' of {arguments.archive} to the folder {arguments.folder}")
 
 
 def export_bilm(
@@ -82,7 +78,8 @@ def export_bilm(
     model : `Module`
         A model that holds an `ElmoBilm`.
     folder : `Union[str, PathLike]`
-        It is made where it is missing; an `options.json` and a `weights.hdf5` in it are replaced.
+        It is made where it is missing; an `options.json` and a `weights.hdf5` in it are replaced,
+        of a `BidirectionalLm` also a `softmax.hdf5` and a `vocabulary.txt`.
     name : `str`, optional (default = `None`)
         Which biLM, by the name of its module or of one around it. Needed if there are several.
 
