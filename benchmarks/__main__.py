@@ -19,6 +19,7 @@ from benchmarks.layers import measure_layers
 from benchmarks.loading import measure_loading
 from benchmarks.machine import describe_machine
 from benchmarks.plot import plot_speeds
+from benchmarks.pretraining import measure_pretraining
 from benchmarks.report import Section, format_table
 from benchmarks.sentences import made_up_sentences, read_sentences
 from benchmarks.settings import Settings
@@ -30,6 +31,7 @@ SECTIONS: Dict[str, Callable[[Settings], Section]] = {
     "embedding": measure_embedding,
     "layers": measure_layers,
     "training": measure_training,
+    "pretraining": measure_pretraining,
     "memory": measure_footprint,
     "loading": measure_loading,
     "indexing": measure_indexing,

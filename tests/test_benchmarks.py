@@ -11,6 +11,7 @@ from benchmarks.epochs import measure_epochs, write_tagged
 from benchmarks.layers import measure_layers
 from benchmarks.limits import Machine, limit_of
 from benchmarks.operations import Work, count_work
+from benchmarks.pretraining import measure_pretraining
 from benchmarks.sentences import document, in_batches, made_up_sentences, read_sentences
 from benchmarks.settings import Settings
 from benchmarks.sides import ALLENNLP, build_embedder
@@ -135,6 +136,19 @@ def test_layer_1_is_the_same_on_both_sides(settings: Settings) -> None:
     """What is timed gives the same vectors."""
     ((row,),) = measure_layers(settings).results.values()
     assert 0 <= row["largest_difference"] < 1e-5
+
+
+def test_the_same_language_model_is_trained_on_both_sides(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the same weights, the same text is as likely to either, window after window."""
+    options = ElmoOptions.from_file(settings.models["tiny"] / "options.json")
+    monkeypatch.setattr("benchmarks.pretraining.OPTIONS", options)
+    monkeypatch.setattr("benchmarks.pretraining.ROWS", 2)
+    ((row,),) = measure_pretraining(settings).results.values()
+    assert 0 <= row["loss_difference"] < 1e-5
+    assert 0 < row["samples"] < row["words"]
+    assert row["tokens"] == 2 * 20 * 4
 
 
 def test_tagged_words_are_read_as_they_are(tmp_path: Path) -> None:
