@@ -52,7 +52,7 @@ def bilm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a biLM as wide and deep as the configs expect, and otherwise tiny."""
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("bilm")
-    options = ElmoOptions(((1, 16), (3, 16)), projection_dim=256, cell_size=16, num_layers=1)
+    options = ElmoOptions(((1, 16), (3, 16)), projection_dim=128, cell_size=16, num_layers=2)
     ElmoBilm(options).to_folder(folder)
     return folder
 

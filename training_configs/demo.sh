@@ -14,16 +14,6 @@ tidy() {
     sed -u -e $'s/.*\r//' -e '/^\[nltk_data\]/d' -e '/^loading instances/d' -e '/^building vocab/d'
 }
 
-echo "A small biLM with random weights: output/bilm"
-python -c '
-import torch
-from allennlp_elmo_plugin import ElmoBilm, ElmoOptions
-torch.manual_seed(0)
-filters = ((1, 32), (2, 32), (3, 64), (4, 128), (5, 256))
-ElmoBilm(ElmoOptions(filters, projection_dim=256, cell_size=256, num_layers=1)).to_folder("output/bilm")
-'
-
-echo
 echo "Training (each epoch: the training sentences, then those held out)"
 allennlp train training_configs/pos_tagging.jsonnet -s output/pos_tagging -f 2>&1 | tidy
 

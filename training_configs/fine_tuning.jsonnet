@@ -1,15 +1,15 @@
 // Part-of-speech tagging by a biLM that is trained along, at a lower rate than the rest. It takes
-// more data, time and memory than a frozen one. After `make train` it runs with
+// more data, time and memory than a frozen one.
 //   allennlp train training_configs/fine_tuning.jsonnet -s output/fine_tuning
 //
 // For your own data and biLM, change these lines.
 local train = 'training_configs/data/pos_train.conllu';
 local dev = 'training_configs/data/pos_dev.conllu';
-local options_file = 'output/bilm/options.json';
-local weight_file = 'output/bilm/weights.hdf5';
+local options_file = 'pretrained:small';
+local weight_file = 'pretrained:small';
 
-// Twice the biLM's `lstm.projection_dim`: 1024 for the published 2x4096_512, 256 for 2x1024_128.
-local elmo_dim = 512;
+// Twice the biLM's `lstm.projection_dim`: 1024 for the published 2x4096_512, 256 for the small one.
+local elmo_dim = 256;
 
 {
   dataset_reader: {

@@ -1,12 +1,11 @@
-// Named entities from files in the format of CoNLL-2003, with a CRF (from allennlp-models). After
-// `make train` it runs with
+// Named entities from files in the format of CoNLL-2003, with a CRF (from allennlp-models).
 //   allennlp train training_configs/ner.jsonnet -s output/ner
 //
 // For your own data and biLM, change these lines.
 local train = 'training_configs/data/ner_train.txt';
 local dev = 'training_configs/data/ner_dev.txt';
-local options_file = 'output/bilm/options.json';
-local weight_file = 'output/bilm/weights.hdf5';
+local options_file = 'pretrained:small';
+local weight_file = 'pretrained:small';
 
 local projection_dim = 100;
 
@@ -59,9 +58,9 @@ local projection_dim = 100;
           },
           // Layers by weights that stay: here the mean of all. Instead
           //   layers: 'top', or a layer's number, of which 0 is the token layer
-          //   normalized: [0.5, 0.5], weights as they are
-          //   scalar_parameters: [0, 0], weights before a softmax
-          // and scalar_mix_parameters: [0, 0], beside `dropout`, is short for the last. Layers
+          //   normalized: [0, 0.5, 0.5], weights as they are
+          //   scalar_parameters: [0, 0, 0], weights before a softmax
+          // and scalar_mix_parameters: [0, 0, 0], beside `dropout`, is short for the last. Layers
           // behind the last that is read are not computed.
           scalar_mix: { type: 'fixed', layers: 'average' },
           // 'lru', the default for a frozen biLM: words seen before are not computed again. The

@@ -7,12 +7,12 @@
 local train = 'training_configs/data/pos_train.conllu';
 local dev = 'training_configs/data/pos_dev.conllu';
 
-// Paths, URLs, or a folder or zip that holds the files.
-local options_file = 'output/bilm/options.json';
-local weight_file = 'output/bilm/weights.hdf5';
+// Paths, URLs, a folder or zip that holds the files, or the name of the biLM of the plugin.
+local options_file = 'pretrained:small';
+local weight_file = 'pretrained:small';
 
-// Twice the biLM's `lstm.projection_dim`: 1024 for the published 2x4096_512, 256 for 2x1024_128.
-local elmo_dim = 512;
+// Twice the biLM's `lstm.projection_dim`: 1024 for the published 2x4096_512, 256 for the small one.
+local elmo_dim = 256;
 
 {
   dataset_reader: {

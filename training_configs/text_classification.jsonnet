@@ -1,16 +1,15 @@
-// Classification of short texts, with words that occur often computed once. After `make train` it
-// runs with
+// Classification of short texts, with words that occur often computed once.
 //   allennlp train training_configs/text_classification.jsonnet -s output/text_classification
 //
 // For your own data and biLM, change these lines. Each line of a data file is an object with a
 // "text" and a "label".
 local train = 'training_configs/data/reviews_train.jsonl';
 local dev = 'training_configs/data/reviews_dev.jsonl';
-local options_file = 'output/bilm/options.json';
-local weight_file = 'output/bilm/weights.hdf5';
+local options_file = 'pretrained:small';
+local weight_file = 'pretrained:small';
 
-// Twice the biLM's `lstm.projection_dim`: 1024 for the published 2x4096_512, 256 for 2x1024_128.
-local elmo_dim = 512;
+// Twice the biLM's `lstm.projection_dim`: 1024 for the published 2x4096_512, 256 for the small one.
+local elmo_dim = 256;
 local word_dim = 16;
 
 {
