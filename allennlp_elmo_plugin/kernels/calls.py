@@ -91,7 +91,7 @@ class Convolution(ctypes.Structure):
                 "padding",
             )
         ),
-        *((name, ctypes.c_void_p) for name in ("words", "products", "bias", "outputs")),
+        *((name, ctypes.c_void_p) for name in ("words", "products", "bias", "outputs", "winners")),
         ("stride", ctypes.c_int64),
     ]
 

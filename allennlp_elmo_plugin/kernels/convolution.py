@@ -5,9 +5,10 @@ There are few characters, so what a filter makes of a character at each of its p
 once, into a table; a window is then a sum of rows of that table.
 """
 
-from typing import List, NamedTuple
+from typing import Any, List, NamedTuple, Optional, Tuple
 
 import torch
+from torch.autograd.function import once_differentiable
 
 from allennlp_elmo_plugin.kernels.calls import Convolution
 from allennlp_elmo_plugin.kernels.levels import Kernels
@@ -48,15 +49,17 @@ def convolution_table(
 
     `ConvolutionTable`
     """
-    products = torch.matmul(characters.detach(), weight.detach().permute(2, 1, 0))
-    return ConvolutionTable(products.contiguous(), bias.detach().contiguous())
+    # The kernels read float32, also under autocast.
+    with torch.autocast("cpu", enabled=False):
+        products = torch.matmul(characters, weight.permute(2, 1, 0))
+    return ConvolutionTable(products.contiguous(), bias.contiguous())
 
 
 def kernel_convolutions(
     kernels: Kernels, words: torch.Tensor, tables: List[ConvolutionTable], padding: int
 ) -> torch.Tensor:
     """
-    Without gradients.
+    With gradients of first order for the tables, if autograd follows them.
 
     # Parameters
 
@@ -84,10 +87,55 @@ def kernel_convolutions(
     num_characters = tables[0].products.size(1)
     if len(words) and not (int(words.min()) >= 0 and int(words.max()) < num_characters):
         raise IndexError(f"Expected characters from 0 to {num_characters - 1}, got others.")
+    if torch.is_grad_enabled() and any(part.requires_grad for table in tables for part in table):
+        flat = [part for table in tables for part in table]
+        return _ConvolutionFunction.apply(kernels, words, padding, *flat)
+    return _run(kernels, words, tables, padding, None)
+
+
+class _ConvolutionFunction(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, kernels: Kernels, words: torch.Tensor, padding: int, *flat: torch.Tensor
+    ) -> torch.Tensor:
+        tables = [ConvolutionTable(*parts) for parts in zip(flat[::2], flat[1::2])]
+        num_filters = [len(table.bias) for table in tables]
+        winners = torch.empty(len(words), sum(num_filters), dtype=torch.int32)
+        outputs = _run(kernels, words, tables, padding, winners)
+        ctx.save_for_backward(words, winners)
+        ctx.shapes = [table.products.shape for table in tables]
+        return outputs
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> Tuple[Optional[torch.Tensor], ...]:
+        words, winners = ctx.saved_tensors
+        num_filters = [filters for _, _, filters in ctx.shapes]
+        gradients: List[Optional[torch.Tensor]] = []
+        for shape, share, places in zip(
+            ctx.shapes, gradient.split(num_filters, 1), winners.long().split(num_filters, 1)
+        ):
+            products = share.new_zeros(shape)
+            # Of a word's windows only the largest takes part: one row of the table for each place.
+            for place, rows in enumerate(products):
+                rows.scatter_add_(0, words.gather(1, places + place), share)
+            gradients += [products, share.sum(dim=0)]
+        return (None, None, None, *gradients)
+
+
+def _run(
+    kernels: Kernels,
+    words: torch.Tensor,
+    tables: List[ConvolutionTable],
+    padding: int,
+    winners: Optional[torch.Tensor],
+) -> torch.Tensor:
+    """Gives the outputs; writes the places where the largest windows begin to `winners`."""
     num_filters = [len(table.bias) for table in tables]
     outputs = torch.empty(len(words), sum(num_filters))
-    for table, output in zip(tables, outputs.split(num_filters, dim=1)):
-        width, _, filters = table.products.shape
+    first = 0
+    for table in tables:
+        width, num_characters, filters = table.products.shape
         kernels.run(
             "convolution",
             Convolution(
@@ -100,8 +148,10 @@ def kernel_convolutions(
                 words=words.data_ptr(),
                 products=table.products.data_ptr(),
                 bias=table.bias.data_ptr(),
-                outputs=output.data_ptr(),
+                outputs=outputs[:, first:].data_ptr(),
+                winners=None if winners is None else winners[:, first:].data_ptr(),
                 stride=outputs.size(1),
             ),
         )
+        first += filters
     return outputs

@@ -139,7 +139,7 @@ class CharCnn(Packable):
             return self.char_embedding.weight.new_zeros(0, self.projection_dim)
         words, inverse = torch.unique(character_ids, dim=0, return_inverse=True)
         kernels = self.choose_kernels(self.char_embedding.weight, words, *self.num_filters)
-        if kernels is None or self.needs_gradients():
+        if kernels is None:
             self.copies.clear()
             characters = self.char_embedding(self._cut(words)).transpose(1, 2)
             pooled = torch.cat(
@@ -160,6 +160,16 @@ class CharCnn(Packable):
         return words[:, : longest + self.widest_filter]
 
     def _tables(self) -> List[ConvolutionTable]:
+        if self.needs_gradients():
+            self.copies.clear()
+            # Of a row that stands for no character there is nothing to learn.
+            characters = torch.cat(
+                [self.char_embedding.weight[:1].detach(), self.char_embedding.weight[1:]]
+            )
+            return [
+                convolution_table(characters, *convolution.parameters())
+                for convolution in self.convolutions
+            ]
         tables = []
         for i, convolution in enumerate(self.convolutions):
             made_of = (self.char_embedding.weight, *convolution.parameters())

@@ -1,6 +1,6 @@
 """Convolutions by table are those of PyTorch."""
 
-from typing import Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Any, Iterator, List, NamedTuple, Sequence, Tuple
 
 import pytest
 import torch
@@ -249,3 +249,84 @@ def test_other_numbers_of_filters_run_in_pytorch(level: str) -> None:
             expected = char_cnn(words)
         with use_kernels(level):
             _assert_close(char_cnn(words), expected)
+
+
+def _gradients(char_cnn: CharCnn, words: torch.Tensor) -> List[torch.Tensor]:
+    """Of every parameter, for a loss in which each vector of each word counts differently."""
+    char_cnn.zero_grad(set_to_none=True)
+    torch.manual_seed(1)
+    vectors = char_cnn(words)
+    (vectors * torch.randn_like(vectors)).sum().backward()
+    return [parameter.grad for parameter in char_cnn.parameters() if parameter.grad is not None]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("activation", [torch.relu, torch.tanh])
+def test_its_gradients_are_those_of_pytorch(level: str, activation: Any) -> None:
+    """Of characters, filters, biases and all that follows; the row for no character has none."""
+    words = torch.tensor([spell_word(word) for word in [*WORD_LIST, "aaaa", "house"]])
+    char_cnn = _char_cnn()
+    char_cnn.activation = activation
+    with use_kernels("plain"):
+        expected = _gradients(char_cnn, words)
+    with use_kernels(level):
+        got = _gradients(char_cnn, words)
+    assert len(got) == len(expected) == len(list(char_cnn.parameters()))
+    for mine, theirs in zip(got, expected):
+        assert (mine - theirs).abs().max() < 1e-4 * (1 + theirs.abs().max())
+    assert not got[0][0].any()
+
+
+@pytest.mark.parametrize("frozen", ["char_embedding", "convolutions", "highways"])
+def test_what_is_frozen_gets_no_gradient(frozen: str) -> None:
+    """The others get theirs all the same."""
+    words = torch.tensor([spell_word(word) for word in WORD_LIST])
+    char_cnn = _char_cnn()
+    char_cnn.get_submodule(frozen).requires_grad_(False)
+    with use_kernels("plain"):
+        expected = _gradients(char_cnn, words)
+    got = _gradients(char_cnn, words)
+    assert 0 < len(got) < len(list(char_cnn.parameters()))
+    for mine, theirs in zip(got, expected):
+        assert (mine - theirs).abs().max() < 1e-4 * (1 + theirs.abs().max())
+
+
+def test_threads_change_no_gradient(threads: None) -> None:
+    """To the bit, as far as the convolutions go."""
+    words = _words([*range(13)], 12)
+    results = []
+    for number in (1, 2):
+        torch.set_num_threads(number)
+        network = _network()
+        vectors = kernel_convolutions(_best_kernels(), words, network.tables(), FILLER)
+        vectors.pow(2).sum().backward()
+        results.append([convolution.weight.grad for convolution in network.convolutions])
+    for one, two in zip(*results):
+        assert one is not None and two is not None and torch.equal(one, two)
+
+
+def test_gradients_of_gradients_are_refused() -> None:
+    """Rather than left out."""
+    network = _network()
+    words = _words([3, 5], 12)
+    vectors = kernel_convolutions(_best_kernels(), words, network.tables(), FILLER)
+    (gradient,) = torch.autograd.grad(
+        vectors.pow(2).sum(), network.embedding.weight, create_graph=True
+    )
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.sum().backward()
+
+
+def test_it_computes_in_float32_under_autocast() -> None:
+    """What the kernels read is never rounded."""
+    network = _network()
+    words = _words([*range(13)], 12)
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        got = kernel_convolutions(_best_kernels(), words, network.tables(), FILLER)
+    _assert_close(got, network(words))
+
+
+def _best_kernels() -> Kernels:
+    kernels = choose_kernels()
+    assert kernels is not None
+    return kernels

@@ -73,6 +73,7 @@ struct convolution {
     const float *products; /* (width, num_characters, num_filters) */
     const float *bias;     /* (num_filters,) */
     float *outputs;        /* (num_words, num_filters), its rows `stride` floats apart */
+    int32_t *winners;      /* likewise: the first place of each largest window, or NULL */
     int64_t stride;
 };
 
