@@ -1,5 +1,6 @@
 """What the benchmarks read and count, and that they run. No time is looked at here."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from benchmarks.pretraining import measure_pretraining
 from benchmarks.sentences import document, in_batches, made_up_sentences, read_sentences
 from benchmarks.settings import Settings
 from benchmarks.sides import ALLENNLP, build_embedder
+from benchmarks.tagging import main as measure_tagging
 
 CONLLU = """# text = Don't stop
 1-2\tDon't\t_\t_\t_\t_\t_\t_\t_\t_
@@ -175,3 +177,23 @@ def test_epochs_measure_the_same_with_the_cache(
     assert all(row["seconds"] > 0 for row in section.results["epochs"])
     assert all(row["largest_difference"] < 1e-5 for row in section.results["epoch_metrics"])
     assert capsys.readouterr() == ("", "")
+
+
+def test_taggers_are_measured_on_the_test_file(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """Each embedder is trained with each seed; what tells words apart gets them right."""
+    monkeypatch.setattr("benchmarks.tagging.HELD_OUT", 2)
+    for name in ("train", "test"):
+        (tmp_path / f"{name}.conllu").write_text(CONLLU * 2, encoding="utf-8")
+    measure_tagging(
+        [
+            *("--train", str(tmp_path / "train.conllu"), "--test", str(tmp_path / "test.conllu")),
+            *("--bilm", str(settings.models["tiny"]), "--sentences", "2", "--seeds", "1"),
+            *("--output", str(tmp_path / "output")),
+        ]
+    )
+    rows = json.loads((tmp_path / "output" / "tagging.json").read_text())
+    assert [len(row["accuracies"]) for row in rows] == [1, 1, 1]
+    assert rows[-1]["mean"] == 1.0
+    assert "100.00%" in capsys.readouterr().out

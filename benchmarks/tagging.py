@@ -1,0 +1,173 @@
+"""
+What a biLM has learnt: part-of-speech tagging from few sentences. A command of its own,
+`python -m benchmarks.tagging --help`.
+"""
+
+import argparse
+import json
+import os
+from contextlib import redirect_stderr
+from pathlib import Path
+from statistics import mean
+from tempfile import TemporaryDirectory
+from typing import Any, Dict, List, Optional, Sequence
+
+import torch
+from allennlp.commands.train import TrainModel
+from allennlp.common import Params
+from allennlp.common.util import prepare_environment
+
+from allennlp_elmo_plugin import ElmoBilm, ElmoOptions
+from allennlp_elmo_plugin.weights import find_options_file
+from benchmarks.report import Table, format_table
+
+__all__ = ["main", "measure_tagging"]
+
+TRAINED, RANDOM, EMBEDDING = "the biLM", "the same with random weights", "'embedding', trained"
+BATCH_SIZE = 16
+LEARNING_RATE = 0.01
+NUM_EPOCHS = 200
+PATIENCE = 15
+HELD_OUT = 300
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> None:
+    """
+    Measures, prints a table, and writes `tagging.json`.
+
+    # Parameters
+
+    arguments : `Sequence[str]`, optional (default = `None`)
+        In place of those of the command line.
+    """
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.tagging", description=__doc__)
+    parser.add_argument("--train", type=Path, required=True, help="a .conllu file")
+    parser.add_argument("--test", type=Path, required=True, help="a .conllu file")
+    parser.add_argument("--bilm", default="pretrained:small", help="a folder, or a name")
+    parser.add_argument("--sentences", type=int, default=500, help="how many are trained on")
+    parser.add_argument("--seeds", type=int, default=3, help="how often each side is trained")
+    parser.add_argument("--output", type=Path, default=Path("output/benchmarks"))
+    chosen = parser.parse_args(arguments)
+    rows = measure_tagging(chosen.train, chosen.test, chosen.bilm, chosen.sentences, chosen.seeds)
+    table = Table(
+        f"Parts of speech by one linear layer, trained on {chosen.sentences} sentences: accuracy",
+        ("", "mean", "seeds"),
+        [
+            (
+                row["side"],
+                f"{row['mean']:.2%}",
+                " ".join(f"{accuracy:.2%}" for accuracy in row["accuracies"]),
+            )
+            for row in rows
+        ],
+    )
+    print(format_table(table), end="\n\n")
+    chosen.output.mkdir(parents=True, exist_ok=True)
+    written = chosen.output / "tagging.json"
+    written.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    print(f"Written: {written}")
+
+
+def measure_tagging(
+    train: Path, test: Path, bilm: str, num_sentences: int, num_seeds: int
+) -> List[Dict[str, Any]]:
+    """
+    Trains AllenNLP's `simple_tagger`, with nothing but its linear layer between the vectors and the
+    tags, on the first sentences of a file, and measures it on another one, for three embedders: a
+    biLM that is frozen, its layers mixed by learned weights, each sentence starting from `warm`;
+    the same with weights that are drawn anew for each seed; and AllenNLP's `embedding` of the same
+    size, a vector for each word of the training, trained along.
+
+    All have Adam with one learning rate, no dropout, and at most 200 epochs, of which the one is
+    taken that is best on the 300 sentences that follow those trained on.
+
+    # Parameters
+
+    train, test : `Path`
+        CoNLL-U files.
+    bilm : `str`
+        A folder with `options.json` and `weights.hdf5`, or the name of a biLM of the plugin.
+    num_sentences : `int`
+        How many are trained on.
+    num_seeds : `int`
+        How often each is trained.
+
+    # Returns
+
+    `List[Dict[str, Any]]`
+        For each embedder, accuracies on the test file, and their mean.
+    """
+    accuracies: Dict[str, List[float]] = {TRAINED: [], RANDOM: [], EMBEDDING: []}
+    options = ElmoOptions.from_file(find_options_file(bilm))
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        sentences = train.read_text(encoding="utf-8").strip("\n").split("\n\n")
+        (folder / "train.conllu").write_text(_joined(sentences[:num_sentences]), encoding="utf-8")
+        held_out = sentences[num_sentences : num_sentences + HELD_OUT]
+        (folder / "held_out.conllu").write_text(_joined(held_out), encoding="utf-8")
+        for seed in range(num_seeds):
+            torch.manual_seed(seed)
+            ElmoBilm(options).to_folder(folder / f"random_{seed}")
+            files = {TRAINED: bilm, RANDOM: str(folder / f"random_{seed}"), EMBEDDING: None}
+            for number, (side, file) in enumerate(files.items()):
+                config = _experiment(folder, test, 2 * options.projection_dim, file)
+                config.update(random_seed=seed, numpy_seed=seed, pytorch_seed=seed)
+                accuracies[side].append(_accuracy(config, folder / f"{number}_{seed}"))
+    return [
+        {"side": side, "mean": mean(measured), "accuracies": measured}
+        for side, measured in accuracies.items()
+    ]
+
+
+def _joined(sentences: List[str]) -> str:
+    return "".join(sentence + "\n\n" for sentence in sentences)
+
+
+def _experiment(folder: Path, test: Path, size: int, bilm: Optional[str]) -> Dict[str, Any]:
+    indexer: Dict[str, Any] = {"type": "single_id"}
+    embedder: Dict[str, Any] = {"type": "embedding", "embedding_dim": size}
+    if bilm is not None:
+        indexer = {"type": "elmo_characters"}
+        embedder = {
+            "type": "elmo_token_embedder",
+            "options_file": bilm,
+            "weight_file": bilm,
+            "dropout": 0.0,
+            "encoder": {"type": "bilm", "initial_state": {"type": "warm"}},
+            "activation_cache": {"type": "hdf5", "path": str(folder / "activations")},
+        }
+    return {
+        "dataset_reader": {"type": "conllu_tagging", "token_indexers": {"tokens": indexer}},
+        "train_data_path": str(folder / "train.conllu"),
+        "validation_data_path": str(folder / "held_out.conllu"),
+        "test_data_path": str(test),
+        "evaluate_on_test": True,
+        "model": {
+            "type": "simple_tagger",
+            "text_field_embedder": {"token_embedders": {"tokens": embedder}},
+            "encoder": {"type": "pass_through", "input_dim": size},
+        },
+        "data_loader": {"batch_size": BATCH_SIZE, "shuffle": True},
+        "trainer": {
+            "num_epochs": NUM_EPOCHS,
+            "patience": PATIENCE,
+            "cuda_device": -1,
+            "optimizer": {"type": "adam", "lr": LEARNING_RATE},
+            "validation_metric": "+accuracy",
+            "run_confidence_checks": False,
+        },
+    }
+
+
+def _accuracy(config: Dict[str, Any], folder: Path) -> float:
+    params = Params(config)
+    folder.mkdir()
+    prepare_environment(params)
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stderr(nowhere):
+        loop = TrainModel.from_params(params, serialization_dir=str(folder), local_rank=0)
+        loop.finish(loop.run())
+    return float(json.loads((folder / "metrics.json").read_text())["test_accuracy"])
+
+
+if __name__ == "__main__":
+    main()
