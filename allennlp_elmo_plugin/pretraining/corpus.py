@@ -119,12 +119,13 @@ def shuffled_by_buffer(items: Iterable[T], size: int, generator: random.Random) 
 
     `Iterator[T]`
     """
+    if size < 2:
+        yield from items
+        return
     buffer: List[T] = []
     for item in items:
         if len(buffer) < size:
             buffer.append(item)
-        elif size < 2:
-            yield item
         else:
             drawn = generator.randrange(size)
             buffer[drawn], item = item, buffer[drawn]

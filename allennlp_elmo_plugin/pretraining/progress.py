@@ -80,7 +80,9 @@ class BilmProgress(TrainerCallback):
         done = (epoch + share) / trainer._num_epochs
         if self._first_time is None:
             self._first_time, self._first_share, self._last_time = now, done, now
-        if now - self._last_time < self._seconds or done <= self._first_share:
+        # The first batch of an epoch has no speed yet.
+        speed = batch_metrics["tokens_per_second"]
+        if now - self._last_time < self._seconds or done <= self._first_share or not speed:
             return
         self._last_time = now
         left = (now - self._first_time) * (1 - done) / (done - self._first_share)
@@ -90,7 +92,7 @@ class BilmProgress(TrainerCallback):
             epoch + 1,
             trainer._num_epochs,
             100 * share,
-            batch_metrics["tokens_per_second"],
+            speed,
             batch_metrics["forward_perplexity"],
             batch_metrics["backward_perplexity"],
             _readable(left),
