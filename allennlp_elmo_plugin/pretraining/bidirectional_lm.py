@@ -13,6 +13,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
 from overrides import overrides
+from torch.nn.functional import pad
 
 from allennlp_elmo_plugin.archives import find_extra_state, to_extra_state
 from allennlp_elmo_plugin.modules import ElmoBilm, LstmState
@@ -206,7 +207,8 @@ class BidirectionalLm(Model):
             `elmo_tokens` of shape (batch, timesteps, characters), int64, 0 = no token, in the order
             in which the direction reads. Both directions have the same number of tokens in a row.
         forward_targets, backward_targets : `TextFieldTensors`
-            `tokens` of shape (batch, timesteps), int64: the id of the word after each.
+            `tokens` of shape (batch, timesteps) or (batch, timesteps - 1), int64: the id of the
+            word after each input, or after each but the last of every row.
         metadata : `List[Dict[str, Any]]`
             `stream` and `window` of each row.
 
@@ -222,17 +224,23 @@ class BidirectionalLm(Model):
             [_only(targets)["tokens"] for targets in (forward_targets, backward_targets)]
         )
         lengths = (character_ids[0] > 0).any(dim=-1).sum(dim=-1).tolist()
-        packing = pack(lengths, character_ids.size(2), character_ids.device)
+        width = character_ids.size(2)
+        packing = pack(lengths, width, character_ids.device)
         packed_ids = character_ids.flatten(1, 2).index_select(1, packing.positions)
         words = self.bilm.char_cnn(packed_ids.flatten(0, 1))
         tops = self._run(words.view(*packed_ids.shape[:2], -1), packing, metadata)
-        losses = self._losses_of(
-            tops.flatten(0, 1), targets.flatten(1).index_select(1, packing.positions).flatten()
-        ).view(packed_ids.shape[:2])
+        # Of windows that are whole sentences, nothing follows the last input.
+        ends = torch.tensor(lengths) - (max(lengths, default=0) - targets.size(2))
+        has_target = (torch.arange(width) < ends.unsqueeze(1)).to(targets.device)
+        targets = pad(targets, (0, width - targets.size(2)))
+        kept = has_target.flatten().index_select(0, packing.positions).nonzero().squeeze(-1)
+        targets = targets.flatten(1).index_select(1, packing.positions.index_select(0, kept))
+        losses = self._losses_of(tops.index_select(1, kept).flatten(0, 1), targets.flatten())
+        losses = losses.view(targets.shape)
         for direction, its_losses in zip(DIRECTIONS, losses):
             self._losses[direction](its_losses)
             self._perplexities[direction](its_losses)
-        self._unknown_words(targets[0][targets[0] > 0] == self._unknown_word)
+        self._unknown_words(targets[0] == self._unknown_word)
         self._speed(losses.size(1))
         # A batch of empty windows has nothing to learn from, but must not make a NaN.
         return {"loss": losses.sum() / max(1, losses.numel())}

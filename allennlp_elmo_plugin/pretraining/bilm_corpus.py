@@ -45,8 +45,9 @@ class BilmCorpusReader(DatasetReader):
     batch_size : `int`, optional (default = `128`)
         The number of streams: the `batch_size` of the data loader, which must not shuffle.
     num_steps : `int`, optional (default = `20`)
-        The number of tokens of a window. With `None` every sentence is a window of its own, and
-        starts where the model's `initial_state` says.
+        The number of tokens of a window. With `None` every sentence is a window of its own, which
+        starts where the model's `initial_state` says, and whose last boundary is read as well, as
+        an embedder reads it, though nothing is to be predicted after it.
     shuffle_buffer : `int`, optional (default = `0`)
         How many sentences wait in memory to be drawn in random order. With 1 or more the files are
         shuffled as well, and each pass over the corpus has another order. 0 keeps the order.
@@ -164,10 +165,11 @@ class BilmCorpusReader(DatasetReader):
         self, window: Window, stream: int = 0, number: int = 0, share_read: float = 1.0
     ) -> Instance:
         forward, backward = ([Token(token) for token in tokens] for tokens in window)
+        num_inputs = len(forward) if self._num_steps is None else len(forward) - 1
         fields: Dict[str, Field] = {
-            "forward_inputs": TextField(forward[:-1]),
+            "forward_inputs": TextField(forward[: max(0, num_inputs)]),
             "forward_targets": TextField(forward[1:]),
-            "backward_inputs": TextField(backward[:-1]),
+            "backward_inputs": TextField(backward[: max(0, num_inputs)]),
             "backward_targets": _UncountedTextField(backward[1:]),
             "metadata": MetadataField(
                 {"stream": stream, "window": number, "share_read": share_read}

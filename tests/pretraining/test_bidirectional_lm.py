@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any, Dict, List
 
+import h5py
 import numpy
 import pytest
 import torch
@@ -16,7 +17,13 @@ from allennlp.models import Model, load_archive
 from allennlp.modules.elmo import _ElmoBiLm, batch_to_ids
 from allennlp.training.util import evaluate
 
-from allennlp_elmo_plugin import BilmCorpusReader, ElmoBilm
+from allennlp_elmo_plugin import (
+    BilmCorpusReader,
+    BilmEncoder,
+    CarryState,
+    ElmoBilm,
+    ZeroState,
+)
 from tests.oracle import Oracle
 from tests.pretraining.experiment import OPTIONS, language_model, train
 
@@ -70,8 +77,6 @@ def _sentences(path: Path) -> List[List[str]]:
 
 def _oracle_losses(folder: Path, sentences: List[List[str]]) -> Dict[str, float]:
     """Each direction's mean loss, every sentence from zeros: NumPy, from the exported files."""
-    import h5py
-
     words = (folder / "vocabulary.txt").read_text(encoding="utf-8").splitlines()
     with h5py.File(folder / "softmax.hdf5", "r") as file:
         weight, bias = (numpy.array(file["softmax"][name], dtype="float64") for name in "Wb")
@@ -119,8 +124,6 @@ def test_allennlp_reads_what_was_trained(trained: Path) -> None:
         for name, weight in model.bilm.state_dict().items()
     )
     built_in = _ElmoBiLm(*files)(ids)["activations"]
-    from allennlp_elmo_plugin import BilmEncoder, ZeroState
-
     layers = BilmEncoder(model.bilm, ZeroState())(ids).layers
     for mine, theirs in zip(layers, built_in):
         assert torch.allclose(mine, theirs, atol=1e-5)
@@ -317,3 +320,48 @@ def test_scalars_are_drawn(tmp_path: Path) -> None:
     written = b"".join(path.read_bytes() for path in (tmp_path / "run" / "log").rglob("events.*"))
     for name in (b"forward_perplexity", b"backward_perplexity", b"tokens_per_second"):
         assert name in written
+
+
+def test_a_sentence_is_read_to_its_end(trained: Path, tmp_path: Path) -> None:
+    """With `carry`, each starts where the one before ended, its boundary read, as if embedded."""
+    model: Any = load_archive(
+        trained / "run", overrides={"model.initial_state": {"type": "carry"}}
+    ).model.eval()
+    encoder = BilmEncoder(model.bilm, CarryState()).eval()
+    (tmp_path / "text.txt").write_text("the rain falls .\nthe sun\nrain .\n")
+    loader = _loader(tmp_path / "text.txt", model.vocab, num_steps=None, batch_size=1)
+    for batch, sentence in zip(loader, _sentences(tmp_path / "text.txt")):
+        model.get_metrics(reset=True)
+        model(**batch)
+        top = encoder(batch_to_ids([sentence])).layers[-1, 0]
+        ids = [model.vocab.get_token_index(word) for word in ["<S>", *sentence, "</S>"]]
+        forward, backward = top.chunk(2, dim=-1)
+        expected = {
+            "forward_loss": model.softmax(forward[:-1], torch.tensor(ids[1:])),
+            "backward_loss": model.softmax(backward[1:], torch.tensor(ids[:-1])),
+        }
+        for name, losses in expected.items():
+            assert model.get_metrics()[name] == pytest.approx(losses.mean().item(), abs=1e-5)
+
+
+def test_inputs_may_be_padded_further(trained: Path) -> None:
+    """The loss does not depend on the width of a batch."""
+    model = load_archive(trained / "run").model.eval()
+    for steps in (None, 5):
+        (batch, *_) = _loader(trained / "dev.txt", model.vocab, num_steps=steps)
+        expected = model(**batch)["loss"]
+        for name in ("forward_inputs", "backward_inputs"):
+            ids = batch[name]["elmo"]["elmo_tokens"]
+            batch[name]["elmo"]["elmo_tokens"] = torch.nn.functional.pad(ids, (0, 0, 0, 7))
+        assert torch.allclose(model(**batch)["loss"], expected, atol=1e-6)
+
+
+def test_the_first_word_of_a_vocabulary_file_counts(trained: Path, tmp_path: Path) -> None:
+    """Its id is 0, which stands for padding in AllenNLP's own vocabularies."""
+    (tmp_path / "words.txt").write_text("</S>\n<S>\n<UNK>\nrain\n")
+    vocab = Vocabulary.from_params(
+        Params({"type": "bilm_vocabulary", "file": str(tmp_path / "words.txt")})
+    )
+    (tmp_path / "text.txt").write_text("rain zebra\nrain\n")
+    measured = _measured(_model(vocab), tmp_path / "text.txt", num_steps=None)
+    assert measured["unknown_words"] == pytest.approx(1 / 5)

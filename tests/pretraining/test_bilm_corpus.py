@@ -125,7 +125,7 @@ def test_without_a_buffer_the_order_stays(sentences: Dict[str, Any]) -> None:
     reader = BilmCorpusReader(num_steps=None)
     for _ in range(2):
         read = [
-            [str(token) for token in instance["forward_inputs"]][1:]  # type: ignore[attr-defined]
+            [str(token) for token in instance["forward_inputs"]][1:-1]  # type: ignore[attr-defined]
             for instance in _read(reader, sentences)
         ]
         assert read == sum(sentences.values(), [])
