@@ -17,6 +17,7 @@ from allennlp.modules.elmo import batch_to_ids
 from allennlp_elmo_plugin import ElmoTokenEmbedder
 from tests.elmo_files import elmo_options, write_elmo_files
 from tests.experiments import final_metrics, tagger, train
+from tests.pretraining.experiment import language_model
 
 BATCH = batch_to_ids([["the", "rain", "falls"], ["a", "caf\u00e9"]])
 
@@ -142,3 +143,14 @@ def test_a_copy_is_as_good(folder: Path, name: str, moved: Any, is_used: bool) -
 def test_every_buffer_can_be_sent(folder: Path, name: str) -> None:
     """Gloo, by which a distributed training on the CPU sends them, knows no int16."""
     assert torch.int16 not in {buffer.dtype for buffer in _embedder(folder, name).buffers()}
+
+
+def test_a_language_model_trains_in_two_processes(folder: Path) -> None:
+    """Each reads its share of the corpus with a worker, and carries its own streams on."""
+    config = language_model(folder, dropout=0.0)
+    config["data_loader"]["num_workers"] = 1
+    del config["trainer"]["cuda_device"]
+    _in_two_processes(folder, config, "run")
+    metrics = json.loads((folder / "run" / "metrics.json").read_text())
+    assert 1 < metrics["best_validation_perplexity"] < 15
+    assert (folder / "run" / "model.tar.gz").is_file()

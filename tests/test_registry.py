@@ -3,10 +3,13 @@
 from typing import Dict, Type
 
 import pytest
+from allennlp.commands import Subcommand
 from allennlp.common import Registrable
-from allennlp.data import DatasetReader, TokenIndexer
+from allennlp.data import DatasetReader, TokenIndexer, Vocabulary
+from allennlp.models import Model
 from allennlp.modules import TokenEmbedder
 from allennlp.predictors import Predictor
+from allennlp.training import TrainerCallback
 
 import allennlp_elmo_plugin
 from allennlp_elmo_plugin import (
@@ -29,8 +32,19 @@ NAMES: Dict[Type[Registrable], Dict[str, str]] = {
         "vocabulary": "VocabularyWordCache",
     },
     ActivationCache: {"hdf5": "Hdf5ActivationCache", "none": "NoActivationCache"},
-    DatasetReader: {"conllu_tagging": "ConlluTaggingReader"},
+    DatasetReader: {
+        "bilm_corpus": "BilmCorpusReader",
+        "conllu_tagging": "ConlluTaggingReader",
+    },
+    Model: {"bidirectional_lm": "BidirectionalLm"},
     Predictor: {"elmo_tagger": "ElmoTaggerPredictor"},
+    Subcommand: {"elmo-export": "ElmoExport", "elmo-tokenize": "ElmoTokenize"},
+    TrainerCallback: {
+        "activation_cache_summary": "ActivationCacheSummary",
+        "bilm_progress": "BilmProgress",
+        "bilm_resumption": "BilmResumption",
+    },
+    Vocabulary: {"bilm_vocabulary": "BilmVocabulary"},
 }
 
 

@@ -206,14 +206,15 @@ class _LstmFunction(torch.autograd.Function):
             grad_gates.mm(weight_ih) if needs[0] else None,
             grad_hidden,
             grad_cell,
-            grad_gates.t().mm(inputs) if needs[3] else None,
+            None,
             None,
             grad_outputs.t().mm(projected) if needs[5] else None,
             grad_gates.sum(dim=0) if needs[6] else None,
         ]
-        if needs[4]:
+        if needs[3] or needs[4]:
             before = _hidden_before_each_token(first_hidden, outputs, ctx.batch_sizes)
-            gradients[4] = grad_gates.t().mm(before)
+            read = torch.cat([inputs, before], dim=1)
+            gradients[3:5] = grad_gates.t().mm(read).split(inputs.size(1), dim=1)
         return (*gradients, None, None, None, None)
 
 

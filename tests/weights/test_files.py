@@ -83,3 +83,26 @@ def test_a_folder_without_an_options_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConfigurationError, match="holds none"):
         find_options_file(tmp_path / "empty")
+
+
+def test_a_softmax_beside_the_weights_is_none_of_them(folder: Path) -> None:
+    """An exported language model is a folder like any other."""
+    shutil.copy(folder / "weights.hdf5", folder / "elmo_softmax_weights.hdf5")
+    assert find_weight_file(folder) == folder / "weights.hdf5"
+
+
+def test_a_bilm_of_the_plugin_is_found_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever one stands."""
+    monkeypatch.chdir("/")
+    assert find_options_file("pretrained:small").parts[-3:] == (
+        "pretrained",
+        "small",
+        "options.json",
+    )
+    assert find_weight_file("pretrained:small").name == "weights.hdf5"
+
+
+def test_another_name_is_refused() -> None:
+    """The message has those that there are."""
+    with pytest.raises(ConfigurationError, match=r"pretrained:large.*pretrained:small"):
+        find_weight_file("pretrained:large")

@@ -1,0 +1,53 @@
+"""The biLM that comes with the plugin."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from allennlp.modules.elmo import _ElmoBiLm, batch_to_ids
+
+import allennlp_elmo_plugin
+from allennlp_elmo_plugin import BilmEncoder, ElmoBilm, ElmoTokenEmbedder, ZeroState
+
+FOLDER = Path(allennlp_elmo_plugin.__file__).parent / "pretrained" / "small"
+NAME = "pretrained:small"
+LARGEST_FILE = 6_000_000
+
+
+def test_it_is_small() -> None:
+    """It is a part of every installation, and says what it is."""
+    files = {path.name: path.stat().st_size for path in FOLDER.iterdir()}
+    assert sorted(files) == ["README.md", "options.json", "weights.hdf5"]
+    assert sum(files.values()) < LARGEST_FILE
+
+
+def test_allennlp_reads_it() -> None:
+    """Its built-in gives the same layers."""
+    ids = batch_to_ids([["The", "rain", "falls", "."], ["Caf\u00e9", "!"]])
+    bilm = ElmoBilm.from_files(NAME, NAME)
+    layers = BilmEncoder(bilm, ZeroState())(ids).layers
+    files = (str(FOLDER / name) for name in ("options.json", "weights.hdf5"))
+    for mine, theirs in zip(layers, _ElmoBiLm(*files)(ids)["activations"]):
+        assert torch.allclose(mine, theirs, atol=1e-5)
+
+
+def test_it_is_named_in_a_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever one stands."""
+    monkeypatch.chdir(tmp_path)
+    embedder = ElmoTokenEmbedder(NAME, NAME)
+    assert embedder(batch_to_ids([["rain"]])).shape == (1, 1, 256)
+
+
+def test_it_has_learnt_that_words_mean_something_in_their_place() -> None:
+    """A word's vector is nearer to that of a word of its kind than to its own in another role."""
+    encoder = BilmEncoder(ElmoBilm.from_files(NAME, NAME), ZeroState())
+    sentences = [
+        ["He", "took", "a", "long", "walk", "."],
+        ["He", "took", "a", "long", "rest", "."],
+        ["They", "will", "walk", "home", "."],
+    ]
+    with torch.no_grad():
+        top = encoder(batch_to_ids(sentences)).layers[-1]
+    walk, rest, to_walk = top[0, 5], top[1, 5], top[2, 3]
+    similar = torch.cosine_similarity
+    assert similar(walk, rest, dim=0) > similar(walk, to_walk, dim=0)
