@@ -293,13 +293,13 @@ def test_what_is_frozen_gets_no_gradient(frozen: str) -> None:
 
 def test_threads_change_no_gradient(threads: None) -> None:
     """Of the tables, to the bit."""
-    words = _words([*range(13)], 12)
+    words, made = _words([*range(13)], 12), _network().tables()
     results = []
     for number in (1, 2):
         torch.set_num_threads(number)
         tables = [
-            ConvolutionTable(*(part.detach().requires_grad_() for part in table))
-            for table in _network().tables()
+            ConvolutionTable(*(part.detach().clone().requires_grad_() for part in table))
+            for table in made
         ]
         kernel_convolutions(_best_kernels(), words, tables, FILLER).pow(2).sum().backward()
         results.append([part.grad for table in tables for part in table])
