@@ -1,4 +1,4 @@
-// A small biLM of your own, on a laptop: half an hour for 20 million tokens on two free cores. The
+// A small biLM of your own, on a laptop: forty minutes for 20 million tokens on two free cores. The
 // one that comes with the plugin, `pretrained:small`, was trained with this file. What follows the
 // progress is logged every half minute, and drawn by `tensorboard --logdir output/lm/log`.
 //
