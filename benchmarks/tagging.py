@@ -7,10 +7,11 @@ import argparse
 import json
 import os
 from contextlib import redirect_stderr
+from copy import deepcopy
 from pathlib import Path
 from statistics import mean
 from tempfile import TemporaryDirectory
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 import torch
 from allennlp.commands.train import TrainModel
@@ -25,10 +26,17 @@ __all__ = ["main", "measure_tagging"]
 
 TRAINED, RANDOM, EMBEDDING = "the biLM", "the same with random weights", "'embedding', trained"
 BATCH_SIZE = 16
-LEARNING_RATE = 0.01
+LEARNING_RATES = (0.01, 0.05)
 NUM_EPOCHS = 200
 PATIENCE = 15
 HELD_OUT = 300
+
+
+class Accuracy(NamedTuple):
+    """Of one training."""
+
+    on_held_out: float
+    on_test: float
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> None:
@@ -78,8 +86,8 @@ def measure_tagging(
     the same with weights that are drawn anew for each seed; and AllenNLP's `embedding` of the same
     size, a vector for each word of the training, trained along.
 
-    All have Adam with one learning rate, no dropout, and at most 200 epochs, of which the one is
-    taken that is best on the 300 sentences that follow those trained on.
+    All have Adam, no dropout, and at most 200 epochs with each of two learning rates. Of all these
+    epochs the one is taken that is best on the 300 sentences that follow those trained on.
 
     # Parameters
 
@@ -112,7 +120,11 @@ def measure_tagging(
             for number, (side, file) in enumerate(files.items()):
                 config = _experiment(folder, test, 2 * options.projection_dim, file)
                 config.update(random_seed=seed, numpy_seed=seed, pytorch_seed=seed)
-                accuracies[side].append(_accuracy(config, folder / f"{number}_{seed}"))
+                trained = [
+                    _train(config, rate, folder / f"{number}_{seed}_{rate}")
+                    for rate in LEARNING_RATES
+                ]
+                accuracies[side].append(max(trained).on_test)
     return [
         {"side": side, "mean": mean(measured), "accuracies": measured}
         for side, measured in accuracies.items()
@@ -152,21 +164,23 @@ def _experiment(folder: Path, test: Path, size: int, bilm: Optional[str]) -> Dic
             "num_epochs": NUM_EPOCHS,
             "patience": PATIENCE,
             "cuda_device": -1,
-            "optimizer": {"type": "adam", "lr": LEARNING_RATE},
+            "optimizer": {"type": "adam"},
             "validation_metric": "+accuracy",
             "run_confidence_checks": False,
         },
     }
 
 
-def _accuracy(config: Dict[str, Any], folder: Path) -> float:
-    params = Params(config)
+def _train(config: Dict[str, Any], learning_rate: float, folder: Path) -> Accuracy:
+    params = Params(deepcopy(config))
+    params["trainer"]["optimizer"]["lr"] = learning_rate
     folder.mkdir()
     prepare_environment(params)
     with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stderr(nowhere):
         loop = TrainModel.from_params(params, serialization_dir=str(folder), local_rank=0)
         loop.finish(loop.run())
-    return float(json.loads((folder / "metrics.json").read_text())["test_accuracy"])
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    return Accuracy(metrics["best_validation_accuracy"], metrics["test_accuracy"])
 
 
 if __name__ == "__main__":

@@ -153,7 +153,7 @@ def test_fine_tuning_trains_the_bilm_at_a_lower_rate(bilm: Path, monkeypatch: An
         for regexes, _ in groups
     ]
     assert sorted(found[0] + found[1]) == sorted(names)
-    assert len(found[1]) == 3
+    assert len(found[1]) == 4
     assert groups[0][1]["lr"] < config["trainer"]["optimizer"]["lr"]
 
 
