@@ -3,42 +3,35 @@ ELMo for AllenNLP: a drop-in for the built-in token embedder that installs today
 registered one by one. Naming this package in `.allennlp_plugins` is enough.
 """
 
-from allennlp_elmo_plugin.activation_cache_summary import ActivationCacheSummary
 from allennlp_elmo_plugin.commands import ElmoExport, ElmoTokenize
-from allennlp_elmo_plugin.conllu_tagging import ConlluTaggingReader
-from allennlp_elmo_plugin.default_callbacks import add_default_callbacks
-from allennlp_elmo_plugin.elmo_tagger import ElmoTaggerPredictor
-from allennlp_elmo_plugin.elmo_token_embedder import ElmoTokenEmbedder
-from allennlp_elmo_plugin.modules import ElmoBilm
-from allennlp_elmo_plugin.options import ElmoOptions
-from allennlp_elmo_plugin.parts import (
-    ActivationCache,
-    BilmEncoder,
-    CarryState,
-    ElmoCharactersIndexer,
-    ElmoEncoder,
-    EncodedSentences,
-    FixedScalarMix,
-    Hdf5ActivationCache,
-    InitialState,
-    LearnedScalarMix,
-    LruWordCache,
-    NoActivationCache,
-    NoWordCache,
-    ScalarMix,
-    VocabularyWordCache,
-    WarmState,
-    WordCache,
-    ZeroState,
-)
-from allennlp_elmo_plugin.pretraining import (
-    BidirectionalLm,
-    BilmCorpusReader,
-    BilmProgress,
-    BilmResumption,
-    BilmVocabulary,
-)
-from allennlp_elmo_plugin.repairs import apply_repairs
+from allennlp_elmo_plugin.embedder.activation_cache.base import ActivationCache
+from allennlp_elmo_plugin.embedder.activation_cache.hdf5 import Hdf5ActivationCache
+from allennlp_elmo_plugin.embedder.activation_cache.none import NoActivationCache
+from allennlp_elmo_plugin.embedder.activation_cache.summary import ActivationCacheSummary
+from allennlp_elmo_plugin.embedder.bilm_encoder import BilmEncoder
+from allennlp_elmo_plugin.embedder.encoder import ElmoEncoder, EncodedSentences
+from allennlp_elmo_plugin.embedder.indexer import ElmoCharactersIndexer
+from allennlp_elmo_plugin.embedder.initial_state.base import InitialState
+from allennlp_elmo_plugin.embedder.initial_state.carry import CarryState
+from allennlp_elmo_plugin.embedder.initial_state.warm import WarmState
+from allennlp_elmo_plugin.embedder.initial_state.zero import ZeroState
+from allennlp_elmo_plugin.embedder.scalar_mix import FixedScalarMix, LearnedScalarMix, ScalarMix
+from allennlp_elmo_plugin.embedder.token_embedder import ElmoTokenEmbedder
+from allennlp_elmo_plugin.embedder.word_cache.base import WordCache
+from allennlp_elmo_plugin.embedder.word_cache.lru import LruWordCache
+from allennlp_elmo_plugin.embedder.word_cache.none import NoWordCache
+from allennlp_elmo_plugin.embedder.word_cache.vocabulary import VocabularyWordCache
+from allennlp_elmo_plugin.language_model.bidirectional_lm import BidirectionalLm
+from allennlp_elmo_plugin.language_model.corpus_reader import BilmCorpusReader
+from allennlp_elmo_plugin.language_model.progress import BilmProgress
+from allennlp_elmo_plugin.language_model.resumption import BilmResumption
+from allennlp_elmo_plugin.language_model.vocabulary import BilmVocabulary
+from allennlp_elmo_plugin.network.elmo_bilm import ElmoBilm
+from allennlp_elmo_plugin.network.options import ElmoOptions
+from allennlp_elmo_plugin.patches import apply_repairs
+from allennlp_elmo_plugin.patches.default_callbacks import add_default_callbacks
+from allennlp_elmo_plugin.tagging.conllu_reader import ConlluTaggingReader
+from allennlp_elmo_plugin.tagging.tagger_predictor import ElmoTaggerPredictor
 
 __all__ = [
     "ActivationCache",

@@ -9,7 +9,7 @@ from allennlp.data import Token, TokenIndexer, Vocabulary
 from allennlp.data.token_indexers import ELMoTokenCharactersIndexer
 
 from allennlp_elmo_plugin import ElmoCharactersIndexer
-from allennlp_elmo_plugin.parts import elmo_characters
+from allennlp_elmo_plugin.embedder import indexer as elmo_characters
 from benchmarks.report import Section, Table, milliseconds, times
 from benchmarks.settings import Settings
 from benchmarks.sides import ALLENNLP

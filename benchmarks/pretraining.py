@@ -15,9 +15,9 @@ from allennlp.modules.elmo import _ElmoBiLm
 from allennlp.modules.sampled_softmax_loss import SampledSoftmaxLoss
 
 from allennlp_elmo_plugin import ElmoBilm, ElmoOptions
-from allennlp_elmo_plugin.pretraining import BidirectionalLm
-from allennlp_elmo_plugin.pretraining.softmax import Softmax
-from allennlp_elmo_plugin.pretraining.windows import Window, pack_into_windows, sentence_window
+from allennlp_elmo_plugin.language_model.bidirectional_lm import BidirectionalLm
+from allennlp_elmo_plugin.language_model.softmax import Softmax
+from allennlp_elmo_plugin.language_model.windows import Window, pack_into_windows, sentence_window
 from benchmarks.report import Section, Table, times
 from benchmarks.sentences import Sentence
 from benchmarks.settings import Settings

@@ -14,13 +14,7 @@ from allennlp.modules.token_embedders.elmo_token_embedder import (
     ElmoTokenEmbedder as AllennlpEmbedder,
 )
 
-from allennlp_elmo_plugin import (
-    CarryState,
-    ElmoEncoder,
-    ElmoTokenEmbedder,
-    NoWordCache,
-    WordCache,
-)
+from allennlp_elmo_plugin import CarryState, ElmoEncoder, ElmoTokenEmbedder, NoWordCache, WordCache
 from benchmarks.sentences import Sentence
 
 __all__ = ["ALLENNLP", "PRECISIONS", "build_embedder", "character_ids", "forget_state"]

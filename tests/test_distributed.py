@@ -15,9 +15,9 @@ from allennlp.common import Params
 from allennlp.modules.elmo import batch_to_ids
 
 from allennlp_elmo_plugin import ElmoTokenEmbedder
-from tests.elmo_files import elmo_options, write_elmo_files
-from tests.experiments import final_metrics, tagger, train
-from tests.pretraining.experiment import language_model
+from tests.support.elmo_files import elmo_options, write_elmo_files
+from tests.support.language_model_experiment import language_model
+from tests.support.tagger_experiment import final_metrics, tagger, train
 
 BATCH = batch_to_ids([["the", "rain", "falls"], ["a", "caf\u00e9"]])
 

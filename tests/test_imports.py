@@ -12,39 +12,48 @@ ROOT = Path(allennlp_elmo_plugin.__file__).parent
 
 # Each room may import from those above it, and from itself.
 LAYERS = (
-    ("characters", "archives", "tokenization"),
-    ("options",),
-    ("weights", "kernels", "activation_store"),
-    ("modules",),
-    ("parts",),
-    ("elmo_token_embedder", "conllu_tagging", "elmo_tagger", "pretraining", "repairs"),
-    ("activation_cache_summary", "commands"),
-    ("default_callbacks",),
+    ("io", "archive", "network.spelling"),
+    ("network.options",),
+    ("weights", "kernels"),
+    ("network",),
+    ("embedder",),
+    ("language_model", "tagging", "patches"),
+    ("commands", "patches.default_callbacks"),
     ("__init__",),
 )
 RANKS = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
 
 
-def _room(path: Path) -> str:
-    return path.parts[0] if len(path.parts) > 1 else path.stem
+def _name(path: Path) -> str:
+    """A module's name below the package, that of a room for its `__init__`."""
+    parts = path.with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
 
 
-def _imported_rooms(path: Path) -> Iterator[str]:
+def _rank(module: str) -> int:
+    """The rank of the longest name in the table that the module stands under."""
+    names = [room for room in RANKS if f"{module}.".startswith(f"{room}.")]
+    return RANKS[max(names, key=len)]
+
+
+def _imported_modules(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} has a relative import"
             names = [node.module or ""]
         for name in names:
-            package, *rooms = name.split(".")
+            package, _, module = name.partition(".")
             if package == ROOT.name:
-                yield rooms[0] if rooms else "__init__"
+                yield module or "__init__"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)
 def test_a_module_imports_nothing_from_below(path: Path) -> None:
-    """A module imports from its own room and from the rooms above it."""
-    room = _room(path)
-    for imported in _imported_rooms(path):
-        assert imported == room or RANKS[imported] < RANKS[room], f"{path} imports {imported}"
+    """A module imports from the lines above its own, and from its own room."""
+    module = _name(path)
+    for imported in _imported_modules(path):
+        assert (
+            imported.split(".")[0] == module.split(".")[0] and _rank(imported) <= _rank(module)
+        ) or _rank(imported) < _rank(module), f"{path} imports {imported}"

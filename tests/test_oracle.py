@@ -6,15 +6,15 @@ import torch
 from allennlp.modules.elmo import Elmo, batch_to_ids
 from allennlp.modules.token_embedders.elmo_token_embedder import ElmoTokenEmbedder
 
-from tests.elmo_files import elmo_arrays, elmo_options, write_elmo_files
-from tests.oracle import (
+from tests.support.elmo_files import elmo_arrays, elmo_options, write_elmo_files
+from tests.support.oracle import (
     Oracle,
     carry_states,
     character_ids,
     mix_layers,
     mix_without_boundaries,
 )
-from tests.words import WORD_LIST, WORDS, random_batches
+from tests.support.words import WORD_LIST, WORDS, random_batches
 
 TOLERANCE = 1e-5
 

@@ -18,8 +18,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from setuptools import find_packages
 
-ROOT = Path(__file__).parent.parent
-PACKAGE = ROOT / "allennlp_elmo_plugin"
+from tests.support.paths import REPOSITORY
+
+PACKAGE = REPOSITORY / "allennlp_elmo_plugin"
 LOCKED_PYTHONS = [
     ("pinned", "3.8"),
     ("pinned", "3.9"),
@@ -40,7 +41,7 @@ built_by_make = pytest.mark.skipif(
 
 def setup_cfg() -> configparser.ConfigParser:
     config = configparser.ConfigParser()
-    config.read(ROOT / "setup.cfg")
+    config.read(REPOSITORY / "setup.cfg")
     return config
 
 
@@ -77,7 +78,7 @@ def applies(requirement: Requirement, python: str) -> bool:
 
 
 def lock_text(stack: str) -> str:
-    return (ROOT / "requirements" / f"{stack}.txt").read_text(encoding="utf-8")
+    return (REPOSITORY / "requirements" / f"{stack}.txt").read_text(encoding="utf-8")
 
 
 def locked(stack: str, python: str) -> Dict[str, str]:
@@ -122,9 +123,9 @@ def test_every_imported_module_is_declared() -> None:
 def test_every_folder_is_packaged() -> None:
     """A folder with Python files but no `__init__.py` would be left out of an installation."""
     options = setup_cfg()["options.packages.find"]
-    packages = set(find_packages(str(ROOT), include=options["include"].split()))
+    packages = set(find_packages(str(REPOSITORY), include=options["include"].split()))
     folders = {
-        ".".join(path.parent.relative_to(ROOT).parts)
+        ".".join(path.parent.relative_to(REPOSITORY).parts)
         for path in PACKAGE.rglob("*.py")
         if "__pycache__" not in path.parts
     }
@@ -133,7 +134,7 @@ def test_every_folder_is_packaged() -> None:
 
 def test_plugins_file_names_the_package() -> None:
     """AllenNLP finds the plugin when it is started in the checkout."""
-    assert list(discover_file_plugins(str(ROOT / ".allennlp_plugins"))) == [PACKAGE.name]
+    assert list(discover_file_plugins(str(REPOSITORY / ".allennlp_plugins"))) == [PACKAGE.name]
 
 
 @pytest.mark.parametrize("stack", LOCKS)

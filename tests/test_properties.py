@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from allennlp_elmo_plugin import ElmoCharactersIndexer
-from tests.elmo_files import elmo_options, write_elmo_files
-from tests.words import TOKENS_TO_ADD, WORD_LIST
+from tests.support.elmo_files import elmo_options, write_elmo_files
+from tests.support.words import TOKENS_TO_ADD, WORD_LIST
 
 TOLERANCE = 1e-5
 

@@ -17,8 +17,9 @@ from allennlp_elmo_plugin import (
     ElmoCharactersIndexer,
     ElmoTokenEmbedder,
 )
+from tests.support.paths import REPOSITORY
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 
 
 def _blocks(language: str) -> List[str]:

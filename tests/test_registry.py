@@ -12,13 +12,7 @@ from allennlp.predictors import Predictor
 from allennlp.training import TrainerCallback
 
 import allennlp_elmo_plugin
-from allennlp_elmo_plugin import (
-    ActivationCache,
-    ElmoEncoder,
-    InitialState,
-    ScalarMix,
-    WordCache,
-)
+from allennlp_elmo_plugin import ActivationCache, ElmoEncoder, InitialState, ScalarMix, WordCache
 
 NAMES: Dict[Type[Registrable], Dict[str, str]] = {
     TokenEmbedder: {"elmo_token_embedder": "ElmoTokenEmbedder"},

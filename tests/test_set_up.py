@@ -11,7 +11,7 @@ from typing import List
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.support.paths import REPOSITORY
 
 # Stands in for a Python: it answers the Makefile's question for its version, and "installs" by
 # writing each pip command to a log, failing where the file `broken` says so.
@@ -39,8 +39,8 @@ class Checkout:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         for name in ("Makefile", "setup.cfg", "setup.py", "pyproject.toml"):
-            shutil.copy(str(ROOT / name), str(folder))
-        shutil.copytree(str(ROOT / "requirements"), str(folder / "requirements"))
+            shutil.copy(str(REPOSITORY / name), str(folder))
+        shutil.copytree(str(REPOSITORY / "requirements"), str(folder / "requirements"))
 
     def setup(self, version: str = "3.11") -> int:
         python = executable(
@@ -144,7 +144,7 @@ def test_another_python_makes_another_environment(checkout: Checkout) -> None:
 
 def find_pinned_python(path: Path, pyenv: Path) -> "subprocess.CompletedProcess[bytes]":
     return subprocess.run(
-        ["/bin/bash", str(ROOT / ".ci" / "pinned_python")],
+        ["/bin/bash", str(REPOSITORY / ".ci" / "pinned_python")],
         env={"PATH": str(path), "PYENV_ROOT": str(pyenv)},
         capture_output=True,
         check=False,

@@ -34,12 +34,12 @@ from allennlp_elmo_plugin import (
     ScalarMix,
     WordCache,
 )
-from tests.pretraining.experiment import OPTIONS, write_corpus
+from tests.support.language_model_experiment import OPTIONS, write_corpus
+from tests.support.paths import REPOSITORY
 
-ROOT = Path(__file__).parent.parent
-CONFIGS = sorted((ROOT / "training_configs").glob("*.jsonnet"))
+CONFIGS = sorted((REPOSITORY / "training_configs").glob("*.jsonnet"))
 LANGUAGE_MODELS = [path for path in CONFIGS if path.stem.startswith("bidirectional_lm")]
-DATA = ROOT / "training_configs" / "data"
+DATA = REPOSITORY / "training_configs" / "data"
 
 # What the embedder hands to its parts, and AllenNLP to a constructor.
 HANDED_ON = {"num_representations", "serialization_dir", "vocab"}
@@ -82,7 +82,7 @@ def train(name: str, bilm: Path, folder: Path, **more: Any) -> Dict[str, Any]:
         import_module("allennlp_models.tagging")
     if name == "pos_tagging":
         more.update(activations(folder))
-    config = ROOT / "training_configs" / (name + ".jsonnet")
+    config = REPOSITORY / "training_configs" / (name + ".jsonnet")
     train_model(Params.from_file(str(config), overrides(bilm, **more)), str(folder), force=True)
     return json.loads((folder / "metrics.json").read_text())
 
@@ -115,7 +115,7 @@ def test_a_language_model_trains(path: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [path.stem for path in CONFIGS if path not in LANGUAGE_MODELS])
 def test_it_trains(name: str, bilm: Path, tmp_path: Path, monkeypatch: Any) -> None:
     """The experiment runs on the data in the project, and its archive loads and predicts."""
-    monkeypatch.chdir(ROOT)
+    monkeypatch.chdir(REPOSITORY)
     metrics = train(name, bilm, tmp_path)
     assert 0 < metrics["training_loss"] < float("inf")
     archive = load_archive(tmp_path)
@@ -129,7 +129,7 @@ def test_it_trains(name: str, bilm: Path, tmp_path: Path, monkeypatch: Any) -> N
 
 def test_fine_tuning_changes_the_bilm(bilm: Path, tmp_path: Path, monkeypatch: Any) -> None:
     """Every weight of the biLM is trained, at the rate of its group."""
-    monkeypatch.chdir(ROOT)
+    monkeypatch.chdir(REPOSITORY)
     train("fine_tuning", bilm, tmp_path, **{"dataset_reader.max_instances": 20})
     before = ElmoBilm.from_files(str(bilm), str(bilm)).state_dict()
     embedder: Any = load_archive(tmp_path).model.get_submodule(
@@ -142,9 +142,9 @@ def test_fine_tuning_changes_the_bilm(bilm: Path, tmp_path: Path, monkeypatch: A
 
 def test_fine_tuning_trains_the_bilm_at_a_lower_rate(bilm: Path, monkeypatch: Any) -> None:
     """The regular expressions of the parameter groups find the biLM and the scalar mix."""
-    monkeypatch.chdir(ROOT)
+    monkeypatch.chdir(REPOSITORY)
     config = Params.from_file(
-        str(ROOT / "training_configs" / "fine_tuning.jsonnet"), overrides(bilm)
+        str(REPOSITORY / "training_configs" / "fine_tuning.jsonnet"), overrides(bilm)
     )
     groups = config["trainer"]["optimizer"]["parameter_groups"]
     names = [name for name, _ in ElmoTokenEmbedder(str(bilm), str(bilm)).named_parameters()]
@@ -231,8 +231,8 @@ def allennlp(*arguments: str) -> str:
     """Run a command of AllenNLP from the project's folder; returns what it printed."""
     done = subprocess.run(
         [sys.executable, "-m", "allennlp", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         encoding="utf-8",
     )

@@ -13,8 +13,8 @@ from allennlp.models.archival import load_archive
 from overrides import overrides
 from torch.nn import Module
 
-from allennlp_elmo_plugin.modules import ElmoBilm
-from allennlp_elmo_plugin.pretraining import BidirectionalLm
+from allennlp_elmo_plugin.language_model.bidirectional_lm import BidirectionalLm
+from allennlp_elmo_plugin.network.elmo_bilm import ElmoBilm
 
 __all__ = ["ElmoExport", "export_bilm"]
 

@@ -14,9 +14,9 @@ from allennlp.common.file_utils import open_compressed
 from overrides import overrides
 from spacy.language import Language
 
-from allennlp_elmo_plugin.pretraining import find_files
-from allennlp_elmo_plugin.tokenization import load_rules
-from allennlp_elmo_plugin.weights import written_whole
+from allennlp_elmo_plugin.io.atomic import written_whole
+from allennlp_elmo_plugin.io.text_files import find_files
+from allennlp_elmo_plugin.io.tokenization import load_rules
 
 __all__ = ["ElmoTokenize", "tokenize_files"]
 

@@ -7,19 +7,15 @@ from allennlp_elmo_plugin.kernels.convolution import (
     convolution_table,
     kernel_convolutions,
 )
-from allennlp_elmo_plugin.kernels.levels import (
+from allennlp_elmo_plugin.kernels.dispatch import (
     Kernels,
     available_kernels,
     choose_kernels,
     use_kernels,
 )
 from allennlp_elmo_plugin.kernels.linear import kernel_linear
-from allennlp_elmo_plugin.kernels.lstm import (
-    PackedLstm,
-    kernel_lstm,
-    kernel_lstm_with_gradients,
-)
-from allennlp_elmo_plugin.kernels.panels import (
+from allennlp_elmo_plugin.kernels.lstm import PackedLstm, kernel_lstm, kernel_lstm_with_gradients
+from allennlp_elmo_plugin.kernels.tiling import (
     PRECISIONS,
     PackedMatrix,
     can_pack,

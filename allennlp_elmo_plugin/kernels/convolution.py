@@ -10,8 +10,8 @@ from typing import Any, List, NamedTuple, Optional, Tuple
 import torch
 from torch.autograd.function import once_differentiable
 
-from allennlp_elmo_plugin.kernels.calls import Convolution
-from allennlp_elmo_plugin.kernels.levels import Kernels
+from allennlp_elmo_plugin.kernels.abi import Convolution
+from allennlp_elmo_plugin.kernels.dispatch import Kernels
 
 __all__ = ["ConvolutionTable", "convolution_table", "kernel_convolutions"]
 

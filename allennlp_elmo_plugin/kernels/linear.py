@@ -4,9 +4,9 @@ A matrix product on the compiled kernels.
 
 import torch
 
-from allennlp_elmo_plugin.kernels.calls import Linear, pointers
-from allennlp_elmo_plugin.kernels.levels import Kernels
-from allennlp_elmo_plugin.kernels.panels import PRECISIONS, PackedMatrix
+from allennlp_elmo_plugin.kernels.abi import Linear, pointers
+from allennlp_elmo_plugin.kernels.dispatch import Kernels
+from allennlp_elmo_plugin.kernels.tiling import PRECISIONS, PackedMatrix
 
 __all__ = ["kernel_linear"]
 

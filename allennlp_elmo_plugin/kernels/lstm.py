@@ -7,14 +7,9 @@ from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 
-from allennlp_elmo_plugin.kernels.calls import LstmBackward, LstmForward, pointers
-from allennlp_elmo_plugin.kernels.levels import Kernels
-from allennlp_elmo_plugin.kernels.panels import (
-    PRECISIONS,
-    PackedMatrix,
-    pack_matrix,
-    pack_vector,
-)
+from allennlp_elmo_plugin.kernels.abi import LstmBackward, LstmForward, pointers
+from allennlp_elmo_plugin.kernels.dispatch import Kernels
+from allennlp_elmo_plugin.kernels.tiling import PRECISIONS, PackedMatrix, pack_matrix, pack_vector
 
 __all__ = ["PackedLstm", "kernel_lstm", "kernel_lstm_with_gradients"]
 

@@ -7,7 +7,6 @@ import os
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Dict, Iterator, List, Mapping, Tuple, Union
 
 import h5py
@@ -15,10 +14,11 @@ import numpy
 import torch
 from allennlp.common.checks import ConfigurationError
 
-from allennlp_elmo_plugin.options import ElmoOptions
-from allennlp_elmo_plugin.weights.table import Row, weight_table
+from allennlp_elmo_plugin.io.atomic import written_whole
+from allennlp_elmo_plugin.network.options import ElmoOptions
+from allennlp_elmo_plugin.weights.weight_table import Row, weight_table
 
-__all__ = ["WeightFile", "read_array", "write_weights", "written_whole"]
+__all__ = ["WeightFile", "read_array", "write_weights"]
 
 logger = logging.getLogger(__name__)
 
@@ -108,29 +108,6 @@ def write_weights(
         for row in weight_table(options):
             for dataset, array in zip(row.datasets, _to_datasets(row, arrays)):
                 file.create_dataset(dataset.name, data=array)
-
-
-@contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """
-    Lets a file appear only when it is complete.
-
-    # Parameters
-
-    path : `Path`
-        Where the file is to be. What is there is replaced in one step.
-
-    # Returns
-
-    `Iterator[Path]`
-        Where to write it, and to close it, in the meantime.
-    """
-    with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as scratch:
-        partial = Path(scratch) / path.name
-        yield partial
-        with open(partial, "rb") as written:
-            os.fsync(written.fileno())
-        os.replace(partial, path)
 
 
 def read_array(dataset: h5py.Dataset) -> numpy.ndarray:

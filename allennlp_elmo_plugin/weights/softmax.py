@@ -11,7 +11,8 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
 
-from allennlp_elmo_plugin.weights.hdf5 import read_array, written_whole
+from allennlp_elmo_plugin.io.atomic import written_whole
+from allennlp_elmo_plugin.weights.hdf5 import read_array
 
 __all__ = ["read_softmax", "write_softmax"]
 

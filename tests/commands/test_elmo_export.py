@@ -18,9 +18,9 @@ from allennlp.modules.elmo import Elmo, batch_to_ids
 from allennlp_elmo_plugin import ElmoBilm, ElmoOptions
 from allennlp_elmo_plugin.commands.elmo_export import export_bilm
 from allennlp_elmo_plugin.weights import WeightFile
-from tests.elmo_files import elmo_arrays, elmo_options, write_elmo_files
-from tests.experiments import tagger, train
-from tests.test_archives import built_in
+from tests.archive.test_archives import built_in
+from tests.support.elmo_files import elmo_arrays, elmo_options, write_elmo_files
+from tests.support.tagger_experiment import tagger, train
 
 SENTENCES = batch_to_ids([["the", "rain", "falls"], ["a", "caf\u00e9"]])
 OPTIONS = ElmoOptions(((1, 4),), projection_dim=4, cell_size=6, num_layers=1)

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from allennlp_elmo_plugin import ElmoOptions
-from allennlp_elmo_plugin.characters import NUM_CHARACTERS, PADDING, spell_word
 from allennlp_elmo_plugin.kernels import (
     ConvolutionTable,
     Kernels,
@@ -16,8 +15,9 @@ from allennlp_elmo_plugin.kernels import (
     kernel_convolutions,
     use_kernels,
 )
-from allennlp_elmo_plugin.modules import CharCnn
-from tests.words import WORD_LIST
+from allennlp_elmo_plugin.network.char_cnn import CharCnn
+from allennlp_elmo_plugin.network.spelling import NUM_CHARACTERS, PADDING, spell_word
+from tests.support.words import WORD_LIST
 
 LEVELS = [level for level in available_kernels() if level != "plain"]
 TOLERANCE = 1e-5

@@ -19,7 +19,7 @@ from allennlp_elmo_plugin.kernels import (
     unpack_matrix,
     use_kernels,
 )
-from allennlp_elmo_plugin.modules.linear import Linear
+from allennlp_elmo_plugin.network.kernel_linear import Linear
 
 LEVELS = [level for level in available_kernels() if level != "plain"]
 

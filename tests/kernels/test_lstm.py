@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from allennlp_elmo_plugin import ElmoOptions
 from allennlp_elmo_plugin.kernels import PRECISIONS, available_kernels, use_kernels
-from allennlp_elmo_plugin.modules import ProjectedLstm
+from allennlp_elmo_plugin.network.projected_lstm import ProjectedLstm
 
 LEVELS = [level for level in available_kernels() if level != "plain"]
 TOLERANCE = 1e-5

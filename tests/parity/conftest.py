@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from allennlp_elmo_plugin.kernels import available_kernels
-from tests.elmo_files import elmo_options
+from tests.support.elmo_files import elmo_options
 
 SIZES = {
     "plain": {"filters": ((1, 4), (2, 6), (3, 8)), "cell_size": 12, "projection_dim": 8},

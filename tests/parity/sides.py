@@ -10,7 +10,7 @@ from allennlp.modules.token_embedders.elmo_token_embedder import (
 )
 
 from allennlp_elmo_plugin import ElmoTokenEmbedder
-from tests.elmo_files import ElmoFiles
+from tests.support.elmo_files import ElmoFiles
 
 __all__ = [
     "CACHED_WORDS",

@@ -7,16 +7,16 @@ import pytest
 import torch
 
 from allennlp_elmo_plugin import ElmoTokenEmbedder
-from tests.elmo_files import elmo_arrays, elmo_options, write_elmo_files
-from tests.oracle import (
+from tests.parity.sides import assert_close, both_sides, character_batch
+from tests.support.elmo_files import elmo_arrays, elmo_options, write_elmo_files
+from tests.support.oracle import (
     Oracle,
     carry_states,
     character_ids,
     mix_layers,
     mix_without_boundaries,
 )
-from tests.parity.sides import assert_close, both_sides, character_batch
-from tests.words import random_batches
+from tests.support.words import random_batches
 
 LENGTHS = [[3, 5, 0], [4], [0, 2, 6, 1]]
 

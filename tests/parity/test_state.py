@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from tests.elmo_files import elmo_options, write_elmo_files
 from tests.parity.sides import assert_close, both_sides, character_batch
-from tests.words import random_batches
+from tests.support.elmo_files import elmo_options, write_elmo_files
+from tests.support.words import random_batches
 
 SEQUENCES = {
     "growing": [[2], [3, 1], [1, 4, 2]],

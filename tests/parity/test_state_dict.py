@@ -7,9 +7,9 @@ from allennlp.modules.token_embedders.elmo_token_embedder import (
 )
 
 from allennlp_elmo_plugin import ElmoTokenEmbedder
-from tests.elmo_files import elmo_options, write_elmo_files
 from tests.parity.sides import CACHED_WORDS, assert_close, character_batch, word_batch
-from tests.words import random_batches
+from tests.support.elmo_files import elmo_options, write_elmo_files
+from tests.support.words import random_batches
 
 LENGTHS = [[3, 5, 0], [4], [0, 2, 6, 1]]
 

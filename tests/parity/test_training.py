@@ -5,8 +5,6 @@ import pytest
 import torch
 
 from allennlp_elmo_plugin import ElmoTokenEmbedder
-from tests.elmo_files import elmo_arrays, elmo_options, write_elmo_files
-from tests.oracle import Oracle, mix_without_boundaries
 from tests.parity.sides import (
     CACHED_WORDS,
     assert_close,
@@ -14,7 +12,9 @@ from tests.parity.sides import (
     character_batch,
     word_batch,
 )
-from tests.words import random_batches
+from tests.support.elmo_files import elmo_arrays, elmo_options, write_elmo_files
+from tests.support.oracle import Oracle, mix_without_boundaries
+from tests.support.words import random_batches
 
 LENGTHS = [[3, 5, 0], [4], [0, 2, 6, 1]]
 

@@ -7,10 +7,10 @@ from allennlp.data.fields import TextField
 from allennlp.data.token_indexers.elmo_indexer import ELMoTokenCharactersIndexer
 
 from allennlp_elmo_plugin import ElmoCharactersIndexer
-from tests.elmo_files import write_elmo_files
-from tests.oracle import Oracle, mix_without_boundaries
 from tests.parity.sides import assert_close, both_sides
-from tests.words import TOKENS_TO_ADD, WORD_LIST, WORDS
+from tests.support.elmo_files import write_elmo_files
+from tests.support.oracle import Oracle, mix_without_boundaries
+from tests.support.words import TOKENS_TO_ADD, WORD_LIST, WORDS
 
 
 def index(indexer, words, timesteps=None):

@@ -12,9 +12,9 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.modules.elmo import Elmo
 
 from allennlp_elmo_plugin import ElmoBilm, ElmoOptions
-from allennlp_elmo_plugin.characters import spell_word
+from allennlp_elmo_plugin.network.spelling import spell_word
 from allennlp_elmo_plugin.weights import WeightFile, builtin_names
-from tests.elmo_files import ElmoFiles, elmo_arrays, elmo_options, write_elmo_files
+from tests.support.elmo_files import ElmoFiles, elmo_arrays, elmo_options, write_elmo_files
 
 SHAPES: Dict[str, Dict[str, Any]] = {
     "published kind": {},

@@ -1,0 +1,3 @@
+"""
+Where the LSTMs of a biLM start each sentence.
+"""

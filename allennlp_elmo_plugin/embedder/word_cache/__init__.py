@@ -1,0 +1,3 @@
+"""
+Caches of word vectors, so the character CNN runs once per distinct word.
+"""

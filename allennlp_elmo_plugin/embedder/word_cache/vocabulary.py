@@ -1,0 +1,250 @@
+"""
+The word cache for a list of words that is known beforehand.
+"""
+
+import logging
+from typing import Any, Dict, List, Optional
+
+import torch
+from allennlp.common.checks import ConfigurationError
+from allennlp.common.file_utils import cached_path
+from allennlp.data import Vocabulary
+from allennlp.data.vocabulary import DEFAULT_OOV_TOKEN
+from overrides import overrides
+from torch.nn.functional import embedding
+
+from allennlp_elmo_plugin.archive.extra_state import EXTRA_STATE, find_extra_state, to_extra_state
+from allennlp_elmo_plugin.embedder.word_cache.base import WordCache
+from allennlp_elmo_plugin.network.spelling import (
+    BEGIN_OF_SENTENCE_TOKEN,
+    END_OF_SENTENCE_TOKEN,
+    spell_word,
+)
+
+__all__ = ["VocabularyWordCache"]
+
+logger = logging.getLogger(__name__)
+
+WORDS_AT_ONCE = 1024
+PART = "vocabulary_word_cache"
+
+
+@WordCache.register("vocabulary")
+class VocabularyWordCache(WordCache):
+    """
+    Computes the words of a list when it is built, and looks them up by the `word_inputs` that
+    the `elmo_characters` indexer emits with a `word_namespace`.
+
+    An entry serves a word only when its spelling is the word's own. All other words (unknown
+    words and words that the indexer spells in its own way among them) are computed from their
+    characters, so that a wrong list costs time but never gives a wrong vector.
+
+    With a biLM that is trained, the vectors of the list are trained as parameters of their own,
+    as in AllenNLP's built-in, and no longer follow the character CNN.
+
+    Registered as a `WordCache` with name "vocabulary".
+
+    # Parameters
+
+    words : `List[str]`, optional (default = `None`)
+        The words; the position of a word is its id. The first is the entry for padding.
+    namespace : `str`, optional (default = `None`)
+        The words of this namespace of the vocabulary: the indexer's `word_namespace`.
+    file : `str`, optional (default = `None`)
+        A text file in UTF-8 with one word a line, the word of line k having the id k, such as
+        `vocabulary/tokens.txt` in a serialization directory.
+    vocab : `Vocabulary`, optional (default = `None`)
+        The vocabulary of `namespace`. AllenNLP fills it in.
+    serialization_dir : `str`, optional (default = `None`)
+        Where an archive that is loaded has the words of `file`. AllenNLP fills it in.
+
+    # Raises
+
+    `ConfigurationError`
+        When not exactly one of `words`, `namespace` and `file` is given, when the list is empty
+        or names a word twice, or when the namespace keeps no id for padding.
+    """
+
+    reads_word_ids = True
+
+    characters: torch.Tensor
+    boundaries: torch.Tensor
+
+    def __init__(
+        self,
+        words: Optional[List[str]] = None,
+        namespace: Optional[str] = None,
+        file: Optional[str] = None,
+        vocab: Optional[Vocabulary] = None,
+        serialization_dir: Optional[str] = None,
+    ) -> None:
+        super().__init__()
+        given = {"words": words, "namespace": namespace, "file": file}
+        names = [name for name, value in given.items() if value is not None]
+        if len(names) != 1:
+            raise ConfigurationError(
+                "Expected exactly one of 'words', 'namespace' and 'file' for the vocabulary word "
+                f"cache, got {' and '.join(names) or 'none'}."
+            )
+        if words is not None:
+            self.words = _checked(list(words), "'words'")
+        elif namespace is not None:
+            self.words = _checked(_namespace(namespace, vocab), f"the namespace '{namespace}'")
+        elif file is not None:
+            archived = find_extra_state(serialization_dir, PART, file=file)
+            words = archived["words"] if archived else _lines(file)
+            self.words = _checked(words, f"the file '{file}'")
+        self._file = file
+        self._warned = False
+
+    @overrides
+    def fill(self, embed: torch.nn.Module, width: int, requires_grad: bool) -> None:
+        """
+        Computes the vectors of the list and of the two sentence boundaries.
+
+        # Parameters
+
+        embed : `torch.nn.Module`
+            The character CNN.
+        width : `int`
+            The number of character ids of a word.
+        requires_grad : `bool`
+            Whether the vectors of the list are trained.
+        """
+        if requires_grad:
+            logger.warning(
+                "The biLM is trained, but the words of its vocabulary cache are vectors of their "
+                "own that its character CNN no longer reaches. Unless that is what you want, use "
+                "the word cache 'none' with 'requires_grad'."
+            )
+        boundaries = (BEGIN_OF_SENTENCE_TOKEN, END_OF_SENTENCE_TOKEN)
+        spelled = torch.tensor([spell_word(word, width) for word in (*boundaries, *self.words)])
+        with torch.no_grad():
+            vectors = torch.cat([embed(chunk) for chunk in spelled.split(WORDS_AT_ONCE)])
+        vectors[2] = 0.0
+        # Of the small types gloo, which sends buffers to other processes, has no int16.
+        self.register_buffer("characters", spelled[2:].to(torch.int32), persistent=False)
+        self.register_buffer("boundaries", vectors[:2].clone())
+        self.vectors = torch.nn.Parameter(vectors[2:].clone(), requires_grad=requires_grad)
+
+    @overrides
+    def forward(
+        self,
+        character_ids: torch.Tensor,
+        word_ids: Optional[torch.Tensor],
+        embed: torch.nn.Module,
+    ) -> torch.Tensor:
+        """
+        # Parameters
+
+        character_ids : `torch.Tensor`
+            Shape (words, characters), int64.
+        word_ids : `Optional[torch.Tensor]`
+            Shape (words,), int64. Without them every word is computed.
+        embed : `torch.nn.Module`
+            The character CNN.
+
+        # Returns
+
+        `torch.Tensor`
+            Shape (words, projection_dim), float.
+        """
+        if word_ids is None:
+            return embed(character_ids)
+        is_boundary = word_ids < 0
+        in_list = (word_ids > 0) & (word_ids < len(self.words))
+        candidates = word_ids.where(in_list, torch.zeros_like(word_ids))
+        spelled_alike = (self.characters[candidates] == character_ids).all(dim=-1)
+        is_known = in_list & spelled_alike
+        self._warn_of_other_words(word_ids[in_list & ~spelled_alike])
+
+        boundary, known, unknown = (
+            chosen.nonzero().squeeze(1)
+            for chosen in (is_boundary, is_known, ~(is_boundary | is_known))
+        )
+        vectors = torch.cat(
+            [
+                self.boundaries[-1 - word_ids[boundary]],
+                embedding(word_ids[known], self.vectors),
+                embed(character_ids[unknown]),
+            ]
+        )
+        return vectors.index_select(0, torch.cat([boundary, known, unknown]).argsort())
+
+    def get_extra_state(self) -> torch.Tensor:
+        """
+        # Returns
+
+        `torch.Tensor`
+            Shape (bytes,), uint8: the words of a `file`, for an archive without it.
+        """
+        words = self.words if self._file is not None else None
+        return to_extra_state(PART, {"file": self._file, "words": words})
+
+    def set_extra_state(self, state: torch.Tensor) -> None:
+        """Changes nothing: the words were needed when the module was built."""
+
+    def _load_from_state_dict(
+        self, state_dict: Dict[str, torch.Tensor], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        # Archives of AllenNLP's built-in lack the boundaries; it takes them from the weight file.
+        state_dict.setdefault(prefix + "boundaries", self.boundaries)
+        state_dict.setdefault(prefix + EXTRA_STATE, self.get_extra_state())
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+    def _warn_of_other_words(self, word_ids: torch.Tensor) -> None:
+        # The unknown word's id stands for many words; that one differs is the rule.
+        words = [self.words[word_id] for word_id in word_ids.unique().tolist()]
+        others = [word for word in words if word != DEFAULT_OOV_TOKEN]
+        if others and not self._warned:
+            logger.warning(
+                "The vocabulary cache holds other words than the ids of 'word_inputs' stand for "
+                "(for example at the id of '%s'). These words are computed from their characters, "
+                "which is right but slow. Does the cache's list belong to the namespace that the "
+                "indexer names as its 'word_namespace'?",
+                others[0],
+            )
+            self._warned = True
+
+
+def _checked(words: List[str], source: str) -> List[str]:
+    if len(words) < 2:
+        raise ConfigurationError(
+            f"Expected an entry for padding and at least one word for the vocabulary cache, but "
+            f"{source} has {words or 'no entry'}."
+        )
+    seen = set()
+    for word in words:
+        if word in seen:
+            raise ConfigurationError(
+                f"Expected each word of the vocabulary cache once, but {source} has '{word}' twice."
+            )
+        seen.add(word)
+    return words
+
+
+def _namespace(namespace: str, vocab: Optional[Vocabulary]) -> List[str]:
+    if vocab is None:
+        raise ConfigurationError(
+            f"The vocabulary cache names the namespace '{namespace}', but there is no vocabulary. "
+            "Outside a model's config, give it as 'vocab'."
+        )
+    words = vocab.get_index_to_token_vocabulary(namespace)
+    if words.get(0) != vocab._padding_token:
+        raise ConfigurationError(
+            f"Expected the namespace '{namespace}' to keep id 0 for padding, but it starts with "
+            f"'{words.get(0)}'. Namespaces that end in 'tags' or 'labels' keep none: give the "
+            "indexer another 'word_namespace'."
+        )
+    return [words[i] for i in range(len(words))]
+
+
+def _lines(file: str) -> List[str]:
+    try:
+        path = cached_path(file)
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            f"The vocabulary cache names the file '{file}', but there is no such file."
+        ) from error
+    with open(path, encoding="utf-8") as lines:
+        return ["", *(line.rstrip("\r\n") for line in lines)]

@@ -1,0 +1,3 @@
+"""
+Helpers for files and text that any room uses.
+"""

@@ -1,0 +1,3 @@
+"""
+Training a biLM: its corpus, the language model around the network, and trainer callbacks.
+"""

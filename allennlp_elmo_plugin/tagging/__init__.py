@@ -1,0 +1,3 @@
+"""
+Reading CoNLL-U and predicting tags.
+"""

@@ -1,0 +1,184 @@
+"""What was trained with AllenNLP's built-in embedder goes on through the plugin."""
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Any, Dict, Iterator, NamedTuple
+
+import numpy
+import pytest
+from allennlp.commands.evaluate import evaluate_from_archive
+from allennlp.common import Params
+from allennlp.data import TokenIndexer
+from allennlp.data.token_indexers.elmo_indexer import ELMoTokenCharactersIndexer
+from allennlp.models.archival import load_archive
+from allennlp.modules import TokenEmbedder
+from allennlp.modules.token_embedders.elmo_token_embedder import (
+    ElmoTokenEmbedder as BuiltInEmbedder,
+)
+from allennlp.training.optimizers import make_parameter_groups
+
+from allennlp_elmo_plugin import ElmoTokenEmbedder
+from tests.support.tagger_experiment import final_metrics, tagger, train, write_data
+
+TOLERANCE = 1e-5
+
+EMBEDDERS: Dict[str, Dict[str, Any]] = {
+    "frozen": {},
+    "trained, projected and normalized": {
+        "requires_grad": True,
+        "projection_dim": 6,
+        "do_layer_norm": True,
+    },
+    "with a word list": {"vocab_to_cache": ["@@PADDING@@", "the", "rain"]},
+    "fixed mix": {"scalar_mix_parameters": [0.5, 1.0, -1.0]},
+}
+
+
+class Experiment(NamedTuple):
+    """A model trained with the built-in embedder."""
+
+    folder: Path
+    config: Dict[str, Any]
+
+    @property
+    def archive(self) -> str:
+        """The file that `allennlp train` leaves."""
+        return str(self.folder / "run" / "model.tar.gz")
+
+
+@contextlib.contextmanager
+def built_in() -> Iterator[None]:
+    """AllenNLP's own classes under the names that the plugin takes."""
+    embedders = TokenEmbedder._registry[TokenEmbedder]
+    indexers = TokenIndexer._registry[TokenIndexer]
+    ours = embedders["elmo_token_embedder"], indexers["elmo_characters"]
+    embedders["elmo_token_embedder"] = (BuiltInEmbedder, None)
+    indexers["elmo_characters"] = (ELMoTokenCharactersIndexer, None)
+    try:
+        yield
+    finally:
+        embedders["elmo_token_embedder"], indexers["elmo_characters"] = ours
+
+
+def evaluate(experiment: Experiment, output: Path) -> Dict[str, Any]:
+    """The metrics of `allennlp evaluate`, and every predicted probability."""
+    metrics = evaluate_from_archive(
+        experiment.archive,
+        experiment.config["validation_data_path"],
+        predictions_output_file=str(output),
+        batch_size=2,
+    )
+    predictions = [json.loads(line) for line in output.read_text().splitlines()]
+    probabilities = [
+        numbers
+        for batch in predictions
+        for sentence in batch["class_probabilities"]
+        for word in sentence
+        for numbers in word
+    ]
+    return {"metrics": metrics, "probabilities": probabilities}
+
+
+@pytest.fixture(scope="module", params=list(EMBEDDERS))
+def experiment(request, tmp_path_factory):
+    """A tagger trained with the built-in, once for each kind of embedder."""
+    folder = tmp_path_factory.mktemp("experiment")
+    config = tagger(folder, **EMBEDDERS[request.param])
+    with built_in():
+        train(config, folder / "run")
+    return Experiment(folder, config)
+
+
+def embedder_of(archive_file: str) -> Any:
+    """The token embedder of an archived tagger."""
+    model: Any = load_archive(archive_file).model
+    return model.text_field_embedder.token_embedder_elmo
+
+
+def test_an_archive_is_evaluated_the_same(experiment, tmp_path):
+    """An archive's metrics, and each probability behind them, are those of the built-in."""
+    with built_in():
+        assert isinstance(embedder_of(experiment.archive), BuiltInEmbedder)
+        expected = evaluate(experiment, tmp_path / "expected.jsonl")
+    assert isinstance(embedder_of(experiment.archive), ElmoTokenEmbedder)
+    found = evaluate(experiment, tmp_path / "found.jsonl")
+    assert found["metrics"] == pytest.approx(expected["metrics"], abs=TOLERANCE)
+    difference = numpy.array(found["probabilities"]) - numpy.array(expected["probabilities"])
+    assert len(difference) > 60
+    assert numpy.abs(difference).max() < TOLERANCE
+
+
+def test_fine_tuning_from_an_archive_goes_the_same_way(experiment, tmp_path):
+    """A training that starts from the archive measures what it measures with the built-in."""
+    config = {
+        **experiment.config,
+        "model": {"type": "from_archive", "archive_file": experiment.archive},
+        "vocabulary": {"type": "from_files", "directory": experiment.archive},
+        "train_data_path": write_data(tmp_path / "train.txt", 3, 12),
+    }
+    config["trainer"] = {**config["trainer"], "optimizer": {"type": "sgd", "lr": 0.05}}
+    with built_in():
+        train(config, tmp_path / "expected")
+    train(config, tmp_path / "found")
+    expected = final_metrics(tmp_path / "expected")
+    assert len(expected) >= 6
+    assert final_metrics(tmp_path / "found") == pytest.approx(expected, abs=TOLERANCE)
+
+
+@pytest.mark.parametrize(
+    "regex",
+    [
+        "scalar_parameters",
+        "gamma",
+        "scalar_mix",
+        "scalar_mix.*gamma",
+        "token_embedder_elmo",
+        r"token_embedder_elmo\._projection",
+        "text_field_embedder.*scalar_mix.*scalar_parameters",
+    ],
+)
+def test_regular_expressions_of_published_configs_match_as_many(experiment, regex):
+    """A parameter group by regular expression holds as many numbers as with the built-in."""
+    sizes = []
+    for registry in (built_in(), contextlib.nullcontext()):
+        with registry:
+            model = load_archive(experiment.archive).model
+        groups: Any = make_parameter_groups(
+            [(name, p) for name, p in model.named_parameters() if p.requires_grad],
+            [([regex], {"lr": 0.5})],
+        )
+        sizes.append([sum(p.numel() for p in group["params"]) for group in groups])
+    assert sizes[0] == sizes[1]
+
+
+def test_a_regularizer_by_name_is_as_large(experiment):
+    """The penalty on `scalar_parameters` is the built-in's, and there is one where they train."""
+    penalties = []
+    for registry in (built_in(), contextlib.nullcontext()):
+        with registry:
+            model: Any = load_archive(experiment.archive).model
+        penalties.append(float(model.get_regularization_penalty()))
+    assert penalties[0] == pytest.approx(penalties[1], abs=1e-8)
+
+
+@pytest.mark.parametrize("requires_grad", [False, True])
+def test_a_training_begun_with_the_built_in_is_recovered(tmp_path, requires_grad):
+    """
+    A training that stopped after one epoch goes on through the plugin, its optimizer's moments
+    with it, and ends where it ends with the built-in.
+    """
+    config = tagger(tmp_path, requires_grad=requires_grad, projection_dim=6)
+    once = {**config, "trainer": {**config["trainer"], "num_epochs": 1}}
+    for name, registry in (("expected", built_in()), ("found", contextlib.nullcontext())):
+        folder = tmp_path / name
+        with built_in():
+            train(once, folder)
+        # The stopped training is to look like one that was meant to have three epochs.
+        Params(json.loads(json.dumps(config))).to_file(str(folder / "config.json"))
+        for leftover in ("metrics.json", "model.tar.gz"):
+            (folder / leftover).unlink()
+        with registry:
+            train(config, folder, recover=True)
+    expected = final_metrics(tmp_path / "expected")
+    assert final_metrics(tmp_path / "found") == pytest.approx(expected, abs=TOLERANCE)

@@ -1,0 +1,231 @@
+"""Which kernels run, and what is said about it."""
+
+import importlib.machinery
+import logging
+from pathlib import Path
+from typing import Iterator, List, Optional
+
+import pytest
+import torch
+from allennlp.common.checks import ConfigurationError
+
+from allennlp_elmo_plugin import ElmoOptions
+from allennlp_elmo_plugin.kernels import available_kernels, choose_kernels, use_kernels
+from allennlp_elmo_plugin.kernels import dispatch as levels
+from allennlp_elmo_plugin.network.projected_lstm import ProjectedLstm
+
+LEVELS = [level for level in available_kernels() if level != "plain"]
+
+needs_levels = pytest.mark.skipif(not LEVELS, reason="no kernels were compiled here")
+
+
+def _forget() -> None:
+    levels._load.cache_clear()
+    levels._log.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Nothing loaded or logged before the test is known in it, nor what it loads after it."""
+    monkeypatch.delenv("ALLENNLP_ELMO_KERNELS", raising=False)
+    caplog.set_level(logging.INFO, logger=levels.__name__)
+    _forget()
+    yield
+    _forget()
+
+
+@pytest.fixture(name="not_compiled")
+def _not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the package had been installed without a C compiler."""
+    monkeypatch.setattr(levels, "find_spec", lambda name: None)
+
+
+@pytest.fixture(name="damaged")
+def _damaged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As if the compiled library had been made for another machine."""
+    (tmp_path / "_compiled.so").write_bytes(b"no library")
+    spec = importlib.machinery.ModuleSpec("_compiled", None, origin=str(tmp_path / "_compiled.so"))
+    monkeypatch.setattr(levels, "find_spec", lambda name: spec)
+
+
+def _chosen() -> str:
+    kernels = choose_kernels()
+    return "plain" if kernels is None else kernels.level
+
+
+def _messages(caplog: pytest.LogCaptureFixture) -> List[str]:
+    return [record.getMessage() for record in caplog.records if record.name == levels.__name__]
+
+
+def _run() -> torch.Tensor:
+    torch.manual_seed(0)
+    layer = ProjectedLstm(ElmoOptions(((1, 16),), projection_dim=16, cell_size=32, num_layers=1))
+    with torch.no_grad():
+        state = (torch.zeros(2, 16), torch.zeros(2, 32))
+        outputs, _ = layer(torch.randn(3, 16), [2, 1], state)
+    return outputs
+
+
+def test_plain_is_always_there() -> None:
+    """It is the last of a list in a fixed order, of which some may be missing."""
+    every = ["avx512_bf16", "avx512", "avx2", "generic", "plain"]
+    available = available_kernels()
+    assert available == [level for level in every if level in available]
+    assert available[-1] == "plain"
+
+
+@needs_levels
+def test_generic_kernels_run_wherever_kernels_were_compiled() -> None:
+    """There is no processor that they are too new for."""
+    assert "generic" in available_kernels()
+
+
+def test_the_best_kernels_are_chosen() -> None:
+    """The first of those that are there."""
+    assert _chosen() == available_kernels()[0]
+
+
+@pytest.mark.parametrize("level", available_kernels())
+def test_kernels_can_be_forced_for_a_while(level: str) -> None:
+    """By name, for the time of a block."""
+    before = _chosen()
+    with use_kernels(level):
+        assert _chosen() == level
+    assert _chosen() == before
+
+
+@pytest.mark.parametrize("level", available_kernels())
+def test_kernels_can_be_forced_from_outside(level: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By name, in the environment."""
+    monkeypatch.setenv("ALLENNLP_ELMO_KERNELS", level)
+    assert _chosen() == level
+
+
+def test_an_empty_variable_forces_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is as good as none."""
+    monkeypatch.setenv("ALLENNLP_ELMO_KERNELS", "")
+    assert _chosen() == available_kernels()[0]
+
+
+def test_a_block_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the environment wins again after it."""
+    monkeypatch.setenv("ALLENNLP_ELMO_KERNELS", "nothing like it")
+    with use_kernels("plain"):
+        assert _chosen() == "plain"
+    with pytest.raises(ConfigurationError, match="nothing like it"):
+        choose_kernels()
+
+
+def test_blocks_can_be_nested() -> None:
+    """The inner one wins."""
+    with use_kernels(available_kernels()[0]):
+        with use_kernels("plain"):
+            assert _chosen() == "plain"
+        assert _chosen() == available_kernels()[0]
+
+
+def test_a_choice_is_undone_after_an_error() -> None:
+    """An error inside the block does not keep the kernels forced."""
+    before = _chosen()
+    with pytest.raises(ZeroDivisionError), use_kernels("plain"):
+        raise ZeroDivisionError
+    with pytest.raises(ConfigurationError), use_kernels("nothing like it"):
+        choose_kernels()
+    assert _chosen() == before
+
+
+@pytest.mark.parametrize("name", ["nothing like it", "AVX2", "avx", "Plain"])
+def test_an_unknown_name_is_refused(name: str) -> None:
+    """The error lists the names that there are."""
+    with use_kernels(name), pytest.raises(ConfigurationError) as error:
+        choose_kernels()
+    assert f"got '{name}'" in str(error.value)
+    assert str(available_kernels()) in str(error.value)
+
+
+@needs_levels
+def test_kernels_of_another_processor_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error lists those that this one runs, and says that the processor is the reason."""
+    found, problem = levels._load()
+    others = {"generic": found["generic"]}
+    monkeypatch.setattr(levels, "_load", lambda: (others, problem))
+    with use_kernels("avx2"), pytest.raises(ConfigurationError) as error:
+        choose_kernels()
+    assert "['generic', 'plain'], got 'avx2', which this processor does not run" in str(error.value)
+    monkeypatch.undo()
+
+
+@needs_levels
+def test_without_a_compiled_library_pytorch_runs(
+    not_compiled: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the results of the plain path, and the reason logged once."""
+    assert available_kernels() == ["plain"]
+    without = [_run(), _run()]
+    assert _messages(caplog) == [
+        "ELMo runs on plain PyTorch: no kernels were compiled at the installation, "
+        "which takes a C compiler."
+    ]
+    with use_kernels("plain"):
+        assert all(torch.equal(outputs, _run()) for outputs in without)
+
+
+def test_kernels_that_were_not_compiled_are_refused(not_compiled: None) -> None:
+    """Asking for them by name is an error, which says why they are not there."""
+    with use_kernels("generic"), pytest.raises(ConfigurationError) as error:
+        choose_kernels()
+    assert "['plain'], got 'generic' (no kernels were compiled" in str(error.value)
+
+
+def test_a_damaged_library_leaves_pytorch(damaged: None, caplog: pytest.LogCaptureFixture) -> None:
+    """The system's own message is logged once."""
+    assert available_kernels() == ["plain"]
+    outputs = [_run(), _run()]
+    (message,) = _messages(caplog)
+    assert message.startswith("ELMo runs on plain PyTorch: the compiled kernels cannot be loaded (")
+    assert "_compiled.so" in message
+    with use_kernels("plain"):
+        assert all(torch.equal(output, _run()) for output in outputs)
+
+
+def test_kernels_of_a_damaged_library_are_refused(damaged: None) -> None:
+    """The error says that the library is the reason."""
+    with use_kernels("avx2"), pytest.raises(ConfigurationError, match="cannot be loaded"):
+        choose_kernels()
+
+
+@pytest.mark.parametrize("forced", [None, *available_kernels()])
+def test_a_choice_is_logged_once(forced: Optional[str], caplog: pytest.LogCaptureFixture) -> None:
+    """With its name and its reason, however often it is made."""
+    if forced is None:
+        for _ in range(3):
+            choose_kernels()
+        expected = available_kernels()[0]
+    else:
+        with use_kernels(forced):
+            for _ in range(3):
+                choose_kernels()
+        expected = forced
+    (message,) = _messages(caplog)
+    assert ("plain PyTorch" if expected == "plain" else f"'{expected}'") in message
+    assert ("asked for by name" in message) is (forced is not None)
+
+
+@needs_levels
+def test_another_choice_is_logged_again(caplog: pytest.LogCaptureFixture) -> None:
+    """Each choice once."""
+    for _ in range(2):
+        for level in ("generic", "plain"):
+            with use_kernels(level):
+                choose_kernels()
+    assert len(_messages(caplog)) == 2
+
+
+@needs_levels
+def test_too_little_memory_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel that got none says so, and no result is made up."""
+    kernels = levels._load()[0]["generic"]
+    functions = {name: lambda call: 1 for name in levels.CALLS}
+    monkeypatch.setattr(kernels, "_functions", functions)
+    with use_kernels("generic"), pytest.raises(MemoryError, match="'lstm_forward'"):
+        _run()

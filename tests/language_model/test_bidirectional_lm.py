@@ -1,0 +1,361 @@
+"""The model "bidirectional_lm": what it measures, how it is trained, from and to files."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any, Dict, List
+
+import h5py
+import numpy
+import pytest
+import torch
+from allennlp.common import Params
+from allennlp.common.checks import ConfigurationError
+from allennlp.data import Vocabulary
+from allennlp.data.data_loaders import MultiProcessDataLoader
+from allennlp.models import Model, load_archive
+from allennlp.modules.elmo import _ElmoBiLm, batch_to_ids
+from allennlp.training.util import evaluate
+
+from allennlp_elmo_plugin import BilmCorpusReader, BilmEncoder, CarryState, ElmoBilm, ZeroState
+from tests.support.language_model_experiment import OPTIONS, language_model, train
+from tests.support.oracle import Oracle
+
+
+@pytest.fixture(name="trained", scope="module")
+def _trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a short training in `run`, and what it was exported to in `exported`."""
+    folder = tmp_path_factory.mktemp("trained")
+    train(language_model(folder), folder / "run")
+    load_archive(folder / "run").model.to_folder(folder / "exported")
+    return folder
+
+
+def _model(vocab: Vocabulary, **config: Any) -> Model:
+    params = {"type": "bidirectional_lm", "options": OPTIONS, **config}
+    return Model.from_params(Params(json.loads(json.dumps(params))), vocab=vocab)
+
+
+def _from_exported(folder: Path, **config: Any) -> Model:
+    vocab = Vocabulary.from_params(
+        Params({"type": "bilm_vocabulary", "file": str(folder / "vocabulary.txt")})
+    )
+    files = {
+        "options_file": str(folder),
+        "weight_file": str(folder),
+        "softmax_file": str(folder / "softmax.hdf5"),
+    }
+    return _model(vocab, **{"options": None, **files, **config})
+
+
+def _loader(path: Path, vocab: Vocabulary, **reader: Any) -> MultiProcessDataLoader:
+    said = {"batch_size": 4, **reader}
+    loader = MultiProcessDataLoader(
+        BilmCorpusReader(**said),
+        str(path),
+        batch_size=said["batch_size"],
+        max_instances_in_memory=said["batch_size"],
+        quiet=True,
+    )
+    loader.index_with(vocab)
+    return loader
+
+
+def _measured(model: Model, path: Path, **reader: Any) -> Dict[str, float]:
+    return evaluate(model, _loader(path, model.vocab, **reader), cuda_device=-1)
+
+
+def _sentences(path: Path) -> List[List[str]]:
+    return [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def _oracle_losses(folder: Path, sentences: List[List[str]]) -> Dict[str, float]:
+    """Each direction's mean loss, every sentence from zeros: NumPy, from the exported files."""
+    words = (folder / "vocabulary.txt").read_text(encoding="utf-8").splitlines()
+    with h5py.File(folder / "softmax.hdf5", "r") as file:
+        weight, bias = (numpy.array(file["softmax"][name], dtype="float64") for name in "Wb")
+    oracle = Oracle(str(folder / "options.json"), str(folder / "weights.hdf5"))
+    losses: Dict[str, List[float]] = {"forward": [], "backward": []}
+    for sentence in sentences:
+        top = oracle.batch_layers([sentence]).layers[-1, 0]
+        tokens = ["<S>", *sentence, "</S>"]
+        ids = [words.index(word if word in words else "<UNK>") for word in tokens]
+        size = top.shape[1] // 2
+        seen = {
+            "forward": zip(top[:-1, :size], ids[1:]),
+            "backward": zip(top[1:, size:], ids[:-1]),
+        }
+        for direction, pairs in seen.items():
+            for vector, target in pairs:
+                logits = weight @ vector + bias
+                losses[direction].append(numpy.log(numpy.exp(logits).sum()) - logits[target])
+    return {direction: float(numpy.mean(its)) for direction, its in losses.items()}
+
+
+def test_its_loss_is_that_of_the_exported_files(trained: Path) -> None:
+    """Sentence by sentence from zeros, over the whole vocabulary, an oracle finds the same loss."""
+    model = load_archive(trained / "run").model
+    measured = _measured(model, trained / "dev.txt", num_steps=None)
+    expected = _oracle_losses(trained / "exported", _sentences(trained / "dev.txt"))
+    for direction, loss in expected.items():
+        assert measured[f"{direction}_loss"] == pytest.approx(loss, abs=1e-5)
+        assert measured[f"{direction}_perplexity"] == pytest.approx(numpy.exp(loss), rel=1e-5)
+    mean = sum(expected.values()) / 2
+    assert measured["perplexity"] == pytest.approx(numpy.exp(mean), rel=1e-5)
+
+
+def test_allennlp_reads_what_was_trained(trained: Path) -> None:
+    """The exported biLM gives, in AllenNLP's built-in, what the module gives that was trained."""
+    files = [str(trained / "exported" / name) for name in ("options.json", "weights.hdf5")]
+    options = json.loads((trained / "exported" / "options.json").read_text())
+    assert options["char_cnn"]["n_characters"] == 262
+    sentences = _sentences(trained / "dev.txt")[:6]
+    ids = batch_to_ids(sentences)
+    model: Any = load_archive(trained / "run").model
+    exported = ElmoBilm.from_files(*files)
+    assert all(
+        torch.equal(weight, exported.state_dict()[name])
+        for name, weight in model.bilm.state_dict().items()
+    )
+    built_in = _ElmoBiLm(*files)(ids)["activations"]
+    layers = BilmEncoder(model.bilm, ZeroState())(ids).layers
+    for mine, theirs in zip(layers, built_in):
+        assert torch.allclose(mine, theirs, atol=1e-5)
+
+
+def test_windows_go_on_where_the_last_one_ended(trained: Path) -> None:
+    """However a stream is cut, the losses are the same."""
+    model = load_archive(trained / "run").model
+    measured = [
+        _measured(model, trained / "dev.txt", num_steps=steps, batch_size=1)["forward_loss"]
+        for steps in (1, 7, 1000)
+    ]
+    assert measured[0] == pytest.approx(measured[1], abs=1e-5)
+    assert measured[0] == pytest.approx(measured[2], abs=1e-5)
+
+
+def test_an_evaluation_leaves_the_streams_of_a_training_alone(trained: Path) -> None:
+    """A training goes on after a validation as if there had been none."""
+    vocab = load_archive(trained / "run").model.vocab
+    losses = []
+    for validates in (False, True):
+        torch.manual_seed(0)
+        model = _model(vocab, dropout=0.0)
+        batches = list(_loader(trained / "train_0.txt", vocab))
+        first = model(**batches[0])
+        if validates:
+            _measured(model, trained / "dev.txt")
+            model.train()
+        losses.append((first["loss"].item(), model(**batches[1])["loss"].item()))
+    assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize("num_samples", [None, 8])
+def test_it_learns(tmp_path: Path, num_samples: Any) -> None:
+    """After a training it knows that two words take turns."""
+    config = language_model(tmp_path, num_samples=num_samples, dropout=0.0)
+    config["trainer"].update(num_epochs=6, optimizer={"type": "adam", "lr": 0.03})
+    lines = ["the rain falls\n", "the sun shines\n"] * 60
+    config["train_data_path"] = str(tmp_path / "train_0.txt")
+    (tmp_path / "train_0.txt").write_text("".join(lines))
+    (tmp_path / "dev.txt").write_text("".join(lines[:20]))
+    metrics = train(config, tmp_path / "run")
+    assert metrics["best_validation_perplexity"] < 3
+
+
+def test_a_sample_serves_training_alone(trained: Path) -> None:
+    """In training mode the loss is an estimate, at evaluation it is the whole vocabulary's."""
+    vocab = load_archive(trained / "run").model.vocab
+    torch.manual_seed(0)
+    whole = _model(vocab, dropout=0.0)
+    sampled = _model(vocab, dropout=0.0, num_samples=4)
+    sampled.load_state_dict(whole.state_dict())
+    (batch, *_) = _loader(trained / "dev.txt", vocab)
+    estimate, loss = sampled(**batch)["loss"], whole(**batch)["loss"]
+    assert (estimate - loss).abs() > 1e-3
+    assert torch.equal(sampled.eval()(**batch)["loss"], whole.eval()(**batch)["loss"])
+
+
+def test_unknown_words_count_as_one(trained: Path, tmp_path: Path) -> None:
+    """Words that the vocabulary lacks have one row of the softmax, and their share is told."""
+    (tmp_path / "text.txt").write_text("the zebra sleeps\nthe yak sleeps\n")
+    model = load_archive(trained / "run").model
+    measured = _measured(model, tmp_path / "text.txt", num_steps=None)
+    assert measured["unknown_words"] == pytest.approx(4 / 8)
+
+
+def test_it_goes_on_from_files(trained: Path) -> None:
+    """Weights, softmax and vocabulary files make the model that they were written from."""
+    expected = _measured(load_archive(trained / "run").model, trained / "dev.txt")
+    measured = _measured(_from_exported(trained / "exported"), trained / "dev.txt")
+    for name in ("forward_loss", "backward_loss", "unknown_words"):
+        assert measured[name] == pytest.approx(expected[name], abs=1e-6)
+
+
+def test_it_goes_on_with_a_new_softmax(trained: Path) -> None:
+    """The biLM of another domain's model may have other words to predict."""
+    vocab = Vocabulary(tokens_to_add={"tokens": ["<S>", "</S>", "fog"]})
+    folder = str(trained / "exported")
+    model: Any = _model(vocab, options=None, options_file=folder, weight_file=folder)
+    trained_before: Any = load_archive(trained / "run").model
+    assert model.softmax.weight.shape == (5, 16)
+    assert all(
+        torch.equal(weight, trained_before.bilm.state_dict()[name])
+        for name, weight in model.bilm.state_dict().items()
+    )
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"options": None}, ["options_file", "neither"]),
+        ({"options_file": "elmo"}, ["options_file", "both"]),
+        ({"weight_file": "elmo"}, ["options_file", "weight_file", "elmo"]),
+        ({"dropout": 1.0}, ["dropout", "1.0"]),
+        ({"num_samples": 100}, ["num_samples", "100"]),
+    ],
+)
+def test_a_bad_config_is_refused(trained: Path, config: Dict[str, Any], words: List[str]) -> None:
+    """The message names the keys."""
+    model = load_archive(trained / "run").model
+    (batch, *_) = _loader(trained / "dev.txt", model.vocab)
+    with pytest.raises(ConfigurationError) as raised:
+        _model(model.vocab, **config)(**batch)
+    assert all(word in str(raised.value) for word in words)
+
+
+def test_an_archive_needs_no_files(trained: Path, tmp_path: Path) -> None:
+    """What was begun from files is measured without them."""
+    files = tmp_path / "elmo"
+    shutil.copytree(trained / "exported", files)
+    config = language_model(
+        tmp_path,
+        options=None,
+        options_file=str(files),
+        weight_file=str(files),
+        softmax_file=str(files / "softmax.hdf5"),
+    )
+    del config["model"]["options"]
+    config["vocabulary"] = {"type": "bilm_vocabulary", "file": str(files / "vocabulary.txt")}
+    config["trainer"]["num_epochs"] = 1
+    expected = train(config, tmp_path / "run")
+    shutil.rmtree(files)
+    model = load_archive(tmp_path / "run" / "model.tar.gz").model
+    measured = _measured(model, tmp_path / "dev.txt", num_steps=None)
+    assert measured["forward_loss"] == pytest.approx(expected["validation_forward_loss"], abs=1e-6)
+
+
+def test_a_published_elmo_is_measured_without_training(trained: Path, tmp_path: Path) -> None:
+    """AllenNLP's trainer "no_op" makes an archive of files, for `allennlp evaluate`."""
+    files = trained / "exported"
+    config = language_model(
+        tmp_path,
+        options_file=str(files),
+        weight_file=str(files),
+        softmax_file=str(files / "softmax.hdf5"),
+    )
+    del config["model"]["options"]
+    config["vocabulary"] = {"type": "bilm_vocabulary", "file": str(files / "vocabulary.txt")}
+    config["trainer"] = {"type": "no_op"}
+    train(config, tmp_path / "run")
+    model = load_archive(tmp_path / "run" / "model.tar.gz").model
+    expected = _measured(load_archive(trained / "run").model, trained / "dev.txt")
+    measured = _measured(model, trained / "dev.txt")
+    assert measured["forward_loss"] == pytest.approx(expected["forward_loss"], abs=1e-6)
+
+
+def test_sentences_start_where_it_is_said(trained: Path) -> None:
+    """Of sentences as windows of their own, `initial_state` decides where each starts."""
+    losses = {}
+    for name in ("zero", "warm", "carry"):
+        overrides = {"model.initial_state": {"type": name}}
+        model = load_archive(trained / "run", overrides=overrides).model
+        losses[name] = _measured(model, trained / "dev.txt", num_steps=None)["forward_loss"]
+    assert len({round(loss, 4) for loss in losses.values()}) == 3
+    alone = trained / "alone.txt"
+    alone.write_text("the rain falls .\n" * 3)
+    for name, is_pure in (("zero", True), ("warm", True), ("carry", False)):
+        overrides = {"model.initial_state": {"type": name}}
+        model = load_archive(trained / "run", overrides=overrides).model
+        seen = [
+            model.eval()(**batch)["loss"].item()
+            for batch in _loader(alone, model.vocab, num_steps=None, batch_size=1)
+        ]
+        assert (max(seen) - min(seen) < 1e-6) == is_pure
+
+
+def test_a_batch_of_empty_windows_changes_nothing(trained: Path, tmp_path: Path) -> None:
+    """Where fewer streams have text than a batch has rows, the loss is a number all the same."""
+    (tmp_path / "short.txt").write_text("rain .\n")
+    model = load_archive(trained / "run").model
+    loader = _loader(tmp_path / "short.txt", model.vocab, num_steps=2)
+    batches = list(loader)
+    assert [row["window"] for row in batches[0]["metadata"]] == [0, 0, 0, 0]
+    losses = [model.train()(**batch)["loss"] for batch in batches]
+    assert all(loss.isfinite() for loss in losses)
+
+
+def test_it_computes_in_bfloat16(trained: Path) -> None:
+    """Under autocast it trains, and the loss itself is of float32."""
+    model = load_archive(trained / "run").model.train()
+    (batch, *_) = _loader(trained / "dev.txt", model.vocab)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = model(**batch)["loss"]
+    loss.backward()
+    assert loss.dtype == torch.float32
+    assert all(parameter.grad.isfinite().all() for parameter in model.parameters())
+
+
+def test_scalars_are_drawn(tmp_path: Path) -> None:
+    """AllenNLP's callback "tensorboard" gets both perplexities and the speed."""
+    config = language_model(tmp_path)
+    config["trainer"]["callbacks"] = [{"type": "tensorboard", "summary_interval": 5}]
+    train(config, tmp_path / "run")
+    written = b"".join(path.read_bytes() for path in (tmp_path / "run" / "log").rglob("events.*"))
+    for name in (b"forward_perplexity", b"backward_perplexity", b"tokens_per_second"):
+        assert name in written
+
+
+def test_a_sentence_is_read_to_its_end(trained: Path, tmp_path: Path) -> None:
+    """With `carry`, each starts where the one before ended, its boundary read, as if embedded."""
+    model: Any = load_archive(
+        trained / "run", overrides={"model.initial_state": {"type": "carry"}}
+    ).model.eval()
+    encoder = BilmEncoder(model.bilm, CarryState()).eval()
+    (tmp_path / "text.txt").write_text("the rain falls .\nthe sun\nrain .\n")
+    loader = _loader(tmp_path / "text.txt", model.vocab, num_steps=None, batch_size=1)
+    for batch, sentence in zip(loader, _sentences(tmp_path / "text.txt")):
+        model.get_metrics(reset=True)
+        model(**batch)
+        top = encoder(batch_to_ids([sentence])).layers[-1, 0]
+        ids = [model.vocab.get_token_index(word) for word in ["<S>", *sentence, "</S>"]]
+        forward, backward = top.chunk(2, dim=-1)
+        expected = {
+            "forward_loss": model.softmax(forward[:-1], torch.tensor(ids[1:])),
+            "backward_loss": model.softmax(backward[1:], torch.tensor(ids[:-1])),
+        }
+        for name, losses in expected.items():
+            assert model.get_metrics()[name] == pytest.approx(losses.mean().item(), abs=1e-5)
+
+
+def test_inputs_may_be_padded_further(trained: Path) -> None:
+    """The loss does not depend on the width of a batch."""
+    model = load_archive(trained / "run").model.eval()
+    for steps in (None, 5):
+        (batch, *_) = _loader(trained / "dev.txt", model.vocab, num_steps=steps)
+        expected = model(**batch)["loss"]
+        for name in ("forward_inputs", "backward_inputs"):
+            ids = batch[name]["elmo"]["elmo_tokens"]
+            batch[name]["elmo"]["elmo_tokens"] = torch.nn.functional.pad(ids, (0, 0, 0, 7))
+        assert torch.allclose(model(**batch)["loss"], expected, atol=1e-6)
+
+
+def test_the_first_word_of_a_vocabulary_file_counts(trained: Path, tmp_path: Path) -> None:
+    """Its id is 0, which stands for padding in AllenNLP's own vocabularies."""
+    (tmp_path / "words.txt").write_text("</S>\n<S>\n<UNK>\nrain\n")
+    vocab = Vocabulary.from_params(
+        Params({"type": "bilm_vocabulary", "file": str(tmp_path / "words.txt")})
+    )
+    (tmp_path / "text.txt").write_text("rain zebra\nrain\n")
+    measured = _measured(_model(vocab), tmp_path / "text.txt", num_steps=None)
+    assert measured["unknown_words"] == pytest.approx(1 / 5)

@@ -1,0 +1,160 @@
+"""The dataset reader "bilm_corpus"."""
+
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+import pytest
+from allennlp.common.checks import ConfigurationError
+from allennlp.data import Instance, Token, Vocabulary
+from allennlp.data.data_loaders import MultiProcessDataLoader
+from allennlp.data.dataset_readers.dataset_reader import DistributedInfo, WorkerInfo
+
+from allennlp_elmo_plugin import BilmCorpusReader
+from tests.support.language_model_experiment import write_corpus
+
+
+@pytest.fixture(name="sentences", scope="module")
+def _sentences(tmp_path_factory: pytest.TempPathFactory) -> Dict[str, List[List[str]]]:
+    """Three files of different sentences, by their paths."""
+    folder = tmp_path_factory.mktemp("corpus")
+    return {
+        str(folder / f"{seed}.txt"): write_corpus(folder / f"{seed}.txt", seed, 15)
+        for seed in range(3)
+    }
+
+
+def _read(reader: BilmCorpusReader, files: Any) -> List[Instance]:
+    return list(reader.read(list(files)))
+
+
+def _tokens(instances: List[Instance], field: str = "forward_targets") -> "Counter[str]":
+    """What is to be predicted. Only the first `<S>` of each stream is not."""
+    return Counter(token.text for instance in instances for token in instance[field])  # type: ignore[attr-defined]
+
+
+def _expected(files: Dict[str, List[List[str]]]) -> "Counter[str]":
+    return Counter(token for its in files.values() for words in its for token in [*words, "</S>"])
+
+
+def _without_boundaries(tokens: "Counter[str]") -> "Counter[str]":
+    return Counter({token: n for token, n in tokens.items() if token not in ("<S>", "</S>")})
+
+
+def test_the_inputs_are_followed_by_the_targets(sentences: Dict[str, Any]) -> None:
+    """In both directions, and window after window."""
+    instances = _read(BilmCorpusReader(batch_size=1, num_steps=4), sentences)
+    for direction in ("forward", "backward"):
+        inputs, targets = (
+            [str(token) for instance in instances for token in instance[f"{direction}_{name}"]]  # type: ignore[attr-defined]
+            for name in ("inputs", "targets")
+        )
+        assert inputs[1:] == targets[:-1]
+    numbers = [instance["metadata"]["window"] for instance in instances]  # type: ignore[index]
+    assert numbers == list(range(len(instances)))
+
+
+@pytest.mark.parametrize("num_workers", [0, 1, 2, 4])
+def test_a_loader_gets_every_sentence_once(sentences: Dict[str, Any], num_workers: int) -> None:
+    """Whether there are files for each worker, or sentences have to do."""
+    reader = BilmCorpusReader(batch_size=2, num_steps=5, shuffle_buffer=4)
+    loader = MultiProcessDataLoader(
+        reader,
+        list(sentences),  # type: ignore[arg-type]
+        batch_size=2,
+        max_instances_in_memory=2,
+        num_workers=num_workers,
+        quiet=True,
+    )
+    vocab = Vocabulary.from_instances(BilmCorpusReader(batch_size=2).read(list(sentences)))  # type: ignore[arg-type]
+    loader.index_with(vocab)
+    seen: Counter[str] = Counter()
+    for batch in loader:
+        ids = batch["forward_targets"]["tokens"]["tokens"]
+        seen.update(vocab.get_token_from_index(int(i)) for i in ids.flatten() if i)
+        assert [row["stream"] % 2 for row in batch["metadata"]] == [0, 1]
+    assert _without_boundaries(seen) == _without_boundaries(_expected(sentences))
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 5])
+@pytest.mark.parametrize("num_workers", [None, 1, 2])
+def test_processes_and_workers_share_the_corpus(
+    sentences: Dict[str, Any], world_size: int, num_workers: Optional[int]
+) -> None:
+    """None reads what another reads, and together they read it all, in the same pass."""
+    seen: Counter[str] = Counter()
+    streams = []
+    for rank in range(world_size):
+        for worker in range(num_workers or 1):
+            reader = BilmCorpusReader(batch_size=2, num_steps=5, shuffle_buffer=4)
+            reader._distributed_info = DistributedInfo(world_size, rank)
+            if num_workers is not None:
+                reader._set_worker_info(WorkerInfo(num_workers, worker))
+            instances = _read(reader, sentences)
+            seen += _tokens(instances)
+            streams.append({(rank, row["metadata"]["stream"]) for row in instances})  # type: ignore[index]
+    assert _without_boundaries(seen) == _without_boundaries(_expected(sentences))
+    assert len(set.union(*streams)) == sum(map(len, streams))
+
+
+def test_targets_are_counted_once(sentences: Dict[str, Any]) -> None:
+    """Though both directions predict them."""
+    reader = BilmCorpusReader(num_steps=None)
+    counter: Any = {"tokens": Counter()}
+    for instance in _read(reader, sentences):
+        instance.count_vocab_items(counter)
+    assert counter["tokens"] == _expected(sentences)
+
+
+def test_each_pass_has_another_order(sentences: Dict[str, Any]) -> None:
+    """Of files and sentences; the same seed gives the same passes."""
+    orders = []
+    for seed in (1, 1, 2):
+        reader = BilmCorpusReader(num_steps=None, shuffle_buffer=10, seed=seed)
+        for _ in range(2):
+            texts = [str(instance["forward_inputs"]) for instance in _read(reader, sentences)]
+            orders.append(texts)
+    assert orders[0] == orders[2] and orders[1] == orders[3]
+    assert len({tuple(order) for order in orders}) == 4
+    assert len({tuple(sorted(order)) for order in orders}) == 1
+
+
+def test_without_a_buffer_the_order_stays(sentences: Dict[str, Any]) -> None:
+    """Pass after pass."""
+    reader = BilmCorpusReader(num_steps=None)
+    for _ in range(2):
+        read = [
+            [str(token) for token in instance["forward_inputs"]][1:-1]  # type: ignore[attr-defined]
+            for instance in _read(reader, sentences)
+        ]
+        assert read == sum(sentences.values(), [])
+
+
+def test_it_reads_what_is_needed(tmp_path: Path) -> None:
+    """A damaged end does not hinder the beginning."""
+    path = tmp_path / "text.txt"
+    path.write_bytes(b"the rain falls\n" * 5000 + b"\xff\n")
+    instances = BilmCorpusReader(batch_size=2, shuffle_buffer=100).read(str(path))
+    assert len(list(islice(instances, 10))) == 10
+    with pytest.raises(ConfigurationError, match=r"text\.txt"):
+        list(instances)
+
+
+def test_one_sentence_makes_an_instance() -> None:
+    """As for a predictor."""
+    reader = BilmCorpusReader()
+    instance = reader.text_to_instance([Token("rain"), Token("falls")])
+    reader.apply_token_indexers(instance)
+    instance.index_fields(Vocabulary(tokens_to_add={"tokens": ["rain", "falls"]}))
+    tensors = instance.as_tensor_dict()
+    assert tensors["forward_inputs"]["elmo"]["elmo_tokens"].shape == (3, 50)  # type: ignore[index,union-attr]
+    assert tensors["forward_targets"]["tokens"]["tokens"].tolist() == [2, 3, 1]  # type: ignore[index,union-attr]
+    assert tensors["backward_targets"]["tokens"]["tokens"].tolist() == [3, 2, 1]  # type: ignore[index,union-attr]
+
+
+@pytest.mark.parametrize("said", [{"batch_size": 0}, {"num_steps": 0}, {"shuffle_buffer": -1}])
+def test_a_number_out_of_range_is_refused(said: Dict[str, int]) -> None:
+    """The message names it."""
+    with pytest.raises(ConfigurationError, match=next(iter(said))):
+        BilmCorpusReader(**said)

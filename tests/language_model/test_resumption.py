@@ -1,0 +1,101 @@
+"""A training of a biLM that was stopped goes on as if it had not."""
+
+from pathlib import Path
+from typing import Any, Dict, Iterator, Optional, Tuple
+
+import pytest
+import torch
+from allennlp.models import load_archive
+from allennlp.training import TrainerCallback
+
+from allennlp_elmo_plugin import BilmCorpusReader
+from tests.support.language_model_experiment import language_model, train
+
+
+class Stopped(Exception):
+    """What ends a training before its time."""
+
+
+@TrainerCallback.register("stop_in_time")
+class StopInTime(TrainerCallback):
+    """Ends a training in the middle of an epoch, as long as it is told to."""
+
+    when: Optional[Tuple[int, int]] = None
+
+    def on_batch(  # type: ignore[override]
+        self,
+        trainer: Any,
+        batch_inputs: Any,
+        batch_outputs: Any,
+        batch_metrics: Any,
+        epoch: int,
+        batch_number: int,
+        is_training: bool,
+        **kwargs: Any,
+    ) -> None:
+        """Stop where it is time."""
+        if is_training and (epoch, batch_number) == self.when:
+            raise Stopped()
+
+
+@pytest.fixture(name="stop_at")
+def _stop_at() -> Iterator[Any]:
+    def stop_at(when: Optional[Tuple[int, int]]) -> None:
+        StopInTime.when = when
+
+    yield stop_at
+    StopInTime.when = None
+
+
+DATA_LOADERS: Dict[str, Dict[str, Any]] = {
+    "passes": {},
+    "batches": {"batches_per_epoch": 20},
+    "workers": {"num_workers": 1},
+}
+
+
+@pytest.mark.parametrize(
+    ("loader", "when"),
+    [("passes", (1, 2)), ("passes", (2, 9)), ("batches", (2, 9)), ("workers", (1, 11))],
+    ids=str,
+)
+def test_it_ends_like_an_unbroken_one(
+    tmp_path: Path, stop_at: Any, loader: str, when: Tuple[int, int]
+) -> None:
+    """Streams, dropout and samples go on where the last checkpoint was, within an epoch or not."""
+    config = language_model(tmp_path, dropout=0.2)
+    config["data_loader"].update(DATA_LOADERS[loader])
+    config["trainer"]["callbacks"] = ["stop_in_time"]
+    config["trainer"]["checkpointer"] = {"save_every_num_batches": 4}
+    expected = train(config, tmp_path / "whole")
+    stop_at(when)
+    with pytest.raises(Stopped):
+        train(config, tmp_path / "stopped")
+    stop_at(None)
+    # Numbers of an epoch that was begun before are those of its rest.
+    actual = train(config, tmp_path / "stopped", recover=True)
+    validation = [key for key in expected if "validation" in key]
+    assert {key: actual[key] for key in validation} == {key: expected[key] for key in validation}
+    whole, stopped = (
+        load_archive(tmp_path / name).model.state_dict() for name in ("whole", "stopped")
+    )
+    assert all(torch.equal(whole[name], stopped[name]) for name in whole)
+
+
+def test_workers_are_told_which_pass_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers are born anew with each pass, and read in another order all the same."""
+    read = BilmCorpusReader._read
+
+    def traced(self: BilmCorpusReader, path: str) -> Any:
+        if self._worker_info is not None:
+            (tmp_path / f"pass_{self.num_passes}").touch()
+        return read(self, path)
+
+    monkeypatch.setattr(BilmCorpusReader, "_read", traced)
+    config = language_model(tmp_path)
+    config["vocabulary"] = {"type": "from_instances"}
+    config["data_loader"]["num_workers"] = 1
+    train(config, tmp_path / "run")
+    assert sorted(path.name for path in tmp_path.glob("pass_*")) == ["pass_0", "pass_1", "pass_2"]

@@ -1,0 +1,190 @@
+"""Worker processes of `MultiProcessDataLoader`."""
+
+import gc
+import signal
+import weakref
+from pathlib import Path
+from typing import Any, Iterator, List, Optional, Tuple
+
+import pytest
+from allennlp.common.tqdm import Tqdm
+from allennlp.data import Vocabulary
+from allennlp.data.data_loaders.multiprocess_data_loader import MultiProcessDataLoader
+
+from allennlp_elmo_plugin.patches.spawn import repair_spawn
+
+from .experiment import SENTENCES, write_sentences
+from .readers import ReaderWithProgress
+
+SECONDS = 120
+
+
+@pytest.fixture(autouse=True)
+def no_hanging() -> Iterator[None]:
+    """Without the repair a worker can die in silence, and its parent waits for ever."""
+
+    def stop(signum: int, frame: Any) -> None:
+        raise TimeoutError(f"the data loader gave nothing for {SECONDS} seconds")
+
+    previous = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(SECONDS)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, previous)
+
+
+@pytest.fixture(autouse=True)
+def own_progress_lock() -> Iterator[None]:
+    """Leaves Tqdm's lock as it was."""
+    lock = Tqdm.get_lock()
+    yield
+    Tqdm.set_lock(lock)
+
+
+def loader(folder: Path, start_method: str, in_memory: Any) -> Any:
+    """A loader of the sentences with two workers."""
+    return MultiProcessDataLoader(
+        ReaderWithProgress(),
+        str(write_sentences(folder)),
+        batch_size=1,
+        num_workers=2,
+        max_instances_in_memory=in_memory,
+        start_method=start_method,
+        quiet=True,
+    )
+
+
+def words(data: Any) -> List[List[str]]:
+    """The sentences of the batches, in alphabetical order."""
+    vocab = Vocabulary()
+    for sentence in SENTENCES:
+        for word, tag in sentence:
+            vocab.add_token_to_namespace(word, "tokens")
+            vocab.add_token_to_namespace(tag, "labels")
+    data.index_with(vocab)
+    return sorted(
+        [vocab.get_token_from_index(int(index)) for index in batch["tokens"]["tokens"]["tokens"][0]]
+        for batch in data
+    )
+
+
+EXPECTED = sorted([word for word, _ in sentence] for sentence in SENTENCES)
+
+
+def test_spawned_workers_read_all_instances(tmp_path: Path) -> None:
+    """Two spawned workers read everything into memory."""
+    assert words(loader(tmp_path, "spawn", None)) == EXPECTED
+
+
+def test_spawned_workers_make_batches(tmp_path: Path) -> None:
+    """With `max_instances_in_memory`, two spawned workers make the batches."""
+    assert words(loader(tmp_path, "spawn", 2)) == EXPECTED
+
+
+@pytest.mark.parametrize("in_memory", [None, 2])
+def test_forked_workers_read_as_before(tmp_path: Path, in_memory: Optional[int]) -> None:
+    """Two forked workers read everything, too."""
+    assert words(loader(tmp_path, "fork", in_memory)) == EXPECTED
+
+
+class Lock:
+    """Something that can be told apart, and refer to weakly."""
+
+    def acquire(self, *args: Any, **kwargs: Any) -> bool:
+        return True
+
+    def release(self) -> None:
+        return None
+
+
+class Process:
+    """Keeps what a worker would be started with until it is started."""
+
+    def __init__(self, target: Any, args: Tuple[Any, ...], daemon: bool) -> None:
+        self.arguments: Optional[Tuple[Any, ...]] = args
+        self.lock = args[2]
+
+    def start(self) -> None:
+        pass
+
+
+class Context:
+    """A multiprocessing context that starts nothing."""
+
+    def __init__(self, start_method: str) -> None:
+        self.start_method = start_method
+        self.lock: Optional[Lock] = None
+
+    def get_start_method(self) -> str:
+        return self.start_method
+
+    def RLock(self) -> Lock:
+        self.lock = Lock()
+        return self.lock
+
+    def Pipe(self, duplex: bool) -> Tuple[str, str]:
+        return "receiver", "sender"
+
+    Process = Process
+
+
+@pytest.mark.parametrize("starter", ["_start_instance_workers", "_start_batch_workers"])
+@pytest.mark.parametrize("start_method", ["spawn", "forkserver"])
+def test_lock_is_of_the_context_of_the_workers(
+    tmp_path: Path, starter: str, start_method: str
+) -> None:
+    """The lock that workers get comes from the context that starts them."""
+    data = loader(tmp_path, start_method, 2)
+    context = Context(start_method)
+
+    workers, senders = getattr(data, starter)("queue", context)
+
+    assert [worker.lock for worker in workers] == [context.lock, context.lock]
+    assert senders == ["sender", "sender"]
+
+
+def test_lock_is_allennlps_where_that_is_good(tmp_path: Path) -> None:
+    """Forked workers get the lock that AllenNLP takes from the default context."""
+    context = Context("fork")
+
+    workers, _ = loader(tmp_path, "fork", 2)._start_batch_workers("queue", context)
+
+    assert context.lock is None
+    assert all(worker.lock is Tqdm.get_lock() for worker in workers)
+
+
+def test_lock_lives_as_long_as_the_workers(tmp_path: Path) -> None:
+    """A worker that is still starting finds its lock although a later loader has another one."""
+
+    class ForgetfulProcess(Process):
+        def start(self) -> None:
+            self.arguments = self.lock = None
+
+    context = Context("spawn")
+    context.Process = ForgetfulProcess
+    workers, _ = loader(tmp_path, "spawn", 2)._start_batch_workers("queue", context)
+    assert context.lock is not None
+    lock = weakref.ref(context.lock)
+    context.lock = None
+    Tqdm.set_lock(Lock())
+    gc.collect()
+
+    assert lock() is not None
+    del workers
+    gc.collect()
+    assert lock() is None
+
+
+def test_repairing_twice_changes_nothing() -> None:
+    """The second repair leaves the methods of the first."""
+    methods = (
+        MultiProcessDataLoader._start_instance_workers,
+        MultiProcessDataLoader._start_batch_workers,
+    )
+
+    repair_spawn()
+
+    assert methods == (
+        MultiProcessDataLoader._start_instance_workers,
+        MultiProcessDataLoader._start_batch_workers,
+    )

@@ -1,9 +1,0 @@
-import pytest
-
-from allennlp_elmo_plugin.repairs import apply_repairs
-
-
-@pytest.fixture(autouse=True)
-def repaired() -> None:
-    """AllenNLP as it is once the plugin is loaded."""
-    apply_repairs()

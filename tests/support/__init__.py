@@ -1,0 +1,1 @@
+"""Oracles, data and experiments that several tests use."""

@@ -1,0 +1,90 @@
+"""A small tagger, trained as `allennlp train` does it, in this process."""
+
+import json
+import random
+import re
+from pathlib import Path
+from typing import Any, Dict, Optional
+
+from allennlp.commands.train import train_model
+from allennlp.common import Params
+
+from tests.support.elmo_files import elmo_options, write_elmo_files
+
+__all__ = ["final_metrics", "tagger", "train", "write_data"]
+
+WORDS = ["rain", "caf\u00e9", "over-" * 12, "\u96e8", "\U0001f327", "the", "a", "falls", "</S>"]
+TAGS = ["N", "V", "D"]
+
+
+def write_data(path: Path, seed: int, size: int) -> str:
+    """Random sentences of one to seven words, as the `sequence_tagging` reader wants them."""
+    drawn = random.Random(seed)
+    lines = []
+    for _ in range(size):
+        words = [drawn.choice(WORDS) for _ in range(drawn.randint(1, 7))]
+        lines.append("\t".join(f"{word}###{drawn.choice(TAGS)}" for word in words))
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return str(path)
+
+
+def tagger(
+    folder: Path, options: Optional[Dict[str, Any]] = None, **embedder: Any
+) -> Dict[str, Any]:
+    """A small experiment, with parameter groups and a regularizer as published configs have."""
+    options = {"projection_dim": 6, **(options or {})}
+    files = write_elmo_files(folder / "elmo", elmo_options(**options), seed=101)
+    size = embedder.get("projection_dim", 2 * options["projection_dim"])
+    train, dev = write_data(folder / "train.txt", 1, 12), write_data(folder / "dev.txt", 2, 9)
+    return {
+        "dataset_reader": {
+            "type": "sequence_tagging",
+            "token_indexers": {"elmo": {"type": "elmo_characters"}},
+        },
+        "train_data_path": train,
+        "validation_data_path": dev,
+        "model": {
+            "type": "simple_tagger",
+            "text_field_embedder": {
+                "token_embedders": {
+                    "elmo": {
+                        "type": "elmo_token_embedder",
+                        "options_file": files.options_file,
+                        "weight_file": files.weight_file,
+                        # The two draw other numbers when they are built, so dropout would differ.
+                        "dropout": 0.0,
+                        **embedder,
+                    }
+                }
+            },
+            "encoder": {"type": "lstm", "input_size": size, "hidden_size": 5},
+            "regularizer": {
+                "regexes": [["scalar_parameters", {"type": "l2", "alpha": 0.01}]],
+            },
+        },
+        "data_loader": {"batch_size": 4, "shuffle": False},
+        "trainer": {
+            "num_epochs": 3,
+            "cuda_device": -1,
+            "optimizer": {
+                "type": "adam",
+                "lr": 0.01,
+                "parameter_groups": [[["scalar_mix.*gamma"], {"lr": 0.1}]],
+            },
+        },
+    }
+
+
+def train(config: Dict[str, Any], folder: Path, recover: bool = False) -> None:
+    """Train as `allennlp train` does, in this process."""
+    train_model(Params(json.loads(json.dumps(config))), str(folder), recover=recover)
+
+
+def final_metrics(folder: Path) -> Dict[str, float]:
+    """What a training measured, times and memory left out."""
+    metrics = json.loads((folder / "metrics.json").read_text())
+    return {
+        key: value
+        for key, value in metrics.items()
+        if re.search("accuracy|loss", key) and isinstance(value, float)
+    }

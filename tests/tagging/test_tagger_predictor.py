@@ -1,0 +1,285 @@
+"""The predictor that needs no download."""
+
+import json
+import unicodedata
+from typing import Any, Dict, List
+
+import pytest
+import torch
+from allennlp.common import Params
+from allennlp.common.checks import ConfigurationError
+from allennlp.data import DatasetReader, Instance, Token, Vocabulary
+from allennlp.data.dataset_readers import SequenceTaggingDatasetReader
+from allennlp.data.fields import TextField
+from allennlp.data.token_indexers import SingleIdTokenIndexer
+from allennlp.models import Archive, Model
+from allennlp.predictors import Predictor
+
+from allennlp_elmo_plugin.tagging.conllu_reader import ConlluTaggingReader
+from allennlp_elmo_plugin.tagging.tagger_predictor import ElmoTaggerPredictor
+from tests.support.paths import DATA
+
+DEMO_SENTENCES = str(DATA / "pos_dev.conllu")
+MODELS = ["simple_tagger", "crf_tagger"]
+
+SHORT: Dict[str, Any] = {"sentence": "She left."}
+LONG: Dict[str, Any] = {"tokens": ["The", "old", "dog", "slept", "under", "the", "table", "."]}
+EMPTY: List[Dict[str, Any]] = [{"sentence": ""}, {"sentence": " \n "}, {"tokens": []}]
+
+
+def tagger(model: str = "simple_tagger") -> Archive:
+    """A small tagger with random weights whose reader is `conllu_tagging`."""
+    if model == "crf_tagger":
+        pytest.importorskip("allennlp_models.tagging")
+    torch.manual_seed(1)
+    reader = ConlluTaggingReader()
+    config = Params(
+        {
+            "dataset_reader": {"type": "conllu_tagging"},
+            "model": {
+                "type": model,
+                "text_field_embedder": {
+                    "token_embedders": {"tokens": {"type": "embedding", "embedding_dim": 8}}
+                },
+                "encoder": {"type": "lstm", "input_size": 8, "hidden_size": 6},
+            },
+        }
+    )
+    vocabulary = Vocabulary.from_instances(reader.read(DEMO_SENTENCES))
+    model_config = config.duplicate()["model"]
+    return Archive(
+        model=Model.from_params(model_config, vocab=vocabulary),
+        config=config,
+        dataset_reader=reader,
+        validation_dataset_reader=reader,
+        meta=None,
+    )
+
+
+def predictor(model: str = "simple_tagger", **arguments: Any) -> Any:
+    """The predictor over that tagger."""
+    return Predictor.from_archive(tagger(model), "elmo_tagger", extra_args=arguments)
+
+
+class Refusing(Model):
+    """A model that no sentence may reach."""
+
+    def __init__(self) -> None:
+        super().__init__(Vocabulary())
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, *inputs: Any, **named: Any) -> Dict[str, torch.Tensor]:
+        raise AssertionError("the model was run")
+
+
+class Untagging(Refusing):
+    """A model that returns no tags."""
+
+    def forward(self, *inputs: Any, **named: Any) -> Dict[str, torch.Tensor]:
+        return {"score": torch.zeros(1)}
+
+
+def test_it_is_constructed_from_an_archive() -> None:
+    """`Predictor.from_archive` finds it by its name and hands it its arguments."""
+    assert isinstance(predictor(language="de", output_format="text"), ElmoTaggerPredictor)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_tokens_are_tagged_one_by_one(model: str) -> None:
+    """Each given token gets a tag of the vocabulary."""
+    archive = tagger(model)
+    output = ElmoTaggerPredictor(archive.model, archive.dataset_reader).predict_json(LONG)
+    assert output["words"] == LONG["tokens"]
+    assert len(output["tags"]) == 8
+    labels = archive.model.vocab.get_token_to_index_vocabulary("labels")
+    assert set(output["tags"]) <= set(labels)
+
+
+def test_a_sentence_is_split_by_rules() -> None:
+    """Punctuation and contractions are parted, white space is no word."""
+    words = predictor().predict_json({"sentence": "  He didn't\tsay \n (why).\n"})["words"]
+    assert words == ["He", "did", "n't", "say", "(", "why", ")", "."]
+
+
+def test_the_rules_are_those_of_the_language() -> None:
+    """French parts the article from the noun, where English does not."""
+    sentence = {"sentence": "L'eau"}
+    assert predictor(language="fr").predict_json(sentence)["words"] == ["L'", "eau"]
+    assert predictor(language="en").predict_json(sentence)["words"] == ["L'eau"]
+
+
+def test_predict_takes_a_sentence() -> None:
+    """`predict` is short for `predict_json` with a sentence."""
+    assert predictor().predict("She left.") == predictor().predict_json(SHORT)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_everything_the_model_gave_is_returned(model: str) -> None:
+    """Scores are there for those who want them."""
+    output = predictor(model).predict_json(LONG)
+    expected = {"simple_tagger": "class_probabilities", "crf_tagger": "mask"}[model]
+    assert {"words", "tags", "logits", expected} <= set(output)
+    assert len(output["logits"]) == len(output[expected]) == 8
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_batch_gives_what_single_sentences_give(model: str) -> None:
+    """Padding to the longest sentence leaves no trace in the output of the others."""
+    one, batch = predictor(model), predictor(model)
+    inputs = [SHORT, LONG, {"tokens": ["Hello"]}]
+    for single, batched in zip(map(one.predict_json, inputs), batch.predict_batch_json(inputs)):
+        assert sorted(single) == sorted(batched)
+        assert single["words"] == batched["words"]
+        assert single["tags"] == batched["tags"]
+        torch.testing.assert_close(torch.tensor(single["logits"]), torch.tensor(batched["logits"]))
+
+
+@pytest.mark.parametrize("inputs", EMPTY)
+def test_a_sentence_without_words_does_not_reach_the_model(inputs: Dict[str, Any]) -> None:
+    """It has no tags, and that is known without a model."""
+    refusing = ElmoTaggerPredictor(Refusing(), ConlluTaggingReader())
+    assert refusing.predict_json(inputs) == {"words": [], "tags": []}
+    assert refusing.predict_batch_json([inputs, inputs]) == [{"words": [], "tags": []}] * 2
+
+
+def test_sentences_without_words_keep_their_place_in_a_batch() -> None:
+    """The outputs of a batch are in the order of its inputs."""
+    outputs = predictor().predict_batch_json([EMPTY[0], SHORT, EMPTY[2], LONG])
+    assert [output["words"] for output in outputs] == [
+        [],
+        ["She", "left", "."],
+        [],
+        LONG["tokens"],
+    ]
+    assert [len(output["tags"]) for output in outputs] == [0, 3, 0, 8]
+
+
+def test_instances_of_a_reader_are_tagged() -> None:
+    """`allennlp predict --use-dataset-reader` gives instances with gold tags."""
+    instances: List[Any] = list(ConlluTaggingReader(max_instances=3).read(DEMO_SENTENCES))
+    outputs = predictor().predict_batch_instance(instances)
+    for instance, output in zip(instances, outputs):
+        assert output["words"] == instance["metadata"]["words"]
+        assert len(output["tags"]) == len(output["words"])
+    assert predictor().predict_instance(instances[0])["tags"] == outputs[0]["tags"]
+
+
+def test_other_readers_of_tokens_fit() -> None:
+    """A reader without our field names beyond `tokens` works as well."""
+    archive = tagger()
+    output = ElmoTaggerPredictor(archive.model, SequenceTaggingDatasetReader()).predict_json(SHORT)
+    assert output["words"] == ["She", "left", "."]
+
+
+def test_a_line_of_json_has_words_and_tags_only() -> None:
+    """The scores stay out of the output of `allennlp predict`."""
+    line = predictor().dump_line({"words": ["Hi"], "tags": ["INTJ"], "logits": [[0.5]]})
+    assert line.endswith("\n") and line.count("\n") == 1
+    assert json.loads(line) == {"words": ["Hi"], "tags": ["INTJ"]}
+
+
+def test_text_aligns_tags_beneath_words() -> None:
+    """The words of a sentence and their tags form columns."""
+    text = predictor(output_format="text").dump_line(
+        {"words": ["I", "wondered", "."], "tags": ["PRON", "VERB", "PUNCT"]}
+    )
+    assert text == "\nI    wondered .\nPRON VERB     PUNCT\n"
+
+
+def test_long_sentences_are_folded() -> None:
+    """No line of text is wider than a terminal, and no word is lost."""
+    words = [f"word{index}" for index in range(60)]
+    text = predictor(output_format="text").dump_line({"words": words, "tags": ["NOUN"] * 60})
+    lines = text[1:].splitlines()
+    assert max(map(len, lines)) <= 80
+    assert " ".join(lines[::2]).split() == words
+    assert " ".join(lines[1::2]).split() == ["NOUN"] * 60
+
+
+def test_a_word_wider_than_the_line_stands_alone() -> None:
+    """A very long word is not cut."""
+    words = ["a", "b" * 100, "c"]
+    text = predictor(output_format="text").dump_line({"words": words, "tags": ["X"] * 3})
+    assert text[1:].splitlines()[::2] == words
+
+
+def test_wide_letters_take_two_columns() -> None:
+    """East Asian letters and combining marks are counted as a terminal shows them."""
+    words = ["猫", unicodedata.normalize("NFD", "é"), "."]
+    text = predictor(output_format="text").dump_line({"words": words, "tags": ["X", "Y", "Z"]})
+    assert text == f"\n猫 {words[1]} .\nX  Y Z\n"
+
+
+def test_text_can_always_be_printed() -> None:
+    """Line breaks, controls and lone surrogates are replaced."""
+    text = predictor(output_format="text").dump_line(
+        {"words": ["a\nb", "\x1b[0m", "\ud83d"], "tags": ["X"] * 3}
+    )
+    assert text.encode("utf-8").decode("utf-8") == "\na\ufffdb \ufffd[0m \ufffd\nX   X    X\n"
+
+
+@pytest.mark.parametrize(
+    "output_format, expected",
+    [("json", '{"words": [], "tags": []}\n'), ("text", "\n(no words)\n")],
+)
+def test_an_empty_sentence_is_written(output_format: str, expected: str) -> None:
+    """Every input has an output, that of no words included."""
+    empty = predictor(output_format=output_format)
+    assert empty.dump_line(empty.predict_json({"sentence": ""})) == expected
+
+
+@pytest.mark.parametrize(
+    "inputs, problem",
+    [
+        ({}, 'exactly one of the keys "sentence" and "tokens", got {}'),
+        ({"text": "Hi"}, "exactly one of the keys \"sentence\" and \"tokens\", got {'text': 'Hi'}"),
+        ({"sentence": "Hi", "tokens": ["Hi"]}, 'exactly one of the keys "sentence" and "tokens"'),
+        (["Hi"], 'exactly one of the keys "sentence" and "tokens", got [\'Hi\']'),
+        ({"sentence": ["Hi"]}, "\"sentence\": expected a string, got ['Hi']"),
+        ({"sentence": None}, '"sentence": expected a string, got None'),
+        ({"tokens": "Hi"}, "\"tokens\": expected a list of strings, got 'Hi'"),
+        ({"tokens": ["Hi", 3]}, "\"tokens\": expected a list of strings, got ['Hi', 3]"),
+    ],
+)
+def test_a_wrong_input_is_shown(inputs: Any, problem: str) -> None:
+    """An input of another form gets an error that says which form fits, alone or in a batch."""
+    refusing = ElmoTaggerPredictor(Refusing(), ConlluTaggingReader())
+    for predict in (refusing.predict_json, lambda one: refusing.predict_batch_json([SHORT, one])):
+        with pytest.raises(ConfigurationError) as error:
+            predict(inputs)
+        assert problem in str(error.value)
+
+
+def test_a_line_that_is_no_json_is_shown() -> None:
+    """Raw text in the input file of `allennlp predict` gets an error that says what to write."""
+    with pytest.raises(ConfigurationError, match=r'Expected a line of JSON.*got "?.Hello'):
+        predictor().load_line("Hello there.\n")
+
+
+def test_an_unknown_language_is_named() -> None:
+    """A language that spaCy does not know is an error when the predictor is made."""
+    with pytest.raises(ConfigurationError, match='no tokenizer for "klingon"'):
+        predictor(language="klingon")
+
+
+def test_an_unknown_format_is_named() -> None:
+    """A wrong output format is an error that lists the right ones."""
+    with pytest.raises(ConfigurationError, match='expected one of json, text, got "xml"'):
+        predictor(output_format="xml")
+
+
+def test_a_model_without_tags_is_named() -> None:
+    """A classifier is no tagger, and is told so."""
+    with pytest.raises(ConfigurationError, match="got Untagging, which returns"):
+        ElmoTaggerPredictor(Untagging(), ConlluTaggingReader()).predict_json(SHORT)
+
+
+def test_a_reader_without_tokens_is_named() -> None:
+    """A reader with other fields is an error that lists them."""
+
+    class OtherReader(DatasetReader):
+        def text_to_instance(self, tokens: List[Token]) -> Instance:
+            return Instance({"words": TextField(tokens, {"words": SingleIdTokenIndexer()})})
+
+    with pytest.raises(ConfigurationError, match=r'"tokens", got the fields \[\'words\'\]'):
+        ElmoTaggerPredictor(Refusing(), OtherReader()).predict_json(SHORT)

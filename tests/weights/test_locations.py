@@ -1,0 +1,108 @@
+"""Where a biLM's files are looked for."""
+
+import functools
+import shutil
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+from allennlp.common import file_utils
+from allennlp.common.checks import ConfigurationError
+
+from allennlp_elmo_plugin.weights import find_options_file, find_weight_file
+from tests.support.elmo_files import write_elmo_files
+
+
+@pytest.fixture(name="folder", autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(file_utils, "CACHE_DIRECTORY", str(tmp_path / "cache"))
+    write_elmo_files(tmp_path / "elmo")
+    return tmp_path / "elmo"
+
+
+@pytest.fixture(name="url")
+def _url(folder: Path) -> Iterator[str]:
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_path_is_itself(folder: Path) -> None:
+    """A file that is named is the file."""
+    assert find_options_file(folder / "options.json") == folder / "options.json"
+
+
+def test_a_folder_gives_its_two_files(folder: Path) -> None:
+    """A folder may stand for both files."""
+    assert find_options_file(folder) == folder / "options.json"
+    assert find_weight_file(str(folder)) == folder / "weights.hdf5"
+
+
+def test_a_zip_gives_its_two_files(folder: Path) -> None:
+    """A zip is unpacked, and its files found in the folder inside."""
+    archive = shutil.make_archive(str(folder.parent / "elmo"), "zip", folder.parent, "elmo")
+    found = find_weight_file(archive)
+    assert found.read_bytes() == (folder / "weights.hdf5").read_bytes()
+    assert find_options_file(archive).parent == found.parent
+
+
+def test_a_url_is_fetched(url: str, folder: Path) -> None:
+    """A file on a server is fetched into AllenNLP's cache."""
+    found = find_options_file(f"{url}/options.json")
+    assert found.read_bytes() == (folder / "options.json").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["nothing.json", "no/such/folder"])
+def test_a_missing_file_is_named_with_its_key(name: str) -> None:
+    """The error says which key of the config is at fault."""
+    with pytest.raises(ConfigurationError, match=f"'options_file' names '{name}'"):
+        find_options_file(name)
+
+
+def test_a_missing_url_is_named_with_its_key(url: str) -> None:
+    """A server's refusal is told, and which key it concerns."""
+    with pytest.raises(ConfigurationError, match=r"'weight_file' names 'http.*nothing\.hdf5'"):
+        find_weight_file(f"{url}/nothing.hdf5")
+
+
+def test_a_folder_with_several_weight_files_is_refused(folder: Path) -> None:
+    """What is ambiguous is listed, not guessed."""
+    shutil.copy(folder / "weights.hdf5", folder / "other.hdf5")
+    with pytest.raises(ConfigurationError, match=r"holds other\.hdf5, weights\.hdf5"):
+        find_weight_file(folder)
+
+
+def test_a_folder_without_an_options_file_is_refused(tmp_path: Path) -> None:
+    """A folder must hold what it stands for."""
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ConfigurationError, match="holds none"):
+        find_options_file(tmp_path / "empty")
+
+
+def test_a_softmax_beside_the_weights_is_none_of_them(folder: Path) -> None:
+    """An exported language model is a folder like any other."""
+    shutil.copy(folder / "weights.hdf5", folder / "elmo_softmax_weights.hdf5")
+    assert find_weight_file(folder) == folder / "weights.hdf5"
+
+
+def test_a_bilm_of_the_plugin_is_found_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever one stands."""
+    monkeypatch.chdir("/")
+    assert find_options_file("pretrained:small").parts[-3:] == (
+        "pretrained",
+        "small",
+        "options.json",
+    )
+    assert find_weight_file("pretrained:small").name == "weights.hdf5"
+
+
+def test_another_name_is_refused() -> None:
+    """The message has those that there are."""
+    with pytest.raises(ConfigurationError, match=r"pretrained:large.*pretrained:small"):
+        find_weight_file("pretrained:large")
