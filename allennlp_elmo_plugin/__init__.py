@@ -28,7 +28,7 @@ from allennlp_elmo_plugin.language_model.resumption import BilmResumption
 from allennlp_elmo_plugin.language_model.vocabulary import BilmVocabulary
 from allennlp_elmo_plugin.network.elmo_bilm import ElmoBilm
 from allennlp_elmo_plugin.network.options import ElmoOptions
-from allennlp_elmo_plugin.patches import apply_repairs
+from allennlp_elmo_plugin.patches import apply_patches
 from allennlp_elmo_plugin.patches.default_callbacks import add_default_callbacks
 from allennlp_elmo_plugin.tagging.conllu_reader import ConlluTaggingReader
 from allennlp_elmo_plugin.tagging.tagger_predictor import ElmoTaggerPredictor
@@ -67,5 +67,5 @@ __all__ = [
     "ZeroState",
 ]
 
-apply_repairs()
+apply_patches()
 add_default_callbacks()

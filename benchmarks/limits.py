@@ -14,8 +14,8 @@ from allennlp_elmo_plugin.kernels import (
     Kernels,
     choose_kernels,
     kernel_linear,
-    pack_matrix,
-    pack_vector,
+    tile_matrix,
+    tile_vector,
 )
 from benchmarks.operations import Work
 from benchmarks.timing import best_seconds
@@ -190,8 +190,8 @@ def _candidates(
 def _packed(
     kernels: Kernels, inputs: torch.Tensor, weight: torch.Tensor, precision: str
 ) -> Product:
-    bias = pack_vector(weight.new_zeros(len(weight)))
-    return partial(kernel_linear, kernels, inputs, pack_matrix(weight, precision), bias)
+    bias = tile_vector(weight.new_zeros(len(weight)))
+    return partial(kernel_linear, kernels, inputs, tile_matrix(weight, precision), bias)
 
 
 def _reordered(inputs: torch.Tensor, weight: torch.Tensor) -> Product:

@@ -39,7 +39,7 @@ def kernels_that_run() -> str:
         The level of the plugin's kernels, or that PyTorch runs in their place.
     """
     kernels = choose_kernels()
-    return "none, but PyTorch" if kernels is None else kernels.level
+    return "none, but PyTorch" if kernels is None else kernels.capability
 
 
 def _processor() -> str:

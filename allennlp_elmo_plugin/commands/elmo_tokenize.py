@@ -14,7 +14,7 @@ from allennlp.common.file_utils import open_compressed
 from overrides import overrides
 from spacy.language import Language
 
-from allennlp_elmo_plugin.io.atomic import written_whole
+from allennlp_elmo_plugin.io.atomic import write_atomically
 from allennlp_elmo_plugin.io.text_files import find_files
 from allennlp_elmo_plugin.io.tokenization import load_rules
 
@@ -105,7 +105,7 @@ def tokenize_files(
     # The limit is one of memory, for trained parsers.
     rules.max_length = LONGEST_LINE
     for file, target in zip(Tqdm.tqdm(files), targets):
-        with written_whole(target) as partial, open(partial, "w", encoding="utf-8") as tokenized:
+        with write_atomically(target) as partial, open(partial, "w", encoding="utf-8") as tokenized:
             for sentence in _sentences(file, rules):
                 tokenized.write(" ".join(sentence) + "\n")
     return targets

@@ -22,7 +22,7 @@ from allennlp_elmo_plugin.embedder.initial_state.base import InitialState
 from allennlp_elmo_plugin.embedder.initial_state.carry import CarryState
 from allennlp_elmo_plugin.embedder.word_cache.base import WordCache
 from allennlp_elmo_plugin.embedder.word_cache.lru import LruWordCache
-from allennlp_elmo_plugin.network.derived_cache import Copies
+from allennlp_elmo_plugin.network.derived_cache import DerivedCache
 from allennlp_elmo_plugin.network.elmo_bilm import ElmoBilm
 from allennlp_elmo_plugin.network.options import ElmoOptions
 from allennlp_elmo_plugin.network.sentence_batch import Sentences
@@ -79,7 +79,7 @@ class BilmEncoder(ElmoEncoder):
         self.num_representations = bilm.options.num_representations
         self._files: Dict[str, str] = {}
         self._missing: Optional[str] = None
-        self._digests = Copies()
+        self._digests = DerivedCache()
 
     @classmethod
     def from_files(

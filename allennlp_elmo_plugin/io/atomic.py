@@ -8,11 +8,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Iterator
 
-__all__ = ["written_whole"]
+__all__ = ["write_atomically"]
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def write_atomically(path: Path) -> Iterator[Path]:
     """
     Lets a file appear only when it is complete.
 

@@ -3,8 +3,8 @@ Products and recurrences in C, for the processors they were compiled for; see `l
 """
 
 from allennlp_elmo_plugin.kernels.convolution import (
-    ConvolutionTable,
-    convolution_table,
+    CharacterProducts,
+    character_products,
     kernel_convolutions,
 )
 from allennlp_elmo_plugin.kernels.dispatch import (
@@ -14,34 +14,34 @@ from allennlp_elmo_plugin.kernels.dispatch import (
     use_kernels,
 )
 from allennlp_elmo_plugin.kernels.linear import kernel_linear
-from allennlp_elmo_plugin.kernels.lstm import PackedLstm, kernel_lstm, kernel_lstm_with_gradients
+from allennlp_elmo_plugin.kernels.lstm import TiledLstm, kernel_lstm, kernel_lstm_with_gradients
 from allennlp_elmo_plugin.kernels.tiling import (
     PRECISIONS,
-    PackedMatrix,
-    can_pack,
-    pack_matrix,
-    pack_vector,
+    TiledMatrix,
+    can_tile,
     round_activations,
-    unpack_matrix,
+    tile_matrix,
+    tile_vector,
+    untile_matrix,
 )
 
 __all__ = [
-    "ConvolutionTable",
+    "CharacterProducts",
     "Kernels",
     "PRECISIONS",
-    "PackedLstm",
-    "PackedMatrix",
+    "TiledLstm",
+    "TiledMatrix",
     "available_kernels",
-    "can_pack",
+    "can_tile",
     "choose_kernels",
-    "convolution_table",
+    "character_products",
     "kernel_convolutions",
     "kernel_linear",
     "kernel_lstm",
     "kernel_lstm_with_gradients",
-    "pack_matrix",
-    "pack_vector",
+    "tile_matrix",
+    "tile_vector",
     "round_activations",
-    "unpack_matrix",
+    "untile_matrix",
     "use_kernels",
 ]

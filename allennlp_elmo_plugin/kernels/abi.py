@@ -4,9 +4,16 @@ What a kernel is given: the structures of csrc/kernels.h.
 
 import ctypes
 
-from allennlp_elmo_plugin.kernels.tiling import PackedMatrix
+from allennlp_elmo_plugin.kernels.tiling import TiledMatrix
 
-__all__ = ["CALLS", "Convolution", "Linear", "LstmBackward", "LstmForward", "pointers"]
+__all__ = [
+    "ARGUMENTS",
+    "ConvolutionArguments",
+    "LinearArguments",
+    "LstmBackwardArguments",
+    "LstmForwardArguments",
+    "pointers",
+]
 
 
 class Matrix(ctypes.Structure):
@@ -15,7 +22,7 @@ class Matrix(ctypes.Structure):
     _fields_ = [(name, ctypes.c_void_p) for name in ("weight", "scale", "offset")]
 
 
-class LstmForward(ctypes.Structure):
+class LstmForwardArguments(ctypes.Structure):
     """`struct lstm_forward` of csrc/kernels.h."""
 
     _fields_ = [
@@ -34,7 +41,7 @@ class LstmForward(ctypes.Structure):
     ]
 
 
-class LstmBackward(ctypes.Structure):
+class LstmBackwardArguments(ctypes.Structure):
     """`struct lstm_backward` of csrc/kernels.h."""
 
     _fields_ = [
@@ -63,7 +70,7 @@ class LstmBackward(ctypes.Structure):
     ]
 
 
-class Linear(ctypes.Structure):
+class LinearArguments(ctypes.Structure):
     """`struct linear` of csrc/kernels.h."""
 
     _fields_ = [
@@ -76,7 +83,7 @@ class Linear(ctypes.Structure):
     ]
 
 
-class Convolution(ctypes.Structure):
+class ConvolutionArguments(ctypes.Structure):
     """`struct convolution` of csrc/kernels.h."""
 
     _fields_ = [
@@ -91,25 +98,25 @@ class Convolution(ctypes.Structure):
                 "padding",
             )
         ),
-        *((name, ctypes.c_void_p) for name in ("words", "products", "bias", "outputs", "winners")),
+        *((name, ctypes.c_void_p) for name in ("words", "products", "bias", "outputs", "argmax")),
         ("stride", ctypes.c_int64),
     ]
 
 
-CALLS = {
-    "lstm_forward": LstmForward,
-    "lstm_backward": LstmBackward,
-    "linear": Linear,
-    "convolution": Convolution,
+ARGUMENTS = {
+    "lstm_forward": LstmForwardArguments,
+    "lstm_backward": LstmBackwardArguments,
+    "linear": LinearArguments,
+    "convolution": ConvolutionArguments,
 }
 """By the names of the kernels."""
 
 
-def pointers(matrix: PackedMatrix) -> Matrix:
+def pointers(matrix: TiledMatrix) -> Matrix:
     """
     # Parameters
 
-    matrix : `PackedMatrix`
+    matrix : `TiledMatrix`
         It has to live as long as the structure.
 
     # Returns

@@ -10,13 +10,13 @@ from typing import Any, List, NamedTuple, Optional, Tuple
 import torch
 from torch.autograd.function import once_differentiable
 
-from allennlp_elmo_plugin.kernels.abi import Convolution
+from allennlp_elmo_plugin.kernels.abi import ConvolutionArguments
 from allennlp_elmo_plugin.kernels.dispatch import Kernels
 
-__all__ = ["ConvolutionTable", "convolution_table", "kernel_convolutions"]
+__all__ = ["CharacterProducts", "character_products", "kernel_convolutions"]
 
 
-class ConvolutionTable(NamedTuple):
+class CharacterProducts(NamedTuple):
     """
     Filters of one width, applied to every character.
 
@@ -32,9 +32,9 @@ class ConvolutionTable(NamedTuple):
     bias: torch.Tensor
 
 
-def convolution_table(
+def character_products(
     characters: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor
-) -> ConvolutionTable:
+) -> CharacterProducts:
     """
     # Parameters
 
@@ -47,16 +47,16 @@ def convolution_table(
 
     # Returns
 
-    `ConvolutionTable`
+    `CharacterProducts`
     """
     # The kernels read float32, also under autocast.
     with torch.autocast("cpu", enabled=False):
         products = torch.matmul(characters, weight.permute(2, 1, 0))
-    return ConvolutionTable(products.contiguous(), bias.contiguous())
+    return CharacterProducts(products.contiguous(), bias.contiguous())
 
 
 def kernel_convolutions(
-    kernels: Kernels, words: torch.Tensor, tables: List[ConvolutionTable], padding: int
+    kernels: Kernels, words: torch.Tensor, tables: List[CharacterProducts], padding: int
 ) -> torch.Tensor:
     """
     With gradients of first order for the tables, if autograd follows them.
@@ -67,7 +67,7 @@ def kernel_convolutions(
         Which kernels run.
     words : `torch.Tensor`
         Shape (words, places), int64: the characters of each word.
-    tables : `List[ConvolutionTable]`
+    tables : `List[CharacterProducts]`
         Filters, in multiples of 16 for each width.
     padding : `int`
         The character that fills places behind a word's end. Of the windows of nothing but padding,
@@ -98,22 +98,22 @@ class _ConvolutionFunction(torch.autograd.Function):
     def forward(
         ctx: Any, kernels: Kernels, words: torch.Tensor, padding: int, *flat: torch.Tensor
     ) -> torch.Tensor:
-        tables = [ConvolutionTable(*parts) for parts in zip(flat[::2], flat[1::2])]
+        tables = [CharacterProducts(*parts) for parts in zip(flat[::2], flat[1::2])]
         num_filters = [len(table.bias) for table in tables]
-        winners = torch.empty(len(words), sum(num_filters), dtype=torch.int32)
-        outputs = _run(kernels, words, tables, padding, winners)
-        ctx.save_for_backward(words, winners)
+        argmax = torch.empty(len(words), sum(num_filters), dtype=torch.int32)
+        outputs = _run(kernels, words, tables, padding, argmax)
+        ctx.save_for_backward(words, argmax)
         ctx.shapes = [table.products.shape for table in tables]
         return outputs
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> Tuple[Optional[torch.Tensor], ...]:
-        words, winners = ctx.saved_tensors
+        words, argmax = ctx.saved_tensors
         num_filters = [filters for _, _, filters in ctx.shapes]
         gradients: List[Optional[torch.Tensor]] = []
         for shape, share, places in zip(
-            ctx.shapes, gradient.split(num_filters, 1), winners.long().split(num_filters, 1)
+            ctx.shapes, gradient.split(num_filters, 1), argmax.long().split(num_filters, 1)
         ):
             products = share.new_zeros(shape)
             # Of a word's windows only the largest takes part: one row of the table for each place.
@@ -126,11 +126,11 @@ class _ConvolutionFunction(torch.autograd.Function):
 def _run(
     kernels: Kernels,
     words: torch.Tensor,
-    tables: List[ConvolutionTable],
+    tables: List[CharacterProducts],
     padding: int,
-    winners: Optional[torch.Tensor],
+    argmax: Optional[torch.Tensor],
 ) -> torch.Tensor:
-    """Gives the outputs; writes the places where the largest windows begin to `winners`."""
+    """Gives the outputs; writes the places where the largest windows begin to `argmax`."""
     num_filters = [len(table.bias) for table in tables]
     outputs = torch.empty(len(words), sum(num_filters))
     first = 0
@@ -138,7 +138,7 @@ def _run(
         width, num_characters, filters = table.products.shape
         kernels.run(
             "convolution",
-            Convolution(
+            ConvolutionArguments(
                 num_words=len(words),
                 num_places=words.size(1),
                 num_characters=num_characters,
@@ -149,7 +149,7 @@ def _run(
                 products=table.products.data_ptr(),
                 bias=table.bias.data_ptr(),
                 outputs=outputs[:, first:].data_ptr(),
-                winners=None if winners is None else winners[:, first:].data_ptr(),
+                argmax=None if argmax is None else argmax[:, first:].data_ptr(),
                 stride=outputs.size(1),
             ),
         )

@@ -16,7 +16,7 @@ from typing import Dict, Iterator, List, Optional, Tuple
 
 from allennlp.common.checks import ConfigurationError
 
-from allennlp_elmo_plugin.kernels.abi import CALLS
+from allennlp_elmo_plugin.kernels.abi import ARGUMENTS
 
 __all__ = ["Kernels", "available_kernels", "choose_kernels", "use_kernels"]
 
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 ENVIRONMENT_VARIABLE = "ALLENNLP_ELMO_KERNELS"
 PLAIN = "plain"
 
-LEVELS = {
+CAPABILITIES = {
     "avx512_bf16": "the processor has AVX-512 with VNNI and BF16",
     "avx512": "the processor has AVX-512, without VNNI and BF16",
     "avx2": "the processor has AVX2, but not AVX-512",
@@ -38,21 +38,21 @@ _forced: Optional[str] = None
 
 class Kernels:
     """
-    The kernels of one level.
+    The kernels of one capability.
 
     # Parameters
 
     library : `ctypes.CDLL`
         The shared library.
-    level : `str`
-        One of `LEVELS`.
+    capability : `str`
+        One of `CAPABILITIES`.
     """
 
-    def __init__(self, library: ctypes.CDLL, level: str) -> None:
-        self.level = level
-        self._functions = {name: getattr(library, f"{name}_{level}") for name in CALLS}
+    def __init__(self, library: ctypes.CDLL, capability: str) -> None:
+        self.capability = capability
+        self._functions = {name: getattr(library, f"{name}_{capability}") for name in ARGUMENTS}
         for name, function in self._functions.items():
-            function.argtypes = [ctypes.POINTER(CALLS[name])]
+            function.argtypes = [ctypes.POINTER(ARGUMENTS[name])]
             function.restype = ctypes.c_int64
 
     def run(self, name: str, call: ctypes.Structure) -> None:
@@ -60,7 +60,7 @@ class Kernels:
         # Parameters
 
         name : `str`
-            One of `CALLS`.
+            One of `ARGUMENTS`.
         call : `ctypes.Structure`
             What the kernel reads and where it writes. The tensors behind its pointers have to
             live until this returns.
@@ -103,7 +103,7 @@ def choose_kernels() -> Optional[Kernels]:
     forced = _forced or os.environ.get(ENVIRONMENT_VARIABLE)
     if not forced:
         chosen = next(iter(levels), PLAIN)
-        reason = problem if chosen == PLAIN else LEVELS[chosen]
+        reason = problem if chosen == PLAIN else CAPABILITIES[chosen]
     else:
         chosen, reason = forced, "they were asked for by name"
     if chosen != PLAIN and chosen not in levels:
@@ -148,7 +148,9 @@ def _load() -> Tuple[Dict[str, Kernels], str]:
     library.runs_here.argtypes = [ctypes.c_char_p]
     library.runs_here.restype = ctypes.c_int64
     return {
-        level: Kernels(library, level) for level in LEVELS if library.runs_here(level.encode())
+        capability: Kernels(library, capability)
+        for capability in CAPABILITIES
+        if library.runs_here(capability.encode())
     }, ""
 
 

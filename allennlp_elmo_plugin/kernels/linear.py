@@ -4,15 +4,15 @@ A matrix product on the compiled kernels.
 
 import torch
 
-from allennlp_elmo_plugin.kernels.abi import Linear, pointers
+from allennlp_elmo_plugin.kernels.abi import LinearArguments, pointers
 from allennlp_elmo_plugin.kernels.dispatch import Kernels
-from allennlp_elmo_plugin.kernels.tiling import PRECISIONS, PackedMatrix
+from allennlp_elmo_plugin.kernels.tiling import PRECISIONS, TiledMatrix
 
 __all__ = ["kernel_linear"]
 
 
 def kernel_linear(
-    kernels: Kernels, inputs: torch.Tensor, matrix: PackedMatrix, bias: torch.Tensor
+    kernels: Kernels, inputs: torch.Tensor, matrix: TiledMatrix, bias: torch.Tensor
 ) -> torch.Tensor:
     """
     Without gradients.
@@ -23,10 +23,10 @@ def kernel_linear(
         Which kernels run.
     inputs : `torch.Tensor`
         Shape (rows, columns of the matrix), float32.
-    matrix : `PackedMatrix`
+    matrix : `TiledMatrix`
         A matrix whose rows are no gates, and a multiple of 16.
     bias : `torch.Tensor`
-        Shape (panels * 64,), float32, from `pack_vector`.
+        Shape (panels * 64,), float32, from `tile_vector`.
 
     # Returns
 
@@ -48,7 +48,7 @@ def kernel_linear(
     outputs = inputs.new_empty(len(inputs), matrix.rows)
     kernels.run(
         "linear",
-        Linear(
+        LinearArguments(
             precision=PRECISIONS.index(matrix.precision),
             num_rows=len(inputs),
             num_inputs=inputs.size(1),

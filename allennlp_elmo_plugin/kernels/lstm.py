@@ -7,34 +7,34 @@ from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 
-from allennlp_elmo_plugin.kernels.abi import LstmBackward, LstmForward, pointers
+from allennlp_elmo_plugin.kernels.abi import LstmBackwardArguments, LstmForwardArguments, pointers
 from allennlp_elmo_plugin.kernels.dispatch import Kernels
-from allennlp_elmo_plugin.kernels.tiling import PRECISIONS, PackedMatrix, pack_matrix, pack_vector
+from allennlp_elmo_plugin.kernels.tiling import PRECISIONS, TiledMatrix, tile_matrix, tile_vector
 
-__all__ = ["PackedLstm", "kernel_lstm", "kernel_lstm_with_gradients"]
+__all__ = ["TiledLstm", "kernel_lstm", "kernel_lstm_with_gradients"]
 
 State = Tuple[torch.Tensor, torch.Tensor]
 
 
-class PackedLstm(NamedTuple):
+class TiledLstm(NamedTuple):
     """
     The weights of a layer in one direction, as the kernels read them, all in one precision.
 
     # Parameters
 
-    weight_ih : `PackedMatrix`
+    weight_ih : `TiledMatrix`
         4 * cell_size rows, which are gates, and projection_dim columns.
-    weight_hh : `PackedMatrix`
+    weight_hh : `TiledMatrix`
         The same shape.
-    weight_hr : `PackedMatrix`
+    weight_hr : `TiledMatrix`
         projection_dim rows and cell_size columns.
     bias : `torch.Tensor`
         Shape (4 * cell_size,), float32, in the order of the panels.
     """
 
-    weight_ih: PackedMatrix
-    weight_hh: PackedMatrix
-    weight_hr: PackedMatrix
+    weight_ih: TiledMatrix
+    weight_hh: TiledMatrix
+    weight_hr: TiledMatrix
     bias: torch.Tensor
 
 
@@ -43,7 +43,7 @@ def kernel_lstm(
     inputs: torch.Tensor,
     batch_sizes: Sequence[int],
     state: State,
-    weights: PackedLstm,
+    weights: TiledLstm,
     cell_clip: Optional[float],
     proj_clip: Optional[float],
 ) -> Tuple[torch.Tensor, State]:
@@ -61,7 +61,7 @@ def kernel_lstm(
     state : `Tuple[torch.Tensor, torch.Tensor]`
         The hidden state, of shape (rows, projection_dim), and the cell, of shape
         (rows, cell_size), float32, longest row first.
-    weights : `PackedLstm`
+    weights : `TiledLstm`
         The weights, in any precision.
     cell_clip, proj_clip : `Optional[float]`
         The bounds of the cell and of what was projected.
@@ -118,11 +118,11 @@ class _LstmFunction(torch.autograd.Function):
         cell_clip: Optional[float],
         proj_clip: Optional[float],
     ) -> Tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        packed = PackedLstm(
-            pack_matrix(weight_ih, is_gates=True),
-            pack_matrix(weight_hh, is_gates=True),
-            pack_matrix(weight_hr),
-            pack_vector(bias, is_gates=True),
+        packed = TiledLstm(
+            tile_matrix(weight_ih, is_gates=True),
+            tile_matrix(weight_hh, is_gates=True),
+            tile_matrix(weight_hr),
+            tile_vector(bias, is_gates=True),
         )
         hidden, cell = first_hidden.contiguous().clone(), first_cell.contiguous().clone()
         saved = (
@@ -168,11 +168,11 @@ class _LstmFunction(torch.autograd.Function):
         )
         first_cell = first_cell.contiguous()
         # The kernel reads the matrices the other way round: from what they gave to what they took.
-        recurrent, projection = pack_matrix(weight_hh.t()), pack_matrix(weight_hr.t())
+        recurrent, projection = tile_matrix(weight_hh.t()), tile_matrix(weight_hr.t())
         sizes = torch.tensor(ctx.batch_sizes)
         ctx.kernels.run(
             "lstm_backward",
-            LstmBackward(
+            LstmBackwardArguments(
                 num_steps=len(sizes),
                 num_rows=len(first_cell),
                 projection_dim=inputs.size(1),
@@ -225,7 +225,7 @@ def _run_forward(
     inputs: torch.Tensor,
     batch_sizes: Sequence[int],
     state: State,
-    weights: PackedLstm,
+    weights: TiledLstm,
     cell_clip: Optional[float],
     proj_clip: Optional[float],
     saved: Optional[Tuple[torch.Tensor, torch.Tensor]],
@@ -250,7 +250,7 @@ def _run_forward(
     gates, cells = (part.data_ptr() for part in saved) if saved is not None else (None, None)
     kernels.run(
         "lstm_forward",
-        LstmForward(
+        LstmForwardArguments(
             precision=PRECISIONS.index(weights.weight_hh.precision),
             num_steps=len(sizes),
             num_rows=len(hidden),

@@ -13,12 +13,12 @@ import torch
 
 __all__ = [
     "PRECISIONS",
-    "PackedMatrix",
-    "can_pack",
-    "pack_matrix",
-    "pack_vector",
+    "TiledMatrix",
+    "can_tile",
+    "tile_matrix",
+    "tile_vector",
     "round_activations",
-    "unpack_matrix",
+    "untile_matrix",
 ]
 
 PRECISIONS = ("float32", "bfloat16", "int8")
@@ -30,7 +30,7 @@ LARGEST = 127
 TINY = 1e-30
 
 
-class PackedMatrix(NamedTuple):
+class TiledMatrix(NamedTuple):
     """
     A matrix in panels.
 
@@ -61,9 +61,9 @@ class PackedMatrix(NamedTuple):
     precision: str
 
 
-def pack_matrix(
+def tile_matrix(
     matrix: torch.Tensor, precision: str = "float32", is_gates: bool = False
-) -> PackedMatrix:
+) -> TiledMatrix:
     """
     # Parameters
 
@@ -76,7 +76,7 @@ def pack_matrix(
 
     # Returns
 
-    `PackedMatrix`
+    `TiledMatrix`
     """
     matrix = matrix.detach()
     scale = offset = matrix.new_empty(0)
@@ -86,9 +86,9 @@ def pack_matrix(
         largest = matrix.abs().amax(dim=1)
         steps = LARGEST / largest.clamp(min=TINY)
         matrix = (matrix * steps.unsqueeze(1)).round_().to(torch.int8)
-        scale = pack_vector(largest / LARGEST, is_gates)
-        offset = pack_vector(matrix.sum(dim=1, dtype=torch.int32) * 128, is_gates)
-    return PackedMatrix(
+        scale = tile_vector(largest / LARGEST, is_gates)
+        offset = tile_vector(matrix.sum(dim=1, dtype=torch.int32) * 128, is_gates)
+    return TiledMatrix(
         weight=_to_panels(matrix, UNITS[precision], is_gates),
         scale=scale,
         offset=offset.to(torch.int32),
@@ -98,11 +98,11 @@ def pack_matrix(
     )
 
 
-def unpack_matrix(packed: PackedMatrix) -> torch.Tensor:
+def untile_matrix(packed: TiledMatrix) -> torch.Tensor:
     """
     # Parameters
 
-    packed : `PackedMatrix`
+    packed : `TiledMatrix`
         A matrix in panels.
 
     # Returns
@@ -122,7 +122,7 @@ def unpack_matrix(packed: PackedMatrix) -> torch.Tensor:
     return panels.reshape(num_panels * PANEL, -1)[: packed.rows].contiguous()
 
 
-def pack_vector(vector: torch.Tensor, is_gates: bool = False) -> torch.Tensor:
+def tile_vector(vector: torch.Tensor, is_gates: bool = False) -> torch.Tensor:
     """
     # Parameters
 
@@ -163,7 +163,7 @@ def round_activations(activations: torch.Tensor, precision: str) -> torch.Tensor
     return activations
 
 
-def can_pack(*sizes: int) -> bool:
+def can_tile(*sizes: int) -> bool:
     """Whether the kernels take matrices and vectors of these sizes."""
     return all(size % GROUP == 0 for size in sizes)
 

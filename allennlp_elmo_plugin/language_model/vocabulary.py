@@ -11,7 +11,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
 from allennlp.data import Vocabulary
 
-from allennlp_elmo_plugin.io.atomic import written_whole
+from allennlp_elmo_plugin.io.atomic import write_atomically
 from allennlp_elmo_plugin.network.spelling import BEGIN_OF_SENTENCE_TOKEN, END_OF_SENTENCE_TOKEN
 
 __all__ = ["BilmVocabulary", "write_vocabulary_file"]
@@ -112,7 +112,7 @@ def write_vocabulary_file(
     words = vocabulary.get_index_to_token_vocabulary(namespace)
     names = {vocabulary._oov_token: UNKNOWN_WORD, vocabulary._padding_token: PADDING_WORD}
     lines = [names.get(words[index], words[index]) for index in range(len(words))]
-    with written_whole(Path(path)) as partial:
+    with write_atomically(Path(path)) as partial:
         partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -9,7 +9,7 @@ from typing import Callable, Dict, List, Tuple
 import torch
 from torch.nn.functional import relu
 
-from allennlp_elmo_plugin.kernels import ConvolutionTable, convolution_table, kernel_convolutions
+from allennlp_elmo_plugin.kernels import CharacterProducts, character_products, kernel_convolutions
 from allennlp_elmo_plugin.network.kernel_linear import Linear
 from allennlp_elmo_plugin.network.options import ElmoOptions
 from allennlp_elmo_plugin.network.packable import Packable
@@ -152,7 +152,7 @@ class CharCnn(Packable):
         words, inverse = _distinct(character_ids)
         kernels = self.choose_kernels(self.char_embedding.weight, words, *self.num_filters)
         if kernels is None:
-            self.copies.clear()
+            self.derived.clear()
             characters = self.char_embedding(self._cut(words)).transpose(1, 2)
             pooled = torch.cat(
                 [conv(characters).max(dim=-1).values for conv in self.convolutions], 1
@@ -171,20 +171,20 @@ class CharCnn(Packable):
         longest = int(used[-1]) + 1 if len(used) else 0
         return words[:, : longest + self.widest_filter]
 
-    def _tables(self) -> List[ConvolutionTable]:
+    def _tables(self) -> List[CharacterProducts]:
         if self.needs_gradients():
-            self.copies.clear()
+            self.derived.clear()
             # Of a row that stands for no character there is nothing to learn.
             characters = torch.cat(
                 [self.char_embedding.weight[:1].detach(), self.char_embedding.weight[1:]]
             )
             return [
-                convolution_table(characters, *convolution.parameters())
+                character_products(characters, *convolution.parameters())
                 for convolution in self.convolutions
             ]
         tables = []
         for i, convolution in enumerate(self.convolutions):
             made_of = (self.char_embedding.weight, *convolution.parameters())
-            make = partial(convolution_table, *made_of)
-            tables.append(self.copies.get(f"convolution {i}", made_of, make))
+            make = partial(character_products, *made_of)
+            tables.append(self.derived.get(f"convolution {i}", made_of, make))
         return tables

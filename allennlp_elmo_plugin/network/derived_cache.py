@@ -6,14 +6,14 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, TypeVar
 
 import torch
 
-__all__ = ["Copies"]
+__all__ = ["DerivedCache"]
 
 T = TypeVar("T")
 
 SAMPLES = 64
 
 
-class Copies:
+class DerivedCache:
     """
     Keeps things that are made of parameters. Pickles and deep copies of it are empty.
 

@@ -12,7 +12,7 @@ from typing import Optional, Sequence, Tuple, Union
 import torch
 from allennlp.common.checks import ConfigurationError
 
-from allennlp_elmo_plugin.kernels import PRECISIONS, can_pack
+from allennlp_elmo_plugin.kernels import PRECISIONS, can_tile
 from allennlp_elmo_plugin.network.bidirectional_lstm import BidirectionalLstm, LstmState
 from allennlp_elmo_plugin.network.char_cnn import CharCnn
 from allennlp_elmo_plugin.network.options import ElmoOptions
@@ -115,7 +115,7 @@ class ElmoBilm(torch.nn.Module):
             )
         options = self.options
         sizes = (options.projection_dim, options.cell_size, options.num_filters)
-        if not can_pack(*sizes):
+        if not can_tile(*sizes):
             raise ConfigurationError(
                 f"Expected sizes in multiples of 16 for the precision '{precision}', got "
                 f"projection_dim {sizes[0]}, cell_size {sizes[1]} and {sizes[2]} filters. Use the "

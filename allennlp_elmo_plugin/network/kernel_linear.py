@@ -46,7 +46,7 @@ class Linear(Packable):
         """
         kernels = self.choose_kernels(self.bias, vectors, vectors.size(1), len(self.bias))
         if self.needs_gradients(vectors) or kernels is None:
-            self.copies.clear()
+            self.derived.clear()
             rounded = round_activations(vectors, self.precision)
             return functional.linear(rounded, self.matrix("weight"), self.bias)
         return kernel_linear(

@@ -9,14 +9,14 @@ from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin.kernels import (
     Kernels,
-    PackedMatrix,
-    can_pack,
+    TiledMatrix,
+    can_tile,
     choose_kernels,
-    pack_matrix,
-    pack_vector,
-    unpack_matrix,
+    tile_matrix,
+    tile_vector,
+    untile_matrix,
 )
-from allennlp_elmo_plugin.network.derived_cache import Copies
+from allennlp_elmo_plugin.network.derived_cache import DerivedCache
 
 __all__ = ["Packable"]
 
@@ -35,7 +35,7 @@ class Packable(torch.nn.Module):
         super().__init__()
         self.precision = "float32"
         self._reduced = torch.nn.ModuleDict()
-        self.copies = Copies()
+        self.derived = DerivedCache()
 
     def reduce_precision(self, precision: str) -> None:
         """
@@ -58,21 +58,21 @@ class Packable(torch.nn.Module):
     def matrix(self, name: str) -> torch.Tensor:
         """The matrix of this name: the parameter, or a float32 copy of what is packed."""
         if name in self._reduced:
-            unpacked = unpack_matrix(self._reduced_matrix(name).packed())
+            unpacked = untile_matrix(self._reduced_matrix(name).packed())
             return unpacked.to(next(self.parameters()).dtype)
         return getattr(self, name)
 
-    def packed_matrix(self, name: str) -> PackedMatrix:
+    def packed_matrix(self, name: str) -> TiledMatrix:
         """The matrix of this name, packed: once, until the parameter changes."""
         if name in self._reduced:
             return self._reduced_matrix(name).packed()
         matrix, is_gates = getattr(self, name), self.matrices[name]
-        return self.copies.get(name, [matrix], lambda: pack_matrix(matrix, is_gates=is_gates))
+        return self.derived.get(name, [matrix], lambda: tile_matrix(matrix, is_gates=is_gates))
 
     def packed_vector(self, name: str, is_gates: bool = False) -> torch.Tensor:
         """The vector of this name, packed: once, until the parameter changes."""
         vector = getattr(self, name)
-        return self.copies.get(name, [vector], lambda: pack_vector(vector, is_gates))
+        return self.derived.get(name, [vector], lambda: tile_vector(vector, is_gates))
 
     def choose_kernels(
         self, parameter: torch.Tensor, inputs: torch.Tensor, *sizes: int
@@ -92,7 +92,7 @@ class Packable(torch.nn.Module):
         fits = (
             parameter.device.type == inputs.device.type == "cpu"
             and parameter.dtype == torch.float32
-            and can_pack(*sizes)
+            and can_tile(*sizes)
             and len(inputs) > 0
             and not torch.jit.is_tracing()
         )
@@ -164,19 +164,19 @@ class _ReducedMatrix(torch.nn.Module):
     def __init__(self, matrix: torch.Tensor, precision: str, is_gates: bool) -> None:
         super().__init__()
         rows, columns = matrix.shape
-        if not can_pack(rows // 4 if is_gates else rows, columns):
+        if not can_tile(rows // 4 if is_gates else rows, columns):
             raise ConfigurationError(
                 f"Expected a biLM whose sizes are multiples of 16 for the precision '{precision}', "
                 f"got a matrix of shape {tuple(matrix.shape)}. Use the precision 'float32'."
             )
         self.shape, self.precision, self.is_gates = matrix.shape, precision, is_gates
-        packed = pack_matrix(matrix, precision, is_gates)
+        packed = tile_matrix(matrix, precision, is_gates)
         self.dtype = packed.weight.dtype
         for name, buffer in _buffers_of(packed).items():
             self.register_buffer(name, buffer, persistent=False)
 
-    def packed(self) -> PackedMatrix:
-        return PackedMatrix(
+    def packed(self) -> TiledMatrix:
+        return TiledMatrix(
             self.weight.view(self.dtype),
             self.scale.to(torch.float32),
             self.offset,
@@ -189,14 +189,14 @@ class _ReducedMatrix(torch.nn.Module):
         """Packs another matrix instead, or tells what is wrong with it."""
         if matrix.shape != self.shape:
             return f"expected shape {tuple(self.shape)}, got {tuple(matrix.shape)}"
-        packed = pack_matrix(matrix.to(torch.float32), self.precision, self.is_gates)
+        packed = tile_matrix(matrix.to(torch.float32), self.precision, self.is_gates)
         for name, new in _buffers_of(packed).items():
             old = getattr(self, name)
             setattr(self, name, new if old.is_meta else new.to(old.device))
         return None
 
 
-def _buffers_of(packed: PackedMatrix) -> Dict[str, torch.Tensor]:
+def _buffers_of(packed: TiledMatrix) -> Dict[str, torch.Tensor]:
     # Distributed training sends buffers to other processes, and gloo knows no int16.
     weight = packed.weight.view(torch.uint8)
     return {"weight": weight, "scale": packed.scale, "offset": packed.offset}

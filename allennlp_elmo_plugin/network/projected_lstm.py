@@ -9,7 +9,7 @@ import torch
 
 from allennlp_elmo_plugin.kernels import (
     Kernels,
-    PackedLstm,
+    TiledLstm,
     kernel_lstm,
     kernel_lstm_with_gradients,
 )
@@ -96,7 +96,7 @@ class ProjectedLstm(Packable):
         # Under autocast the inputs may be of another type.
         inputs, state = inputs.float(), (state[0].float(), state[1].float())
         if self.needs_gradients(inputs, *state):
-            self.copies.clear()
+            self.derived.clear()
             return kernel_lstm_with_gradients(
                 kernels,
                 inputs,
@@ -106,7 +106,7 @@ class ProjectedLstm(Packable):
                 self.cell_clip,
                 self.proj_clip,
             )
-        weights = PackedLstm(
+        weights = TiledLstm(
             weight_ih=self.packed_matrix("weight_ih"),
             weight_hh=self.packed_matrix("weight_hh"),
             weight_hr=self.packed_matrix("weight_hr"),

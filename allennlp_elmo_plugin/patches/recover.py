@@ -16,7 +16,7 @@ from allennlp.training.checkpointer import Checkpointer
 from allennlp_elmo_plugin.patches.methods import Method, replace_method
 from allennlp_elmo_plugin.patches.numpy_scalars import numpy_scalars_allowed
 
-__all__ = ["repair_recover"]
+__all__ = ["patch_recover"]
 
 
 def _is_broken() -> bool:
@@ -38,7 +38,7 @@ def _load_with_numbers(load_checkpoint: Method) -> Method:
     return repaired
 
 
-def repair_recover() -> None:
+def patch_recover() -> None:
     """
     Let `Checkpointer.load_checkpoint` read NumPy numbers, where `torch.load` refuses them.
 

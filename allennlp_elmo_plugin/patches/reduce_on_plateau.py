@@ -16,7 +16,7 @@ from allennlp_elmo_plugin.patches.methods import Method, replace_method
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["repair_reduce_on_plateau"]
+__all__ = ["patch_reduce_on_plateau"]
 
 
 class _AnnouncedReduceLROnPlateau(ReduceLROnPlateau):
@@ -73,7 +73,7 @@ def _construct_without_verbose(construct: Method) -> Method:
     return repaired
 
 
-def repair_reduce_on_plateau() -> None:
+def patch_reduce_on_plateau() -> None:
     """
     Keep `verbose` from `ReduceLROnPlateau`, where PyTorch does not take it.
 

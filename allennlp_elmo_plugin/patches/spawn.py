@@ -18,7 +18,7 @@ from allennlp.data.data_loaders.multiprocess_data_loader import MultiProcessData
 
 from allennlp_elmo_plugin.patches.methods import Method, replace_method
 
-__all__ = ["repair_spawn"]
+__all__ = ["patch_spawn"]
 
 Workers = Tuple[List[BaseProcess], List[Connection]]
 
@@ -56,7 +56,7 @@ def _repair_of(work: str) -> Callable[[Method], Method]:
     return repair
 
 
-def repair_spawn() -> None:
+def patch_spawn() -> None:
     """
     Let the workers of a `MultiProcessDataLoader` have a lock of their own context.
 

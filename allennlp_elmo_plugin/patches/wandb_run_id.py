@@ -10,7 +10,7 @@ from allennlp.training.callbacks.wandb import WandBCallback
 
 from allennlp_elmo_plugin.patches.methods import Method, replace_method
 
-__all__ = ["repair_wandb_run_id"]
+__all__ = ["patch_wandb_run_id"]
 
 
 def _start_with_run_id(on_start: Method) -> Method:
@@ -24,7 +24,7 @@ def _start_with_run_id(on_start: Method) -> Method:
     return repaired
 
 
-def repair_wandb_run_id() -> None:
+def patch_wandb_run_id() -> None:
     """
     Give a run a random id of eight letters where `wandb.util.generate_id` is gone.
 

@@ -14,9 +14,9 @@ import numpy
 import torch
 from allennlp.common.checks import ConfigurationError
 
-from allennlp_elmo_plugin.io.atomic import written_whole
+from allennlp_elmo_plugin.io.atomic import write_atomically
 from allennlp_elmo_plugin.network.options import ElmoOptions
-from allennlp_elmo_plugin.weights.weight_table import Row, weight_table
+from allennlp_elmo_plugin.weights.weight_table import WeightRow, weight_table
 
 __all__ = ["WeightFile", "read_array", "write_weights"]
 
@@ -104,7 +104,7 @@ def write_weights(
     """
     path = Path(path)
     arrays = {name: tensor.detach().cpu().float().numpy() for name, tensor in weights.items()}
-    with written_whole(path) as partial, h5py.File(partial, "w") as file:
+    with write_atomically(path) as partial, h5py.File(partial, "w") as file:
         for row in weight_table(options):
             for dataset, array in zip(row.datasets, _to_datasets(row, arrays)):
                 file.create_dataset(dataset.name, data=array)
@@ -125,14 +125,14 @@ def read_array(dataset: h5py.Dataset) -> numpy.ndarray:
     return numpy.asarray(dataset[()], dtype=dataset.dtype.newbyteorder("="))
 
 
-def _to_tensors(row: Row, arrays: List[numpy.ndarray]) -> Dict[str, torch.Tensor]:
+def _to_tensors(row: WeightRow, arrays: List[numpy.ndarray]) -> Dict[str, torch.Tensor]:
     return {
         name: torch.from_numpy(array).to(torch.float32).contiguous()
         for name, array in row.to_parameters(arrays).items()
     }
 
 
-def _to_datasets(row: Row, arrays: Mapping[str, numpy.ndarray]) -> List[numpy.ndarray]:
+def _to_datasets(row: WeightRow, arrays: Mapping[str, numpy.ndarray]) -> List[numpy.ndarray]:
     parameters = {p.name: arrays[p.name] for p in row.parameters}
     datasets = row.to_datasets(parameters)
     restored = row.to_parameters(datasets)
@@ -166,7 +166,9 @@ def _with_projections_as_in(
 
 
 def _check(
-    path: Union[str, "os.PathLike[str]"], shapes: Mapping[str, Tuple[int, ...]], table: List[Row]
+    path: Union[str, "os.PathLike[str]"],
+    shapes: Mapping[str, Tuple[int, ...]],
+    table: List[WeightRow],
 ) -> None:
     expected = {dataset.name: dataset.shape for row in table for dataset in row.datasets}
     problems = [

@@ -13,13 +13,13 @@ __all__ = [
     "DropLastAxis",
     "Negate",
     "PrependZeroRow",
-    "Step",
+    "LayoutStep",
     "SwapForgetAndCellGates",
     "Transpose",
 ]
 
 
-class Step(ABC):
+class LayoutStep(ABC):
     """One change of layout that can be taken back."""
 
     @abstractmethod
@@ -31,7 +31,7 @@ class Step(ABC):
         """From the parameter towards the file."""
 
 
-class Transpose(Step):
+class Transpose(LayoutStep):
     """All axes in reverse order: TensorFlow multiplies from the left, PyTorch from the right."""
 
     def apply(self, array: numpy.ndarray) -> numpy.ndarray:
@@ -41,7 +41,7 @@ class Transpose(Step):
         return array.T
 
 
-class DropLastAxis(Step):
+class DropLastAxis(LayoutStep):
     """Removes a last axis of size one (the height that TensorFlow's 2D convolution has)."""
 
     def apply(self, array: numpy.ndarray) -> numpy.ndarray:
@@ -51,7 +51,7 @@ class DropLastAxis(Step):
         return array[..., None]
 
 
-class Negate(Step):
+class Negate(LayoutStep):
     """The carry gate as its complement, so that one formula serves AllenNLP's archives too."""
 
     def apply(self, array: numpy.ndarray) -> numpy.ndarray:
@@ -61,7 +61,7 @@ class Negate(Step):
         return -array
 
 
-class PrependZeroRow(Step):
+class PrependZeroRow(LayoutStep):
     """A row of zeros for the character id 0, which says that there is no token."""
 
     def apply(self, array: numpy.ndarray) -> numpy.ndarray:
@@ -71,7 +71,7 @@ class PrependZeroRow(Step):
         return array[1:]
 
 
-class SwapForgetAndCellGates(Step):
+class SwapForgetAndCellGates(LayoutStep):
     """The last axis in TensorFlow's gate order i, g, f, o becomes PyTorch's order i, f, g, o."""
 
     def apply(self, array: numpy.ndarray) -> numpy.ndarray:
@@ -83,7 +83,7 @@ class SwapForgetAndCellGates(Step):
 
 
 @dataclass(frozen=True)
-class AddToForgetGate(Step):
+class AddToForgetGate(LayoutStep):
     """TensorFlow adds a constant to the forget gate at every step; PyTorch's bias contains it."""
 
     value: float

@@ -11,7 +11,7 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
 
-from allennlp_elmo_plugin.io.atomic import written_whole
+from allennlp_elmo_plugin.io.atomic import write_atomically
 from allennlp_elmo_plugin.weights.hdf5 import read_array
 
 __all__ = ["read_softmax", "write_softmax"]
@@ -29,7 +29,7 @@ def read_softmax(
         A path, or a URL that `cached_path` understands, of an HDF5 file with the datasets
         `softmax/W` and `softmax/b`.
     num_words : `int`
-        The size of the vocabulary. Row i belongs to its word i.
+        The size of the vocabulary. WeightRow i belongs to its word i.
     size : `int`
         The `projection_dim` of the biLM.
 
@@ -81,6 +81,6 @@ def write_softmax(
     bias : `torch.Tensor`
         Shape (num_words,), float.
     """
-    with written_whole(Path(path)) as partial, h5py.File(partial, "w") as file:
+    with write_atomically(Path(path)) as partial, h5py.File(partial, "w") as file:
         for name, tensor in ((WEIGHT, weight), (BIAS, bias)):
             file.create_dataset(name, data=tensor.detach().cpu().float().numpy())

@@ -15,27 +15,27 @@ from allennlp_elmo_plugin.network.spelling import NUM_CHARACTERS
 from allennlp_elmo_plugin.weights.layout_steps import (
     AddToForgetGate,
     DropLastAxis,
+    LayoutStep,
     Negate,
     PrependZeroRow,
-    Step,
     SwapForgetAndCellGates,
     Transpose,
 )
 
-__all__ = ["Dataset", "Parameter", "Row", "builtin_names", "weight_table"]
+__all__ = ["DatasetSpec", "ParameterSpec", "WeightRow", "builtin_names", "weight_table"]
 
 
 @dataclass(frozen=True)
-class Dataset:
+class DatasetSpec:
     """A dataset of the HDF5 file, and the steps that lead from it to its parameter."""
 
     name: str
     shape: Tuple[int, ...]
-    steps: Tuple[Step, ...]
+    steps: Tuple[LayoutStep, ...]
 
 
 @dataclass(frozen=True)
-class Parameter:
+class ParameterSpec:
     """
     A parameter of `ElmoBilm`, its name in AllenNLP's `_ElmoBiLm`, and its size along the axis on
     which its row joins and splits.
@@ -47,14 +47,14 @@ class Parameter:
 
 
 @dataclass(frozen=True)
-class Row:
+class WeightRow:
     """
     Datasets and the parameters that they make up together: the arrays of all datasets are joined
     along `axis`, then split along `axis` into the parameters.
     """
 
-    datasets: Tuple[Dataset, ...]
-    parameters: Tuple[Parameter, ...]
+    datasets: Tuple[DatasetSpec, ...]
+    parameters: Tuple[ParameterSpec, ...]
     axis: int = 0
 
     def to_parameters(self, arrays: List[numpy.ndarray]) -> Dict[str, numpy.ndarray]:
@@ -82,7 +82,7 @@ class Row:
         return arrays
 
 
-def weight_table(options: ElmoOptions) -> List[Row]:
+def weight_table(options: ElmoOptions) -> List[WeightRow]:
     """
     The table of a biLM.
 
@@ -93,7 +93,7 @@ def weight_table(options: ElmoOptions) -> List[Row]:
 
     # Returns
 
-    `List[Row]`
+    `List[WeightRow]`
         Every dataset and every parameter, each once.
     """
     return [*_char_cnn(options), *_lstms(options)]
@@ -121,12 +121,16 @@ def builtin_names(options: ElmoOptions) -> Dict[str, str]:
 
 
 def _single(
-    dataset: str, shape: Tuple[int, ...], steps: Tuple[Step, ...], name: str, builtin_name: str
-) -> Row:
-    return Row((Dataset(dataset, shape, steps),), (Parameter(name, builtin_name, 0),))
+    dataset: str,
+    shape: Tuple[int, ...],
+    steps: Tuple[LayoutStep, ...],
+    name: str,
+    builtin_name: str,
+) -> WeightRow:
+    return WeightRow((DatasetSpec(dataset, shape, steps),), (ParameterSpec(name, builtin_name, 0),))
 
 
-def _char_cnn(options: ElmoOptions) -> Iterator[Row]:
+def _char_cnn(options: ElmoOptions) -> Iterator[WeightRow]:
     builtin = "_token_embedder."
     dim = options.char_embedding_dim
     num_filters = options.num_filters
@@ -152,19 +156,19 @@ def _char_cnn(options: ElmoOptions) -> Iterator[Row]:
         group = f"CNN_high_{k}/"
         name, builtin_name = f"char_cnn.highways.{k}.", builtin + f"_highways._layers.{k}."
         square = (num_filters, num_filters)
-        yield Row(
+        yield WeightRow(
             (
-                Dataset(group + "W_transform", square, (Transpose(),)),
-                Dataset(group + "W_carry", square, (Transpose(), Negate())),
+                DatasetSpec(group + "W_transform", square, (Transpose(),)),
+                DatasetSpec(group + "W_carry", square, (Transpose(), Negate())),
             ),
-            (Parameter(name + "weight", builtin_name + "weight", 2 * num_filters),),
+            (ParameterSpec(name + "weight", builtin_name + "weight", 2 * num_filters),),
         )
-        yield Row(
+        yield WeightRow(
             (
-                Dataset(group + "b_transform", (num_filters,), ()),
-                Dataset(group + "b_carry", (num_filters,), (Negate(),)),
+                DatasetSpec(group + "b_transform", (num_filters,), ()),
+                DatasetSpec(group + "b_carry", (num_filters,), (Negate(),)),
             ),
-            (Parameter(name + "bias", builtin_name + "bias", 2 * num_filters),),
+            (ParameterSpec(name + "bias", builtin_name + "bias", 2 * num_filters),),
         )
     if options.word_projection:
         name, builtin_name = "char_cnn.projection.", builtin + "_projection."
@@ -179,24 +183,28 @@ def _char_cnn(options: ElmoOptions) -> Iterator[Row]:
         yield _single("CNN_proj/b_proj", (dim,), (), name + "bias", builtin_name + "bias")
 
 
-def _lstms(options: ElmoOptions) -> Iterator[Row]:
+def _lstms(options: ElmoOptions) -> Iterator[WeightRow]:
     cell, hidden = options.cell_size, options.projection_dim
     for i, direction in enumerate(("forward", "backward")):
         for k in range(options.num_layers):
             group = f"RNN_{i}/RNN/MultiRNNCell/Cell{k}/LSTMCell/"
             name = f"lstm.layers.{k}.{direction}_lstm."
             builtin_name = f"_elmo_lstm.{direction}_layer_{k}."
-            yield Row(
+            yield WeightRow(
                 (
-                    Dataset(
+                    DatasetSpec(
                         group + "W_0",
                         (2 * hidden, 4 * cell),
                         (SwapForgetAndCellGates(), Transpose()),
                     ),
                 ),
                 (
-                    Parameter(name + "weight_ih", builtin_name + "input_linearity.weight", hidden),
-                    Parameter(name + "weight_hh", builtin_name + "state_linearity.weight", hidden),
+                    ParameterSpec(
+                        name + "weight_ih", builtin_name + "input_linearity.weight", hidden
+                    ),
+                    ParameterSpec(
+                        name + "weight_hh", builtin_name + "state_linearity.weight", hidden
+                    ),
                 ),
                 axis=1,
             )

@@ -128,7 +128,7 @@ def test_what_is_trained(files: ElmoFiles, requires_grad: bool) -> None:
 
 
 def test_a_module_can_be_copied_and_pickled(files: ElmoFiles) -> None:
-    """Copies and pickles go on from the same state as the original."""
+    """DerivedCache and pickles go on from the same state as the original."""
     embedder = _embedder(files, vocab_to_cache=WORDS)
     ids = _spelled("cat sat")
     embedder(ids)

@@ -7,11 +7,11 @@ import torch
 
 from allennlp_elmo_plugin import ElmoOptions
 from allennlp_elmo_plugin.kernels import (
-    ConvolutionTable,
+    CharacterProducts,
     Kernels,
     available_kernels,
+    character_products,
     choose_kernels,
-    convolution_table,
     kernel_convolutions,
     use_kernels,
 )
@@ -19,7 +19,7 @@ from allennlp_elmo_plugin.network.char_cnn import CharCnn
 from allennlp_elmo_plugin.network.spelling import NUM_CHARACTERS, PADDING, spell_word
 from tests.support.words import WORD_LIST
 
-LEVELS = [level for level in available_kernels() if level != "plain"]
+CAPABILITIES = [capability for capability in available_kernels() if capability != "plain"]
 TOLERANCE = 1e-5
 
 CHARACTERS = 20
@@ -36,11 +36,11 @@ class Network(NamedTuple):
     embedding: torch.nn.Embedding
     convolutions: List[torch.nn.Conv1d]
 
-    def tables(self) -> List[ConvolutionTable]:
+    def tables(self) -> List[CharacterProducts]:
         """What the kernels read."""
         characters = self.embedding.weight
         return [
-            convolution_table(characters, convolution.weight, convolution.bias)
+            character_products(characters, convolution.weight, convolution.bias)
             for convolution in self.convolutions
             if convolution.bias is not None
         ]
@@ -60,11 +60,11 @@ def _network(filters: Sequence[Tuple[int, int]] = FILTERS) -> Network:
     )
 
 
-@pytest.fixture(name="kernels", params=LEVELS)
+@pytest.fixture(name="kernels", params=CAPABILITIES)
 def _kernels(request: pytest.FixtureRequest) -> Kernels:
     with use_kernels(request.param):
         kernels = choose_kernels()
-    assert kernels is not None and kernels.level == request.param
+    assert kernels is not None and kernels.capability == request.param
     return kernels
 
 
@@ -204,30 +204,30 @@ def _char_cnn(filters: Tuple[Tuple[int, int], ...] = ((1, 16), (2, 32), (5, 48))
     return char_cnn
 
 
-@pytest.mark.parametrize("level", LEVELS)
-def test_the_vectors_of_words_are_those_of_pytorch(level: str) -> None:
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_the_vectors_of_words_are_those_of_pytorch(capability: str) -> None:
     """Words of every kind, repeated ones too, and the boundaries of sentences."""
     words = torch.tensor([spell_word(word) for word in [*WORD_LIST, "house", *WORD_LIST[:3]]])
     char_cnn = _char_cnn()
     with torch.no_grad():
         with use_kernels("plain"):
             expected = char_cnn(words)
-        with use_kernels(level):
+        with use_kernels(capability):
             _assert_close(char_cnn(words), expected)
 
 
-@pytest.mark.parametrize("level", available_kernels())
+@pytest.mark.parametrize("capability", available_kernels())
 @pytest.mark.parametrize("character", [-1, NUM_CHARACTERS + 1])
-def test_unknown_characters_are_refused_alike(level: str, character: int) -> None:
+def test_unknown_characters_are_refused_alike(capability: str, character: int) -> None:
     """With kernels and without."""
     words = torch.tensor([spell_word("cat")])
     words[0, 1] = character
-    with use_kernels(level), torch.no_grad(), pytest.raises(IndexError):
+    with use_kernels(capability), torch.no_grad(), pytest.raises(IndexError):
         _char_cnn()(words)
 
 
-@pytest.mark.parametrize("level", LEVELS)
-def test_the_padding_of_words_is_the_tables_padding(level: str) -> None:
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_the_padding_of_words_is_the_tables_padding(capability: str) -> None:
     """Of a short word's windows most are skipped; those that count are all there."""
     char_cnn = _char_cnn()
     with torch.no_grad():
@@ -235,19 +235,19 @@ def test_the_padding_of_words_is_the_tables_padding(level: str) -> None:
         words = torch.tensor([spell_word("a" * length) for length in (0, 1, 43, 44, 47, 48)])
         with use_kernels("plain"):
             expected = char_cnn(words)
-        with use_kernels(level):
+        with use_kernels(capability):
             _assert_close(char_cnn(words), expected)
 
 
-@pytest.mark.parametrize("level", LEVELS)
-def test_other_numbers_of_filters_run_in_pytorch(level: str) -> None:
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_other_numbers_of_filters_run_in_pytorch(capability: str) -> None:
     """A width whose filters are no multiple of 16 has all of them computed in PyTorch."""
     char_cnn = _char_cnn(((1, 16), (2, 8), (3, 24)))
     words = torch.tensor([spell_word(word) for word in WORD_LIST])
     with torch.no_grad():
         with use_kernels("plain"):
             expected = char_cnn(words)
-        with use_kernels(level):
+        with use_kernels(capability):
             _assert_close(char_cnn(words), expected)
 
 
@@ -260,16 +260,16 @@ def _gradients(char_cnn: CharCnn, words: torch.Tensor) -> List[torch.Tensor]:
     return [parameter.grad for parameter in char_cnn.parameters() if parameter.grad is not None]
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("capability", CAPABILITIES)
 @pytest.mark.parametrize("activation", [torch.relu, torch.tanh])
-def test_its_gradients_are_those_of_pytorch(level: str, activation: Any) -> None:
+def test_its_gradients_are_those_of_pytorch(capability: str, activation: Any) -> None:
     """Of characters, filters, biases and all that follows; the row for no character has none."""
     words = torch.tensor([spell_word(word) for word in [*WORD_LIST, "aaaa", "house"]])
     char_cnn = _char_cnn()
     char_cnn.activation = activation
     with use_kernels("plain"):
         expected = _gradients(char_cnn, words)
-    with use_kernels(level):
+    with use_kernels(capability):
         got = _gradients(char_cnn, words)
     assert len(got) == len(expected) == len(list(char_cnn.parameters()))
     for mine, theirs in zip(got, expected):
@@ -298,7 +298,7 @@ def test_threads_change_no_gradient(threads: None) -> None:
     for number in (1, 2):
         torch.set_num_threads(number)
         tables = [
-            ConvolutionTable(*(part.detach().clone().requires_grad_() for part in table))
+            CharacterProducts(*(part.detach().clone().requires_grad_() for part in table))
             for table in made
         ]
         kernel_convolutions(_best_kernels(), words, tables, FILLER).pow(2).sum().backward()

@@ -10,25 +10,24 @@ import torch
 from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin import ElmoOptions
-from allennlp_elmo_plugin.kernels import available_kernels, choose_kernels, use_kernels
-from allennlp_elmo_plugin.kernels import dispatch as levels
+from allennlp_elmo_plugin.kernels import available_kernels, choose_kernels, dispatch, use_kernels
 from allennlp_elmo_plugin.network.projected_lstm import ProjectedLstm
 
-LEVELS = [level for level in available_kernels() if level != "plain"]
+CAPABILITIES = [capability for capability in available_kernels() if capability != "plain"]
 
-needs_levels = pytest.mark.skipif(not LEVELS, reason="no kernels were compiled here")
+needs_kernels = pytest.mark.skipif(not CAPABILITIES, reason="no kernels were compiled here")
 
 
 def _forget() -> None:
-    levels._load.cache_clear()
-    levels._log.cache_clear()
+    dispatch._load.cache_clear()
+    dispatch._log.cache_clear()
 
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Nothing loaded or logged before the test is known in it, nor what it loads after it."""
     monkeypatch.delenv("ALLENNLP_ELMO_KERNELS", raising=False)
-    caplog.set_level(logging.INFO, logger=levels.__name__)
+    caplog.set_level(logging.INFO, logger=dispatch.__name__)
     _forget()
     yield
     _forget()
@@ -37,7 +36,7 @@ def _fresh(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) ->
 @pytest.fixture(name="not_compiled")
 def _not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the package had been installed without a C compiler."""
-    monkeypatch.setattr(levels, "find_spec", lambda name: None)
+    monkeypatch.setattr(dispatch, "find_spec", lambda name: None)
 
 
 @pytest.fixture(name="damaged")
@@ -45,16 +44,16 @@ def _damaged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """As if the compiled library had been made for another machine."""
     (tmp_path / "_compiled.so").write_bytes(b"no library")
     spec = importlib.machinery.ModuleSpec("_compiled", None, origin=str(tmp_path / "_compiled.so"))
-    monkeypatch.setattr(levels, "find_spec", lambda name: spec)
+    monkeypatch.setattr(dispatch, "find_spec", lambda name: spec)
 
 
 def _chosen() -> str:
     kernels = choose_kernels()
-    return "plain" if kernels is None else kernels.level
+    return "plain" if kernels is None else kernels.capability
 
 
 def _messages(caplog: pytest.LogCaptureFixture) -> List[str]:
-    return [record.getMessage() for record in caplog.records if record.name == levels.__name__]
+    return [record.getMessage() for record in caplog.records if record.name == dispatch.__name__]
 
 
 def _run() -> torch.Tensor:
@@ -70,11 +69,11 @@ def test_plain_is_always_there() -> None:
     """It is the last of a list in a fixed order, of which some may be missing."""
     every = ["avx512_bf16", "avx512", "avx2", "generic", "plain"]
     available = available_kernels()
-    assert available == [level for level in every if level in available]
+    assert available == [capability for capability in every if capability in available]
     assert available[-1] == "plain"
 
 
-@needs_levels
+@needs_kernels
 def test_generic_kernels_run_wherever_kernels_were_compiled() -> None:
     """There is no processor that they are too new for."""
     assert "generic" in available_kernels()
@@ -85,20 +84,22 @@ def test_the_best_kernels_are_chosen() -> None:
     assert _chosen() == available_kernels()[0]
 
 
-@pytest.mark.parametrize("level", available_kernels())
-def test_kernels_can_be_forced_for_a_while(level: str) -> None:
+@pytest.mark.parametrize("capability", available_kernels())
+def test_kernels_can_be_forced_for_a_while(capability: str) -> None:
     """By name, for the time of a block."""
     before = _chosen()
-    with use_kernels(level):
-        assert _chosen() == level
+    with use_kernels(capability):
+        assert _chosen() == capability
     assert _chosen() == before
 
 
-@pytest.mark.parametrize("level", available_kernels())
-def test_kernels_can_be_forced_from_outside(level: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("capability", available_kernels())
+def test_kernels_can_be_forced_from_outside(
+    capability: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By name, in the environment."""
-    monkeypatch.setenv("ALLENNLP_ELMO_KERNELS", level)
-    assert _chosen() == level
+    monkeypatch.setenv("ALLENNLP_ELMO_KERNELS", capability)
+    assert _chosen() == capability
 
 
 def test_an_empty_variable_forces_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,19 +144,19 @@ def test_an_unknown_name_is_refused(name: str) -> None:
     assert str(available_kernels()) in str(error.value)
 
 
-@needs_levels
+@needs_kernels
 def test_kernels_of_another_processor_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error lists those that this one runs, and says that the processor is the reason."""
-    found, problem = levels._load()
+    found, problem = dispatch._load()
     others = {"generic": found["generic"]}
-    monkeypatch.setattr(levels, "_load", lambda: (others, problem))
+    monkeypatch.setattr(dispatch, "_load", lambda: (others, problem))
     with use_kernels("avx2"), pytest.raises(ConfigurationError) as error:
         choose_kernels()
     assert "['generic', 'plain'], got 'avx2', which this processor does not run" in str(error.value)
     monkeypatch.undo()
 
 
-@needs_levels
+@needs_kernels
 def test_without_a_compiled_library_pytorch_runs(
     not_compiled: None, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -211,21 +212,21 @@ def test_a_choice_is_logged_once(forced: Optional[str], caplog: pytest.LogCaptur
     assert ("asked for by name" in message) is (forced is not None)
 
 
-@needs_levels
+@needs_kernels
 def test_another_choice_is_logged_again(caplog: pytest.LogCaptureFixture) -> None:
     """Each choice once."""
     for _ in range(2):
-        for level in ("generic", "plain"):
-            with use_kernels(level):
+        for capability in ("generic", "plain"):
+            with use_kernels(capability):
                 choose_kernels()
     assert len(_messages(caplog)) == 2
 
 
-@needs_levels
+@needs_kernels
 def test_too_little_memory_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """A kernel that got none says so, and no result is made up."""
-    kernels = levels._load()[0]["generic"]
-    functions = {name: lambda call: 1 for name in levels.CALLS}
+    kernels = dispatch._load()[0]["generic"]
+    functions = {name: lambda call: 1 for name in dispatch.ARGUMENTS}
     monkeypatch.setattr(kernels, "_functions", functions)
     with use_kernels("generic"), pytest.raises(MemoryError, match="'lstm_forward'"):
         _run()

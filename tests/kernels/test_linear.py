@@ -9,19 +9,19 @@ from torch.nn.functional import linear
 from allennlp_elmo_plugin.kernels import (
     PRECISIONS,
     Kernels,
-    PackedMatrix,
+    TiledMatrix,
     available_kernels,
     choose_kernels,
     kernel_linear,
-    pack_matrix,
-    pack_vector,
     round_activations,
-    unpack_matrix,
+    tile_matrix,
+    tile_vector,
+    untile_matrix,
     use_kernels,
 )
 from allennlp_elmo_plugin.network.kernel_linear import Linear
 
-LEVELS = [level for level in available_kernels() if level != "plain"]
+CAPABILITIES = [capability for capability in available_kernels() if capability != "plain"]
 
 SIZES = [(16, 16), (48, 80), (80, 48), (64, 128), (112, 64), (2064, 16)]
 """Inputs and outputs. The widest takes more than one pass over a panel in every precision."""
@@ -29,19 +29,19 @@ SIZES = [(16, 16), (48, 80), (80, 48), (64, 128), (112, 64), (2064, 16)]
 NUMBERS_OF_ROWS = [1, 2, 3, 4, 5, 6, 7, 13, 128, 129, 300]
 
 
-@pytest.fixture(name="kernels", params=LEVELS)
+@pytest.fixture(name="kernels", params=CAPABILITIES)
 def _kernels(request: pytest.FixtureRequest) -> Kernels:
     with use_kernels(request.param):
         kernels = choose_kernels()
-    assert kernels is not None and kernels.level == request.param
+    assert kernels is not None and kernels.capability == request.param
     return kernels
 
 
-def _packed(num_inputs: int, num_outputs: int, precision: str) -> Tuple[PackedMatrix, torch.Tensor]:
+def _packed(num_inputs: int, num_outputs: int, precision: str) -> Tuple[TiledMatrix, torch.Tensor]:
     """A random matrix and bias."""
     torch.manual_seed(0)
     weight = torch.randn(num_outputs, num_inputs) / num_inputs**0.5
-    return pack_matrix(weight, precision), torch.randn(num_outputs)
+    return tile_matrix(weight, precision), torch.randn(num_outputs)
 
 
 def _inputs(rows: int, columns: int) -> torch.Tensor:
@@ -54,10 +54,10 @@ def _inputs(rows: int, columns: int) -> torch.Tensor:
     return steps / 60 * (0.5 + torch.rand(rows, 1))
 
 
-def _expected(inputs: torch.Tensor, matrix: PackedMatrix, bias: torch.Tensor) -> torch.Tensor:
+def _expected(inputs: torch.Tensor, matrix: TiledMatrix, bias: torch.Tensor) -> torch.Tensor:
     """The product in float64, of the numbers that the kernel multiplies."""
     rounded = round_activations(inputs, matrix.precision)
-    return linear(rounded.double(), unpack_matrix(matrix).double(), bias.double()).float()
+    return linear(rounded.double(), untile_matrix(matrix).double(), bias.double()).float()
 
 
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
@@ -69,7 +69,7 @@ def test_products_are_those_of_pytorch(
     matrix, bias = _packed(*sizes, precision)
     for rows in NUMBERS_OF_ROWS:
         inputs = _inputs(rows, sizes[0])
-        got = kernel_linear(kernels, inputs, matrix, pack_vector(bias))
+        got = kernel_linear(kernels, inputs, matrix, tile_vector(bias))
         assert got.shape == (rows, sizes[1]) and got.is_contiguous()
         assert torch.allclose(got, _expected(inputs, matrix, bias), rtol=0, atol=1e-5), rows
 
@@ -78,7 +78,7 @@ def test_products_are_those_of_pytorch(
 def test_no_rows_give_no_rows(kernels: Kernels, precision: str) -> None:
     """Nothing in, nothing out."""
     matrix, bias = _packed(16, 48, precision)
-    got = kernel_linear(kernels, torch.zeros(0, 16), matrix, pack_vector(bias))
+    got = kernel_linear(kernels, torch.zeros(0, 16), matrix, tile_vector(bias))
     assert got.shape == (0, 48)
 
 
@@ -88,7 +88,7 @@ def test_rows_of_zeros_give_the_bias(kernels: Kernels, precision: str) -> None:
     matrix, bias = _packed(48, 80, precision)
     inputs = _inputs(7, 48)
     inputs[::2] = 0.0
-    got = kernel_linear(kernels, inputs, matrix, pack_vector(bias))
+    got = kernel_linear(kernels, inputs, matrix, tile_vector(bias))
     assert torch.equal(got[::2], bias.expand(4, -1))
     assert torch.allclose(got[1::2], _expected(inputs[1::2], matrix, bias), rtol=0, atol=1e-5)
 
@@ -99,9 +99,9 @@ def test_matrix_rows_of_zeros_give_the_bias(kernels: Kernels, precision: str) ->
     torch.manual_seed(0)
     weight, bias = torch.randn(80, 48), torch.randn(80)
     weight[::2] = 0.0
-    matrix = pack_matrix(weight, precision)
+    matrix = tile_matrix(weight, precision)
     inputs = _inputs(7, 48)
-    got = kernel_linear(kernels, inputs, matrix, pack_vector(bias))
+    got = kernel_linear(kernels, inputs, matrix, tile_vector(bias))
     assert torch.equal(got[:, ::2], bias[::2].expand(7, -1))
     assert torch.allclose(got, _expected(inputs, matrix, bias), rtol=0, atol=1e-5)
 
@@ -112,7 +112,7 @@ def test_the_largest_sums_do_not_overflow(kernels: Kernels, precision: str, sign
     """Where every product is the largest there is, the sum is exact."""
     inputs = torch.ones(5, 2064)
     inputs[1] = -1.0
-    matrix = pack_matrix(torch.full((16, 2064), sign), precision)
+    matrix = tile_matrix(torch.full((16, 2064), sign), precision)
     got = kernel_linear(kernels, inputs, matrix, torch.zeros(64))
     expected = torch.full((5, 16), sign * 2064)
     expected[1] *= -1.0
@@ -136,7 +136,7 @@ def test_one_large_number_costs_only_its_row(kernels: Kernels, precision: str) -
     matrix, bias = _packed(48, 80, precision)
     inputs = _inputs(7, 48)
     inputs[2, 5] = 1e4
-    got = kernel_linear(kernels, inputs, matrix, pack_vector(bias))
+    got = kernel_linear(kernels, inputs, matrix, tile_vector(bias))
     expected = _expected(inputs, matrix, bias)
     for row, (left, right) in enumerate(zip(got, expected)):
         assert torch.allclose(left, right, rtol=1e-6, atol=1e-2 if row == 2 else 1e-5), row
@@ -148,7 +148,7 @@ def test_what_is_no_number_is_not_hidden(kernels: Kernels, precision: str) -> No
     matrix, bias = _packed(48, 80, precision)
     inputs = _inputs(7, 48)
     inputs[2, 5] = float("nan")
-    got = kernel_linear(kernels, inputs, matrix, pack_vector(bias))
+    got = kernel_linear(kernels, inputs, matrix, tile_vector(bias))
     assert got[2].isnan().all()
     assert not got[:2].isnan().any() and not got[3:].isnan().any()
 
@@ -159,8 +159,8 @@ def test_inputs_need_not_be_contiguous(kernels: Kernels, precision: str) -> None
     matrix, bias = _packed(48, 80, precision)
     inputs = _inputs(7, 48).t().contiguous().t()
     before = inputs.clone()
-    got = kernel_linear(kernels, inputs, matrix, pack_vector(bias))
-    assert torch.equal(got, kernel_linear(kernels, before.contiguous(), matrix, pack_vector(bias)))
+    got = kernel_linear(kernels, inputs, matrix, tile_vector(bias))
+    assert torch.equal(got, kernel_linear(kernels, before.contiguous(), matrix, tile_vector(bias)))
     assert torch.equal(inputs, before)
 
 
@@ -170,9 +170,9 @@ def test_a_row_alone_has_the_outputs_it_has_among_others(kernels: Kernels, preci
     for sizes in ((48, 80), (2064, 16)):
         matrix, bias = _packed(*sizes, precision)
         inputs = _inputs(13, sizes[0])
-        together = kernel_linear(kernels, inputs, matrix, pack_vector(bias))
+        together = kernel_linear(kernels, inputs, matrix, tile_vector(bias))
         for row in range(13):
-            alone = kernel_linear(kernels, inputs[row : row + 1], matrix, pack_vector(bias))
+            alone = kernel_linear(kernels, inputs[row : row + 1], matrix, tile_vector(bias))
             assert torch.equal(alone[0], together[row]), row
 
 
@@ -192,7 +192,7 @@ def test_threads_change_nothing(kernels: Kernels, precision: str, threads: None)
     results = []
     for number in (1, 2, 3):
         torch.set_num_threads(number)
-        results.append(kernel_linear(kernels, inputs, matrix, pack_vector(bias)))
+        results.append(kernel_linear(kernels, inputs, matrix, tile_vector(bias)))
     assert torch.equal(results[1], results[0]) and torch.equal(results[2], results[0])
 
 
@@ -206,24 +206,24 @@ def _linear(num_inputs: int, num_outputs: int) -> Linear:
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize("level", available_kernels())
-def test_the_module_has_the_same_products(level: str, precision: str) -> None:
+@pytest.mark.parametrize("capability", available_kernels())
+def test_the_module_has_the_same_products(capability: str, precision: str) -> None:
     """With kernels and without, in each precision."""
     module = _linear(48, 80)
-    matrix, bias = pack_matrix(module.weight, precision), module.bias.detach()
+    matrix, bias = tile_matrix(module.weight, precision), module.bias.detach()
     if precision != "float32":
         module.reduce_precision(precision)
     inputs = _inputs(7, 48)
-    with use_kernels(level), torch.no_grad():
+    with use_kernels(capability), torch.no_grad():
         assert torch.allclose(module(inputs), _expected(inputs, matrix, bias), rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize("level", LEVELS)
-def test_the_module_trains_in_pytorch(level: str) -> None:
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_the_module_trains_in_pytorch(capability: str) -> None:
     """Where there are gradients, outputs and gradients are PyTorch's to the bit."""
     module = _linear(48, 80)
     inputs = torch.randn(7, 48, requires_grad=True)
-    with use_kernels(level):
+    with use_kernels(capability):
         outputs = module(inputs)
     expected = linear(inputs, module.weight, module.bias)
     leaves = [inputs, module.weight, module.bias]
@@ -234,26 +234,26 @@ def test_the_module_trains_in_pytorch(level: str) -> None:
 
 
 @pytest.mark.parametrize("sizes", [(48, 24), (24, 48)], ids=str)
-@pytest.mark.parametrize("level", LEVELS)
-def test_other_sizes_run_in_pytorch(level: str, sizes: Tuple[int, int]) -> None:
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_other_sizes_run_in_pytorch(capability: str, sizes: Tuple[int, int]) -> None:
     """Sizes that are no multiple of 16 have PyTorch's product, to the bit."""
     module = _linear(*sizes)
     inputs = _inputs(7, sizes[0])
-    with use_kernels(level), torch.no_grad():
+    with use_kernels(capability), torch.no_grad():
         assert torch.equal(module(inputs), linear(inputs, module.weight, module.bias))
 
 
-@pytest.mark.parametrize("level", LEVELS)
-def test_float64_runs_in_pytorch(level: str) -> None:
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_float64_runs_in_pytorch(capability: str) -> None:
     """It keeps its precision."""
     module = _linear(48, 80).double()
     inputs = _inputs(7, 48).double()
-    with use_kernels(level), torch.no_grad():
+    with use_kernels(capability), torch.no_grad():
         assert torch.equal(module(inputs), linear(inputs, module.weight, module.bias))
 
 
-@pytest.mark.parametrize("level", available_kernels())
-def test_inputs_of_a_wrong_size_are_refused(level: str) -> None:
+@pytest.mark.parametrize("capability", available_kernels())
+def test_inputs_of_a_wrong_size_are_refused(capability: str) -> None:
     """No number is read from beyond a matrix."""
-    with use_kernels(level), torch.no_grad(), pytest.raises(RuntimeError):
+    with use_kernels(capability), torch.no_grad(), pytest.raises(RuntimeError):
         _linear(48, 80)(torch.randn(7, 64))

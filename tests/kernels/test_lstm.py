@@ -13,7 +13,7 @@ from allennlp_elmo_plugin import ElmoOptions
 from allennlp_elmo_plugin.kernels import PRECISIONS, available_kernels, use_kernels
 from allennlp_elmo_plugin.network.projected_lstm import ProjectedLstm
 
-LEVELS = [level for level in available_kernels() if level != "plain"]
+CAPABILITIES = [capability for capability in available_kernels() if capability != "plain"]
 TOLERANCE = 1e-5
 
 SHAPES = {
@@ -102,10 +102,10 @@ def _case(
 
 
 @contextmanager
-def _kernels_only(level: str) -> Iterator[None]:
-    """Nothing but the kernels of this level can run a layer."""
+def _kernels_only(capability: str) -> Iterator[None]:
+    """Nothing but the kernels of this capability can run a layer."""
     instead = patch.object(ProjectedLstm, "run_plainly", side_effect=AssertionError("ran plainly"))
-    with use_kernels(level), instead:
+    with use_kernels(capability), instead:
         yield
 
 
@@ -166,21 +166,23 @@ def _assert_same(left: Dict[str, torch.Tensor], right: Dict[str, torch.Tensor]) 
 
 @pytest.mark.parametrize("batch", list(BATCHES))
 @pytest.mark.parametrize("shape", list(SHAPES))
-@pytest.mark.parametrize("level", LEVELS)
-def test_outputs_and_gradients_are_those_of_pytorch(level: str, shape: str, batch: str) -> None:
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_outputs_and_gradients_are_those_of_pytorch(
+    capability: str, shape: str, batch: str
+) -> None:
     """Outputs, last states and all gradients agree, whatever the sizes."""
     case = _case(SHAPES[shape], BATCHES[batch], more_rows=1)
-    with _kernels_only(level):
+    with _kernels_only(capability):
         got = _train(case, case.layer)
     _assert_close(got, _train(case, case.layer.run_plainly))
 
 
 @pytest.mark.parametrize("clips", list(CLIPS))
-@pytest.mark.parametrize("level", LEVELS)
-def test_clips_agree(level: str, clips: str) -> None:
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_clips_agree(capability: str, clips: str) -> None:
     """A clip that binds stops values and gradients where PyTorch's does."""
     case = _case((48, 80), [5, 5, 3, 1], CLIPS[clips])
-    with _kernels_only(level):
+    with _kernels_only(capability):
         got = _train(case, case.layer)
     _assert_close(got, _train(case, case.layer.run_plainly))
 
@@ -196,28 +198,30 @@ def test_the_clips_above_bind(clips: str) -> None:
             assert 0.1 < clipped < 0.9, name
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("capability", CAPABILITIES)
 @settings(max_examples=12, deadline=None, derandomize=True, database=None)
 @given(
     lengths=st.lists(st.integers(0, 7), min_size=1, max_size=9).filter(any),
     clips=st.sampled_from(list(CLIPS)),
     seed=st.integers(0, 1000),
 )
-def test_rows_of_any_lengths_agree(level: str, lengths: List[int], clips: str, seed: int) -> None:
+def test_rows_of_any_lengths_agree(
+    capability: str, lengths: List[int], clips: str, seed: int
+) -> None:
     """Outputs, last states and all gradients agree, however long each row is."""
     batch_sizes = [sum(length > step for length in lengths) for step in range(max(lengths))]
     idle = lengths.count(0)
     case = _case((32, 48), batch_sizes, CLIPS[clips], more_rows=idle, seed=seed)
-    with _kernels_only(level):
+    with _kernels_only(capability):
         got = _train(case, case.layer)
     _assert_close(got, _train(case, case.layer.run_plainly))
 
 
-@pytest.mark.parametrize("level", LEVELS)
-def test_rows_that_no_step_visits_keep_their_state(level: str) -> None:
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_rows_that_no_step_visits_keep_their_state(capability: str) -> None:
     """Such a row's state comes out as it went in, and so does its gradient."""
     case = _case((32, 48), [3, 1], more_rows=2)
-    with _kernels_only(level):
+    with _kernels_only(capability):
         results = _train(case, case.layer)
     random = torch.Generator().manual_seed(1)
     weights = {
@@ -229,21 +233,21 @@ def test_rows_that_no_step_visits_keep_their_state(level: str) -> None:
         assert torch.equal(results[f"gradient of first {part}"][3:], weights[f"last {part}"][3:])
 
 
-@pytest.mark.parametrize("level", LEVELS)
-def test_training_and_evaluation_have_the_same_outputs(level: str) -> None:
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_training_and_evaluation_have_the_same_outputs(capability: str) -> None:
     """To the bit: what is kept for the gradients changes nothing."""
     case = _case((48, 80), [7] * 20, CLIPS["both clipped"])
-    with _kernels_only(level):
+    with _kernels_only(capability):
         trained, evaluated = _train(case, case.layer), _evaluate(case, case.layer)
     _assert_same({name: trained[name] for name in evaluated}, evaluated)
 
 
-@pytest.mark.parametrize("level", LEVELS)
-def test_a_second_backward_pass_has_the_same_gradients(level: str) -> None:
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_a_second_backward_pass_has_the_same_gradients(capability: str) -> None:
     """The first one leaves what it read as it was."""
     case = _case((48, 80), [5, 5, 3, 1], CLIPS["both clipped"], more_rows=1)
     leaves = [leaf.requires_grad_() for leaf in _leaves(case).values()]
-    with _kernels_only(level):
+    with _kernels_only(capability):
         loss = _loss(_results(*case.layer(case.inputs, case.batch_sizes, case.state)))
     first = torch.autograd.grad(loss, leaves, retain_graph=True)
     second = torch.autograd.grad(loss, leaves)
@@ -251,11 +255,11 @@ def test_a_second_backward_pass_has_the_same_gradients(level: str) -> None:
 
 
 @pytest.mark.parametrize("of", ["outputs", "squares"])
-@pytest.mark.parametrize("level", LEVELS)
-def test_gradients_have_no_gradients(level: str, of: str) -> None:
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_gradients_have_no_gradients(capability: str, of: str) -> None:
     """A penalty on gradients is refused, and not left out in silence, whatever the loss."""
     case = _case((16, 16), [2, 1])
-    with _kernels_only(level):
+    with _kernels_only(capability):
         outputs, _ = case.layer(case.inputs.requires_grad_(), case.batch_sizes, case.state)
     loss = (outputs if of == "outputs" else outputs.pow(2)).sum()
     with pytest.raises(RuntimeError):
@@ -264,11 +268,11 @@ def test_gradients_have_no_gradients(level: str, of: str) -> None:
 
 
 @pytest.mark.parametrize("wanted", list(_leaves(_case((16, 16), [1]))))
-@pytest.mark.parametrize("level", LEVELS)
-def test_only_what_is_trained_gets_a_gradient(level: str, wanted: str) -> None:
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_only_what_is_trained_gets_a_gradient(capability: str, wanted: str) -> None:
     """Each thing that can have a gradient can be the only one that has."""
     case = _case((16, 32), [3, 2, 2])
-    with _kernels_only(level):
+    with _kernels_only(capability):
         expected = _train(case, case.layer)[f"gradient of {wanted}"]
         leaves = _leaves(case)
         for name, leaf in leaves.items():
@@ -282,8 +286,8 @@ def test_only_what_is_trained_gets_a_gradient(level: str, wanted: str) -> None:
 
 
 @pytest.mark.parametrize("part", ["outputs", "last hidden", "last cell"])
-@pytest.mark.parametrize("level", LEVELS)
-def test_a_loss_may_use_a_part_of_what_comes_out(level: str, part: str) -> None:
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_a_loss_may_use_a_part_of_what_comes_out(capability: str, part: str) -> None:
     """What the loss leaves out counts as zero, and a plain sum is a loss."""
     case = _case((16, 32), [3, 2, 2], more_rows=1)
     leaves = {name: leaf.requires_grad_() for name, leaf in _leaves(case).items()}
@@ -297,7 +301,7 @@ def test_a_loss_may_use_a_part_of_what_comes_out(level: str, part: str) -> None:
             for (name, leaf), gradient in zip(leaves.items(), found)
         }
 
-    with _kernels_only(level):
+    with _kernels_only(capability):
         got = gradients(case.layer)
     _assert_close(got, gradients(case.layer.run_plainly))
 
@@ -316,11 +320,11 @@ def _scattered(case: Case) -> Case:
     return case._replace(inputs=scatter(case.inputs), state=(scatter(hidden), scatter(cell)))
 
 
-@pytest.mark.parametrize("level", LEVELS)
-def test_tensors_need_not_be_contiguous(level: str) -> None:
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_tensors_need_not_be_contiguous(capability: str) -> None:
     """Inputs and states are read by their strides, in training as in evaluation."""
     case = _case((16, 32), [3, 2, 2], more_rows=1)
-    with _kernels_only(level):
+    with _kernels_only(capability):
         _assert_same(
             _evaluate(_scattered(case), case.layer),
             _evaluate(case, case.layer),
@@ -329,14 +333,14 @@ def test_tensors_need_not_be_contiguous(level: str) -> None:
 
 
 @pytest.mark.parametrize("run", [_evaluate, _train])
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("capability", CAPABILITIES)
 def test_what_goes_in_is_not_changed(
-    level: str, run: Callable[[Case, Runner], Dict[str, torch.Tensor]]
+    capability: str, run: Callable[[Case, Runner], Dict[str, torch.Tensor]]
 ) -> None:
     """Inputs, states and weights are as before."""
     case = _case((16, 32), [3, 2, 2], CLIPS["both clipped"], more_rows=1)
     before = {name: leaf.detach().clone() for name, leaf in _leaves(case).items()}
-    with _kernels_only(level):
+    with _kernels_only(capability):
         run(case, case.layer)
     _assert_same({name: leaf.detach() for name, leaf in _leaves(case).items()}, before)
 
@@ -348,13 +352,13 @@ def _reduced(case: Case, precision: str) -> Case:
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize("level", LEVELS)
-def test_a_row_alone_has_the_outputs_it_has_in_a_batch(level: str, precision: str) -> None:
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_a_row_alone_has_the_outputs_it_has_in_a_batch(capability: str, precision: str) -> None:
     """To the bit: the rows beside it do not change how its sums are made."""
     lengths = [30, 30, 11, 11, 7, 5, 4, 4, 2, 1, 1]
     batch_sizes = [sum(length > step for length in lengths) for step in range(max(lengths))]
     case = _reduced(_case((48, 80), batch_sizes, CLIPS["both clipped"]), precision)
-    with _kernels_only(level):
+    with _kernels_only(capability):
         together = _evaluate(case, case.layer)
         for row, length in enumerate(lengths):
             starts = [sum(batch_sizes[:step]) for step in range(length)]
@@ -381,27 +385,27 @@ def _threads() -> Iterator[None]:
 
 @pytest.mark.parametrize("batch", ["one row", "ragged", "more rows than a chunk"])
 @pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize("level", LEVELS)
-def test_threads_change_nothing(level: str, precision: str, batch: str, threads: None) -> None:
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_threads_change_nothing(capability: str, precision: str, batch: str, threads: None) -> None:
     """To the bit: each number is made by one thread, whichever it is."""
     case = _reduced(_case((80, 112), BATCHES[batch], CLIPS["both clipped"]), precision)
     results = []
     for number in (1, 2, 3):
         torch.set_num_threads(number)
-        with _kernels_only(level):
+        with _kernels_only(capability):
             results.append(_evaluate(case, case.layer))
     _assert_same(results[1], results[0])
     _assert_same(results[2], results[0])
 
 
-@pytest.mark.parametrize("level", LEVELS)
-def test_threads_change_no_gradient(level: str, threads: None) -> None:
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_threads_change_no_gradient(capability: str, threads: None) -> None:
     """The gradients of the first state, which are the kernels' alone, are the same to the bit."""
     case = _case((80, 112), [5, 5, 3, 1], CLIPS["both clipped"])
     gradients = []
     for number in (1, 2, 3):
         torch.set_num_threads(number)
-        with _kernels_only(level):
+        with _kernels_only(capability):
             results = _train(case, case.layer)
         names = ("gradient of first hidden", "gradient of first cell")
         gradients.append({name: results[name] for name in names})
@@ -430,16 +434,16 @@ LOW_PRECISION_CASES = {
 @pytest.mark.parametrize("clips", ["no clip", "both clipped"])
 @pytest.mark.parametrize("name", list(LOW_PRECISION_CASES))
 @pytest.mark.parametrize("precision", LOW_PRECISIONS)
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("capability", CAPABILITIES)
 def test_reduced_precision_rounds_as_pytorch_does(
-    level: str, precision: str, name: str, clips: str
+    capability: str, precision: str, name: str, clips: str
 ) -> None:
     """Outputs and states are those of PyTorch with the same rounding, and as near to float32."""
     shape, batch_sizes = LOW_PRECISION_CASES[name]
     case = _case(shape, batch_sizes, CLIPS[clips], more_rows=1)
     exact = _evaluate(case, case.layer.run_plainly)
     case.layer.reduce_precision(precision)
-    with _kernels_only(level):
+    with _kernels_only(capability):
         got = _evaluate(case, case.layer)
     with use_kernels("plain"):
         plain = _evaluate(case, case.layer)
@@ -453,14 +457,14 @@ def test_reduced_precision_rounds_as_pytorch_does(
 
 @pytest.mark.parametrize("start", ["random", "zero"])
 @pytest.mark.parametrize("precision", LOW_PRECISIONS)
-@pytest.mark.parametrize("level", LEVELS)
-def test_the_first_cell_is_rounded_alike(level: str, precision: str, start: str) -> None:
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_the_first_cell_is_rounded_alike(capability: str, precision: str, start: str) -> None:
     """Before a sum is rounded for the first time, nothing differs but the order of addition."""
     case = _case((64, 128), [7])
     if start == "zero":
         case = case._replace(state=(torch.zeros(7, 64), torch.zeros(7, 128)))
     case.layer.reduce_precision(precision)
-    with _kernels_only(level):
+    with _kernels_only(capability):
         got = _evaluate(case, case.layer)
     with use_kernels("plain"):
         plain = _evaluate(case, case.layer)
@@ -468,26 +472,26 @@ def test_the_first_cell_is_rounded_alike(level: str, precision: str, start: str)
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize("level", available_kernels())
-def test_nothing_but_zeros_gives_numbers(level: str, precision: str) -> None:
+@pytest.mark.parametrize("capability", available_kernels())
+def test_nothing_but_zeros_gives_numbers(capability: str, precision: str) -> None:
     """Rows of zeros, which have no scale in int8, are zeros and leave the biases alone."""
     case = _reduced(_case((16, 32), [3, 2, 2]), precision)
     zeros = case._replace(
         inputs=torch.zeros_like(case.inputs),
         state=(torch.zeros_like(case.state[0]), torch.zeros_like(case.state[1])),
     )
-    with use_kernels(level):
+    with use_kernels(capability):
         results = _evaluate(zeros, case.layer)
     i, _, g, _ = case.layer.bias.detach().chunk(4)
     first = zeros._replace(inputs=zeros.inputs[:3], batch_sizes=[3])
-    with use_kernels(level):
+    with use_kernels(capability):
         cell = _evaluate(first, case.layer)["last cell"]
     assert all(part.isfinite().all() for part in results.values())
     assert torch.allclose(cell, (i.sigmoid() * g.tanh()).expand(3, -1), atol=1e-6)
 
 
-@pytest.mark.parametrize("level", LEVELS)
-def test_inputs_of_another_type_are_taken_for_float32(level: str) -> None:
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_inputs_of_another_type_are_taken_for_float32(capability: str) -> None:
     """Autocast may hand over bfloat16; what comes out is float32."""
     case = _case((16, 32), [3, 2, 2])
     hidden, cell = case.state
@@ -495,7 +499,7 @@ def test_inputs_of_another_type_are_taken_for_float32(level: str) -> None:
     widened = case._replace(
         inputs=rounded.inputs.float(), state=(rounded.state[0].float(), rounded.state[1])
     )
-    with _kernels_only(level):
+    with _kernels_only(capability):
         _assert_same(_evaluate(rounded, case.layer), _evaluate(widened, case.layer))
 
 
@@ -508,8 +512,8 @@ PLAIN_CASES = {
 
 
 @pytest.mark.parametrize("name", list(PLAIN_CASES))
-@pytest.mark.parametrize("level", LEVELS)
-def test_what_no_kernel_takes_runs_in_pytorch(level: str, name: str) -> None:
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_what_no_kernel_takes_runs_in_pytorch(capability: str, name: str) -> None:
     """Outputs and gradients are those of PyTorch, to the bit."""
     case = _case(PLAIN_CASES[name], [3, 2, 2], CLIPS["both clipped"])
     if name == "no projection":
@@ -519,23 +523,23 @@ def test_what_no_kernel_takes_runs_in_pytorch(level: str, name: str) -> None:
         hidden, cell = case.state
         state = (hidden.double(), cell.double())
         case = Case(case.layer.double(), case.inputs.double(), case.batch_sizes, state)
-    with use_kernels(level):
+    with use_kernels(capability):
         _assert_same(_train(case, case.layer), _train(case, case.layer.run_plainly))
 
 
-@pytest.mark.parametrize("level", LEVELS)
-def test_no_tokens_leave_the_state(level: str) -> None:
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_no_tokens_leave_the_state(capability: str) -> None:
     """A batch of nothing gives nothing, and the state as it was."""
     case = _case((16, 32), [2])
-    with use_kernels(level):
+    with use_kernels(capability):
         outputs, state = case.layer(case.inputs[:0], [], case.state)
     assert outputs.shape == (0, 16)
     assert all(torch.equal(after, before) for after, before in zip(state, case.state))
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("level", LEVELS)
-def test_a_trace_is_of_pytorch(level: str) -> None:
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_a_trace_is_of_pytorch(capability: str) -> None:
     """A traced layer holds PyTorch's operations, and computes with other inputs."""
     case = _case((16, 32), [3, 2, 2])
     layer = case.layer.requires_grad_(False)
@@ -544,18 +548,18 @@ def test_a_trace_is_of_pytorch(level: str) -> None:
         outputs, _ = layer(inputs, [3, 2, 2], (hidden, cell))
         return outputs
 
-    with use_kernels(level):
+    with use_kernels(capability):
         traced = torch.jit.trace(run, (torch.randn(7, 16), torch.randn(3, 16), torch.randn(3, 32)))
         got = traced(case.inputs, *case.state)
     expected = _evaluate(case, layer.run_plainly)["outputs"]
     assert torch.allclose(got, expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("level", LEVELS)
-def test_gradients_that_come_in_are_not_changed(level: str) -> None:
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_gradients_that_come_in_are_not_changed(capability: str) -> None:
     """The kernels add to the gradients of the outputs on a copy of them."""
     case = _case((16, 32), [3, 2, 2], CLIPS["both clipped"])
-    with _kernels_only(level):
+    with _kernels_only(capability):
         outputs, _ = case.layer(case.inputs.requires_grad_(), case.batch_sizes, case.state)
         gradient = torch.randn_like(outputs)
         before = gradient.clone()
@@ -563,15 +567,15 @@ def test_gradients_that_come_in_are_not_changed(level: str) -> None:
     assert torch.equal(gradient, before)
 
 
-@pytest.mark.parametrize("level", LEVELS)
-def test_gates_are_exact_to_rounding(level: str) -> None:
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_gates_are_exact_to_rounding(capability: str) -> None:
     """Where only biases speak, a cell is sigmoid(i) tanh(g), as double precision has it."""
     case = _case((16, 16), [1])
     with torch.no_grad():
         for parameter in case.layer.parameters():
             parameter.zero_()
         case.layer.bias.copy_(torch.linspace(-9, 9, 64).view(16, 4).t().reshape(-1))
-    with _kernels_only(level), torch.no_grad():
+    with _kernels_only(capability), torch.no_grad():
         zeros = (torch.zeros(1, 16), torch.zeros(1, 16))
         _, (_, cell) = case.layer(case.inputs.detach(), case.batch_sizes, zeros)
     i, _, g, _ = case.layer.bias.detach().double().chunk(4)

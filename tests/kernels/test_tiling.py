@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from allennlp_elmo_plugin.kernels import (
     PRECISIONS,
-    can_pack,
-    pack_matrix,
-    pack_vector,
+    can_tile,
     round_activations,
-    unpack_matrix,
+    tile_matrix,
+    tile_vector,
+    untile_matrix,
 )
 
 PROPERTY = settings(max_examples=20, deadline=None, derandomize=True, database=None)
@@ -32,8 +32,8 @@ def _matrix(rows: int, columns: int, seed: int = 0) -> torch.Tensor:
 def test_float32_comes_back_to_the_bit(rows: int, columns: int, is_gates: bool) -> None:
     """Any sizes in multiples of 16; of gates there are four times as many rows."""
     matrix = _matrix(4 * rows if is_gates else rows, columns)
-    packed = pack_matrix(matrix, is_gates=is_gates)
-    assert torch.equal(unpack_matrix(packed), matrix)
+    packed = tile_matrix(matrix, is_gates=is_gates)
+    assert torch.equal(untile_matrix(packed), matrix)
     assert packed.weight.is_contiguous()
 
 
@@ -42,7 +42,7 @@ def test_float32_comes_back_to_the_bit(rows: int, columns: int, is_gates: bool) 
 def test_bfloat16_is_torchs(rows: int, columns: int, is_gates: bool) -> None:
     """Each weight is rounded as torch rounds it."""
     matrix = _matrix(4 * rows if is_gates else rows, columns)
-    unpacked = unpack_matrix(pack_matrix(matrix, "bfloat16", is_gates))
+    unpacked = untile_matrix(tile_matrix(matrix, "bfloat16", is_gates))
     assert torch.equal(unpacked, matrix.bfloat16().float())
 
 
@@ -52,7 +52,7 @@ def test_int8_is_the_nearest_step(rows: int, columns: int, is_gates: bool) -> No
     """Each weight is within half a step of its row's scale, and the largest one is kept."""
     matrix = _matrix(4 * rows if is_gates else rows, columns)
     matrix *= 10.0 ** torch.arange(len(matrix)).remainder(7).sub(3).unsqueeze(1)
-    unpacked = unpack_matrix(pack_matrix(matrix, "int8", is_gates))
+    unpacked = untile_matrix(tile_matrix(matrix, "int8", is_gates))
     largest = matrix.abs().amax(dim=1, keepdim=True)
     assert ((unpacked - matrix).abs() <= largest / 127 * 0.50001).all()
     assert torch.allclose(unpacked.abs().amax(dim=1, keepdim=True), largest, rtol=1e-6, atol=0)
@@ -71,8 +71,8 @@ def test_packing_again_changes_no_weight(
 ) -> None:
     """What was rounded once is not rounded further; a scale may move by its last bit."""
     matrix = _matrix(4 * rows if is_gates else rows, columns, seed)
-    packed = pack_matrix(matrix, precision, is_gates)
-    again = pack_matrix(unpack_matrix(packed), precision, is_gates)
+    packed = tile_matrix(matrix, precision, is_gates)
+    again = tile_matrix(untile_matrix(packed), precision, is_gates)
     assert torch.equal(again.weight, packed.weight)
     assert torch.equal(again.offset, packed.offset)
     assert torch.allclose(again.scale, packed.scale, rtol=1.3e-7, atol=0)
@@ -87,7 +87,7 @@ def test_the_order_is_the_documented_one(precision: str, is_gates: bool) -> None
     matrix = torch.arange(rows * columns).remainder(101).sub(50).view(rows, columns).float()
     # So that int8 has a scale of 1 and keeps every number.
     matrix[:, 0] = 127.0
-    packed = pack_matrix(matrix, precision, is_gates)
+    packed = tile_matrix(matrix, precision, is_gates)
     panels = 3 if is_gates else 2
     assert packed.weight.shape == (panels, columns // unit, 64, unit)
     weight = packed.weight.view(torch.bfloat16) if precision == "bfloat16" else packed.weight
@@ -113,7 +113,7 @@ def test_the_order_is_the_documented_one(precision: str, is_gates: bool) -> None
 )
 def test_types_and_what_is_empty(precision: str, types: Tuple[torch.dtype, int]) -> None:
     """Only int8 has scales and offsets."""
-    packed = pack_matrix(_matrix(80, 16), precision)
+    packed = tile_matrix(_matrix(80, 16), precision)
     assert (packed.weight.dtype, packed.scale.numel()) == types
     assert packed.scale.dtype == torch.float32 and packed.offset.dtype == torch.int32
     assert packed.offset.shape == packed.scale.shape
@@ -124,14 +124,14 @@ def test_types_and_what_is_empty(precision: str, types: Tuple[torch.dtype, int])
 def test_a_vector_has_the_order_of_its_matrix(is_gates: bool) -> None:
     """Number by number, it stands beside the rows."""
     vector = torch.arange(1.0, 129.0)
-    packed = pack_vector(vector, is_gates)
-    matrix = pack_matrix(vector.unsqueeze(1).expand(-1, 16), is_gates=is_gates)
+    packed = tile_vector(vector, is_gates)
+    matrix = tile_matrix(vector.unsqueeze(1).expand(-1, 16), is_gates=is_gates)
     assert torch.equal(packed, matrix.weight[:, 0].flatten())
 
 
 def test_a_vector_is_filled_up() -> None:
     """With zeros, to whole panels."""
-    packed = pack_vector(torch.ones(80))
+    packed = tile_vector(torch.ones(80))
     assert packed.tolist() == [1.0] * 80 + [0.0] * 48
 
 
@@ -141,8 +141,8 @@ def test_any_layout_is_packed_alike(precision: str, is_gates: bool) -> None:
     """A transposed matrix is packed by its strides, without its gradient, and is not changed."""
     matrix = _matrix(48, 64).t().requires_grad_()
     before = matrix.detach().clone()
-    packed = pack_matrix(matrix, precision, is_gates)
-    same = pack_matrix(before.contiguous(), precision, is_gates)
+    packed = tile_matrix(matrix, precision, is_gates)
+    same = tile_matrix(before.contiguous(), precision, is_gates)
     assert torch.equal(packed.weight, same.weight) and not packed.weight.requires_grad
     assert torch.equal(packed.scale, same.scale) and not packed.scale.requires_grad
     assert torch.equal(matrix.detach(), before)
@@ -156,7 +156,7 @@ def test_rows_of_zeros_and_of_extremes_are_packed(value: float, precision: str) 
     matrix[3] = value
     matrix[4, :] = 0.0
     matrix[4, 5] = -value
-    unpacked = unpack_matrix(pack_matrix(matrix, precision))
+    unpacked = untile_matrix(tile_matrix(matrix, precision))
     assert torch.allclose(unpacked[3:5], matrix[3:5], rtol=2**-8, atol=1e-36)
     assert torch.allclose(unpacked, matrix, rtol=2**-8, atol=0.02 if precision == "int8" else 1e-36)
 
@@ -173,7 +173,7 @@ def test_rows_of_zeros_and_of_extremes_are_packed(value: float, precision: str) 
 )
 def test_which_sizes_can_be_packed(sizes: Tuple[int, ...], expected: bool) -> None:
     """Multiples of 16, all of them."""
-    assert can_pack(*sizes) is expected
+    assert can_tile(*sizes) is expected
 
 
 def test_activations_stay_in_float32() -> None:

@@ -10,13 +10,13 @@ import torch
 from allennlp_elmo_plugin import ElmoOptions
 from allennlp_elmo_plugin.kernels import available_kernels, use_kernels
 from allennlp_elmo_plugin.network.char_cnn import CharCnn
-from allennlp_elmo_plugin.network.derived_cache import Copies
+from allennlp_elmo_plugin.network.derived_cache import DerivedCache
 from allennlp_elmo_plugin.network.kernel_linear import Linear
 from allennlp_elmo_plugin.network.projected_lstm import ProjectedLstm
 from allennlp_elmo_plugin.network.spelling import spell_word
 from tests.support.words import WORD_LIST
 
-LEVELS = [level for level in available_kernels() if level != "plain"]
+CAPABILITIES = [capability for capability in available_kernels() if capability != "plain"]
 TOLERANCE = 1e-5
 
 
@@ -28,7 +28,7 @@ class _Holder(torch.nn.Module):
         torch.manual_seed(0)
         self.matrix = torch.nn.Parameter(torch.randn(40, 50))
         self.vector = torch.nn.Parameter(torch.randn(3))
-        self.copies = Copies()
+        self.derived = DerivedCache()
         self.made = 0
 
     def sums(self) -> List[float]:
@@ -38,7 +38,7 @@ class _Holder(torch.nn.Module):
             self.made += 1
             return [self.matrix.sum().item(), self.vector.sum().item()]
 
-        return self.copies.get("sums", [self.matrix, self.vector], make)
+        return self.derived.get("sums", [self.matrix, self.vector], make)
 
 
 def _step(module: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
@@ -121,7 +121,7 @@ def test_things_are_kept_by_name() -> None:
     """One thing does not push out another that is made of the same parameters."""
     holder = _Holder()
     first = holder.sums()
-    other = holder.copies.get("other", [holder.matrix, holder.vector], lambda: "other")
+    other = holder.derived.get("other", [holder.matrix, holder.vector], lambda: "other")
     assert other == "other" and holder.sums() is first and holder.made == 1
 
 
@@ -129,7 +129,7 @@ def test_what_is_freed_is_made_anew() -> None:
     """After it was cleared, nothing is kept."""
     holder = _Holder()
     holder.sums()
-    holder.copies.clear()
+    holder.derived.clear()
     holder.sums()
     assert holder.made == 2
 
@@ -139,9 +139,9 @@ def test_what_is_freed_is_made_anew() -> None:
     [copy.copy, copy.deepcopy, lambda copies: pickle.loads(pickle.dumps(copies))],
     ids=["copy", "deepcopy", "pickle"],
 )
-def test_copies_of_copies_are_empty(through: Callable[[Copies], Copies]) -> None:
+def test_copies_of_copies_are_empty(through: Callable[[DerivedCache], DerivedCache]) -> None:
     """A pickle or a deep copy holds nothing, whatever was kept, and works."""
-    copies = Copies()
+    copies = DerivedCache()
     parameter = torch.nn.Parameter(torch.randn(3))
     copies.get("name", [parameter], lambda: (part for part in "cannot be pickled"))
     assert through(copies).get("name", [parameter], lambda: "new") == "new"
@@ -208,8 +208,8 @@ class _CharCnn(CharCnn):
         return outputs
 
 
-def _evaluated(module: Any, level: str) -> torch.Tensor:
-    with use_kernels(level), torch.no_grad():
+def _evaluated(module: Any, capability: str) -> torch.Tensor:
+    with use_kernels(capability), torch.no_grad():
         outputs: torch.Tensor = module.outputs()
     return outputs
 
@@ -223,27 +223,27 @@ MODULES: Dict[str, Callable[[], Any]] = {
 
 @pytest.mark.parametrize("change", list(CHANGES))
 @pytest.mark.parametrize("name", list(MODULES))
-@pytest.mark.parametrize("level", LEVELS[:1])
-def test_a_changed_module_gives_other_outputs(level: str, name: str, change: str) -> None:
+@pytest.mark.parametrize("capability", CAPABILITIES[:1])
+def test_a_changed_module_gives_other_outputs(capability: str, name: str, change: str) -> None:
     """The kernels see every change of a weight."""
     module = MODULES[name]()
-    before = _evaluated(module, level)
+    before = _evaluated(module, capability)
     CHANGES[change](module)
-    after = _evaluated(module, level)
+    after = _evaluated(module, capability)
     assert (after - before).abs().max() > 1e-3
     assert (after - _evaluated(module, "plain")).abs().max() < TOLERANCE
 
 
 @pytest.mark.parametrize("name", list(MODULES))
-@pytest.mark.parametrize("level", LEVELS)
-def test_training_and_evaluation_alternate(level: str, name: str) -> None:
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_training_and_evaluation_alternate(capability: str, name: str) -> None:
     """Evaluated between two steps of training, a module is always at its newest weights."""
     module, twin = MODULES[name](), MODULES[name]()
     optimizers = [torch.optim.SGD(each.parameters(), lr=0.05) for each in (module, twin)]
     for _ in range(4):
         expected = _evaluated(twin, "plain")
-        assert (_evaluated(module, level) - expected).abs().max() < TOLERANCE
-        for each, optimizer, kernels in zip((module, twin), optimizers, (level, "plain")):
+        assert (_evaluated(module, capability) - expected).abs().max() < TOLERANCE
+        for each, optimizer, kernels in zip((module, twin), optimizers, (capability, "plain")):
             optimizer.zero_grad()
             with use_kernels(kernels):
                 each.outputs().pow(2).mean().backward()
@@ -251,32 +251,32 @@ def test_training_and_evaluation_alternate(level: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("name, matrix", [("lstm", "weight_hh"), ("linear", "weight")])
-@pytest.mark.parametrize("level", LEVELS[:1])
-def test_training_keeps_no_copies(level: str, name: str, matrix: str) -> None:
+@pytest.mark.parametrize("capability", CAPABILITIES[:1])
+def test_training_keeps_no_copies(capability: str, name: str, matrix: str) -> None:
     """What would be old after the next step takes no memory."""
     module = MODULES[name]()
     packed = module.packed_matrix(matrix)
     assert module.packed_matrix(matrix) is packed
-    with use_kernels(level):
+    with use_kernels(capability):
         module.outputs().sum().backward()
     assert module.packed_matrix(matrix) is not packed
 
 
 @pytest.mark.parametrize("name", list(MODULES))
-@pytest.mark.parametrize("level", LEVELS[:1])
-def test_a_deep_copy_has_weights_of_its_own(level: str, name: str) -> None:
+@pytest.mark.parametrize("capability", CAPABILITIES[:1])
+def test_a_deep_copy_has_weights_of_its_own(capability: str, name: str) -> None:
     """A copy of a module that was evaluated goes on by itself."""
     module = MODULES[name]()
-    before = _evaluated(module, level)
+    before = _evaluated(module, capability)
     other = copy.deepcopy(module)
     _change_in_place(other)
-    assert torch.equal(_evaluated(module, level), before)
-    assert (_evaluated(other, level) - _evaluated(other, "plain")).abs().max() < TOLERANCE
+    assert torch.equal(_evaluated(module, capability), before)
+    assert (_evaluated(other, capability) - _evaluated(other, "plain")).abs().max() < TOLERANCE
 
 
 def test_a_buffer_that_is_overwritten_with_itself_has_not_changed() -> None:
     """As distributed training does before each batch; what it holds is what counts."""
-    buffer, copies, made = torch.arange(100.0), Copies(), []
+    buffer, copies, made = torch.arange(100.0), DerivedCache(), []
     for value in (0.0, 0.0, 1.0):
         buffer.copy_(torch.arange(100.0) + value)
         copies.get("sum", [buffer], lambda: made.append(float(buffer.sum())))

@@ -18,7 +18,7 @@ from tests.support.elmo_files import ElmoFiles, elmo_options, write_elmo_files
 from tests.support.oracle import Oracle, RowState, carry_states, mix_without_boundaries
 from tests.support.words import WORD_LIST, random_batches
 
-LEVELS = [level for level in available_kernels() if level != "plain"]
+CAPABILITIES = [capability for capability in available_kernels() if capability != "plain"]
 LOW_PRECISIONS = ["bfloat16", "int8"]
 TOLERANCE = 1e-5
 
@@ -75,10 +75,10 @@ def _outputs(bilm: ElmoBilm) -> torch.Tensor:
     return layers
 
 
-@pytest.mark.parametrize("level", available_kernels())
-def test_float32_is_exact(files: ElmoFiles, exact: List[numpy.ndarray], level: str) -> None:
+@pytest.mark.parametrize("capability", available_kernels())
+def test_float32_is_exact(files: ElmoFiles, exact: List[numpy.ndarray], capability: str) -> None:
     """With any kernels, vectors are those of an oracle in float64, batch after batch."""
-    with use_kernels(level):
+    with use_kernels(capability):
         got = _vectors(_embedder(files))
     for vectors, expected in zip(got, exact):
         assert vectors.shape == expected.shape
@@ -86,12 +86,12 @@ def test_float32_is_exact(files: ElmoFiles, exact: List[numpy.ndarray], level: s
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize("level", available_kernels())
+@pytest.mark.parametrize("capability", available_kernels())
 def test_vectors_point_where_they_do_in_float32(
-    files: ElmoFiles, exact: List[numpy.ndarray], level: str, precision: str
+    files: ElmoFiles, exact: List[numpy.ndarray], capability: str, precision: str
 ) -> None:
     """Every vector is float32, and its cosine to the exact one is near 1."""
-    with use_kernels(level):
+    with use_kernels(capability):
         got = _vectors(_embedder(files, encoder={"type": "bilm", "precision": precision}))
     for batch, vectors, expected in zip(BATCHES, got, exact):
         assert vectors.dtype == torch.float32
@@ -103,25 +103,25 @@ def test_vectors_point_where_they_do_in_float32(
 
 
 @pytest.mark.parametrize("precision", LOW_PRECISIONS)
-@pytest.mark.parametrize("level", available_kernels())
+@pytest.mark.parametrize("capability", available_kernels())
 def test_a_reduced_precision_is_used(
-    files: ElmoFiles, exact: List[numpy.ndarray], level: str, precision: str
+    files: ElmoFiles, exact: List[numpy.ndarray], capability: str, precision: str
 ) -> None:
     """The vectors do differ from those of float32: the test above does see the rounding."""
-    with use_kernels(level):
+    with use_kernels(capability):
         got = _vectors(_embedder(files, encoder={"type": "bilm", "precision": precision}))
     for vectors, expected in zip(got, exact):
         assert 1e-3 < numpy.abs(vectors.numpy() - expected).max() < 0.5
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize("level", available_kernels())
-def test_padding_is_zero(files: ElmoFiles, level: str, precision: str) -> None:
+@pytest.mark.parametrize("capability", available_kernels())
+def test_padding_is_zero(files: ElmoFiles, capability: str, precision: str) -> None:
     """Behind a sentence and its boundaries, every layer is exactly 0, and nothing else is."""
     encoder = ElmoEncoder.from_params(
         Params({"type": "bilm", "precision": precision, **files._asdict()})
     )
-    with use_kernels(level), torch.no_grad():
+    with use_kernels(capability), torch.no_grad():
         layers, mask = encoder(_ids(BATCHES[0]))
     assert mask.sum(dim=1).tolist() == [len(sentence) + 2 for sentence in BATCHES[0]]
     assert layers.isfinite().all()
@@ -137,14 +137,14 @@ def _threads() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("capability", CAPABILITIES)
 def test_a_sentence_alone_has_the_vectors_it_has_in_a_batch(
-    files: ElmoFiles, level: str, precision: str, threads: None
+    files: ElmoFiles, capability: str, precision: str, threads: None
 ) -> None:
     """To the bit, with any number of threads, if it starts from zero."""
     config = {"type": "bilm", "precision": precision, "initial_state": "zero"}
     embedder = _embedder(files, encoder=config)
-    with use_kernels(level), torch.no_grad():
+    with use_kernels(capability), torch.no_grad():
         for batch in BATCHES:
             torch.set_num_threads(1)
             together = embedder(_ids(batch))

@@ -12,7 +12,7 @@ import torch
 from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin import ElmoBilm, ElmoOptions
-from allennlp_elmo_plugin.kernels import available_kernels, pack_matrix, unpack_matrix, use_kernels
+from allennlp_elmo_plugin.kernels import available_kernels, tile_matrix, untile_matrix, use_kernels
 from allennlp_elmo_plugin.network.kernel_linear import Linear
 from allennlp_elmo_plugin.network.projected_lstm import ProjectedLstm
 from allennlp_elmo_plugin.network.spelling import spell_word
@@ -68,7 +68,7 @@ def _rounded(name: str, weight: torch.Tensor, precision: str) -> torch.Tensor:
     """What a weight of a state dict becomes."""
     if not _is_matrix(name):
         return weight
-    return unpack_matrix(pack_matrix(weight, precision, name.endswith(("weight_ih", "weight_hh"))))
+    return untile_matrix(tile_matrix(weight, precision, name.endswith(("weight_ih", "weight_hh"))))
 
 
 @pytest.mark.parametrize("precision", LOW_PRECISIONS)
@@ -285,19 +285,19 @@ Run = Callable[[str, bool, bool], torch.Tensor]
 @pytest.mark.parametrize("wanted", [(True, False), (False, True)], ids=["weights", "inputs"])
 @pytest.mark.parametrize("run", RUNS)
 @pytest.mark.parametrize("precision", LOW_PRECISIONS)
-@pytest.mark.parametrize("level", available_kernels())
-def test_gradients_are_refused(level: str, precision: str, run: Run, wanted: Tuple) -> None:
+@pytest.mark.parametrize("capability", available_kernels())
+def test_gradients_are_refused(capability: str, precision: str, run: Run, wanted: Tuple) -> None:
     """They would be wrong: the error says so, with kernels and without."""
-    with use_kernels(level), pytest.raises(ConfigurationError, match="gives no gradients"):
+    with use_kernels(capability), pytest.raises(ConfigurationError, match="gives no gradients"):
         run(precision, *wanted)
 
 
 @pytest.mark.parametrize("run", RUNS)
 @pytest.mark.parametrize("precision", LOW_PRECISIONS)
-@pytest.mark.parametrize("level", available_kernels())
-def test_no_gradients_are_no_stumbling_block(level: str, precision: str, run: Run) -> None:
+@pytest.mark.parametrize("capability", available_kernels())
+def test_no_gradients_are_no_stumbling_block(capability: str, precision: str, run: Run) -> None:
     """With everything frozen, or under no_grad, outputs are the same and need no gradient."""
-    with use_kernels(level):
+    with use_kernels(capability):
         frozen = run(precision, False, False)
         with torch.no_grad():
             assert torch.equal(run(precision, True, True), frozen)

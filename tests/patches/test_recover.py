@@ -16,7 +16,7 @@ import torch
 from allennlp.training.checkpointer import Checkpointer
 from allennlp.training.trainer import TrainerCheckpoint
 
-from allennlp_elmo_plugin.patches.recover import repair_recover
+from allennlp_elmo_plugin.patches.recover import patch_recover
 from tests.support.paths import REPOSITORY
 
 from .experiment import config, final_weights, interrupt, train
@@ -131,7 +131,7 @@ def test_command_recovers(tmp_path: Path) -> None:
     experiment = config(tmp_path, learning_rate_scheduler=COSINE)
     (tmp_path / "experiment.json").write_text(json.dumps(experiment), encoding="utf-8")
     (tmp_path / "repairs_only.py").write_text(
-        "from allennlp_elmo_plugin.repairs import apply_repairs\n\napply_repairs()\n",
+        "from allennlp_elmo_plugin.repairs import apply_patches\n\napply_repairs()\n",
         encoding="utf-8",
     )
     (tmp_path / ".allennlp_plugins").write_text("repairs_only\n", encoding="utf-8")
@@ -269,6 +269,6 @@ def test_repairing_twice_changes_nothing() -> None:
     """The second repair leaves the method of the first."""
     method = Checkpointer.load_checkpoint
 
-    repair_recover()
+    patch_recover()
 
     assert Checkpointer.load_checkpoint is method

@@ -14,7 +14,7 @@ from allennlp.training.learning_rate_schedulers.pytorch_lr_schedulers import (
 )
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from allennlp_elmo_plugin.patches.reduce_on_plateau import repair_reduce_on_plateau
+from allennlp_elmo_plugin.patches.reduce_on_plateau import patch_reduce_on_plateau
 
 
 def optimizer() -> Any:
@@ -146,6 +146,6 @@ def test_repairing_twice_changes_nothing() -> None:
     """The second repair leaves the constructor of the first."""
     constructor = ReduceOnPlateauLearningRateScheduler.__init__
 
-    repair_reduce_on_plateau()
+    patch_reduce_on_plateau()
 
     assert ReduceOnPlateauLearningRateScheduler.__init__ is constructor

@@ -11,7 +11,7 @@ from allennlp.common.tqdm import Tqdm
 from allennlp.data import Vocabulary
 from allennlp.data.data_loaders.multiprocess_data_loader import MultiProcessDataLoader
 
-from allennlp_elmo_plugin.patches.spawn import repair_spawn
+from allennlp_elmo_plugin.patches.spawn import patch_spawn
 
 from .experiment import SENTENCES, write_sentences
 from .readers import ReaderWithProgress
@@ -182,7 +182,7 @@ def test_repairing_twice_changes_nothing() -> None:
         MultiProcessDataLoader._start_batch_workers,
     )
 
-    repair_spawn()
+    patch_spawn()
 
     assert methods == (
         MultiProcessDataLoader._start_instance_workers,

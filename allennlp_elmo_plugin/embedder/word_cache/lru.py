@@ -13,7 +13,7 @@ from allennlp.common.checks import ConfigurationError
 from overrides import overrides
 
 from allennlp_elmo_plugin.embedder.word_cache.base import WordCache
-from allennlp_elmo_plugin.network.derived_cache import Copies
+from allennlp_elmo_plugin.network.derived_cache import DerivedCache
 
 __all__ = ["LruWordCache"]
 
@@ -57,7 +57,7 @@ class LruWordCache(WordCache):
             )
         self.capacity = capacity
         self.hits = self.misses = 0
-        self._tables = Copies()
+        self._tables = DerivedCache()
         self._said_to_be_off = False
 
     @property

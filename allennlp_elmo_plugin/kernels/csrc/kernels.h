@@ -73,15 +73,15 @@ struct convolution {
     const float *products; /* (width, num_characters, num_filters) */
     const float *bias;     /* (num_filters,) */
     float *outputs;        /* (num_words, num_filters), its rows `stride` floats apart */
-    int32_t *winners;      /* likewise: the first place of each largest window, or NULL */
+    int32_t *argmax;      /* likewise: the first place of each largest window, or NULL */
     int64_t stride;
 };
 
-#define DECLARE(level)                                                                             \
-    int64_t lstm_forward_##level(const struct lstm_forward *);                                     \
-    int64_t lstm_backward_##level(const struct lstm_backward *);                                   \
-    int64_t linear_##level(const struct linear *);                                                 \
-    int64_t convolution_##level(const struct convolution *);
+#define DECLARE(capability)                                                                             \
+    int64_t lstm_forward_##capability(const struct lstm_forward *);                                     \
+    int64_t lstm_backward_##capability(const struct lstm_backward *);                                   \
+    int64_t linear_##capability(const struct linear *);                                                 \
+    int64_t convolution_##capability(const struct convolution *);
 
 DECLARE(avx512_bf16)
 DECLARE(avx512)
