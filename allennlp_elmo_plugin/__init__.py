@@ -1,6 +1,7 @@
 """
-ELMo for AllenNLP: a drop-in for the built-in token embedder that installs today, with its parts
-registered one by one. Naming this package in `.allennlp_plugins` is enough.
+ELMo for AllenNLP: a drop-in for the built-in token embedder, with registered components.
+
+Importing the package registers everything, so naming it in `.allennlp_plugins` is enough.
 """
 
 from allennlp_elmo_plugin.commands import ElmoExport, ElmoTokenize
@@ -28,6 +29,8 @@ from allennlp_elmo_plugin.language_model.resumption import BilmResumption
 from allennlp_elmo_plugin.language_model.vocabulary import BilmVocabulary
 from allennlp_elmo_plugin.network.elmo_bilm import ElmoBilm
 from allennlp_elmo_plugin.network.options import ElmoOptions
+from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
+from allennlp_elmo_plugin.network.spelling import spell_sentences
 from allennlp_elmo_plugin.patches import apply_patches
 from allennlp_elmo_plugin.patches.default_callbacks import add_default_callbacks
 from allennlp_elmo_plugin.tagging.conllu_reader import ConlluTaggingReader
@@ -61,11 +64,15 @@ __all__ = [
     "NoActivationCache",
     "NoWordCache",
     "ScalarMix",
+    "SentenceBatch",
     "VocabularyWordCache",
     "WarmState",
     "WordCache",
     "ZeroState",
+    "spell_sentences",
 ]
+
+__version__ = "0.1.0"
 
 apply_patches()
 add_default_callbacks()

@@ -1,9 +1,9 @@
 """
-What parts write about themselves into the weights of an archive, so that they can be built again
-when the files they were first built from are gone.
+Extra state: facts about a component, saved with the weights of a model.
 
-It travels as "extra state" in the state dict of a model: as a tensor, since whoever goes through a
-state dict expects nothing else there.
+A component is built before its weights are loaded. When the files that it was first built from are
+gone, it finds in the archive's weights what it needs. The facts travel in a state dict as a tensor,
+since code that walks a state dict expects nothing else.
 """
 
 import inspect
@@ -24,33 +24,39 @@ OURS = "allennlp_elmo_plugin"
 WEIGHTS_OF_ARCHIVE = "weights.th"
 
 
-def to_extra_state(part: str, content: Dict[str, Any]) -> torch.Tensor:
+def to_extra_state(component: str, facts: Dict[str, Any]) -> torch.Tensor:
     """
+    Encodes facts about a component.
+
     # Parameters
 
-    part : `str`
-        Whose content it is.
-    content : `Dict[str, Any]`
-        Values that JSON knows.
+    component : `str`
+        Name of the component.
+    facts : `Dict[str, Any]`
+        Values that JSON can hold.
 
     # Returns
 
     `torch.Tensor`
-        Shape (bytes,), uint8: the content in JSON.
+        Shape (bytes,), uint8: the facts in JSON.
     """
-    return torch.tensor(
-        list(json.dumps({OURS: part, **content}).encode("utf-8")), dtype=torch.uint8
-    )
+    text = json.dumps({OURS: component, **facts})
+    return torch.tensor(list(text.encode("utf-8")), dtype=torch.uint8)
 
 
 def is_extracted_archive(serialization_dir: Optional[str]) -> bool:
     """
-    Whether the folder is an archive on its way to be loaded, rather than one of a training.
+    Tells an archive that is being loaded from the folder of a training.
 
     # Parameters
 
     serialization_dir : `Optional[str]`
-        What AllenNLP hands to a constructor.
+        The folder that AllenNLP hands to a constructor.
+
+    # Returns
+
+    `bool`
+        `True` for an extracted archive.
     """
     return (
         serialization_dir is not None and (Path(serialization_dir) / WEIGHTS_OF_ARCHIVE).is_file()
@@ -58,29 +64,29 @@ def is_extracted_archive(serialization_dir: Optional[str]) -> bool:
 
 
 def find_extra_state(
-    serialization_dir: Optional[str], part: str, **expected: Any
+    serialization_dir: Optional[str], component: str, **expected: Any
 ) -> Optional[Dict[str, Any]]:
     """
-    Looks into the weights of an archive, or of a training, for what a part has written.
+    Searches the weights of an archive or of a training for the facts of a component.
 
     # Parameters
 
     serialization_dir : `Optional[str]`
-        What AllenNLP hands to a constructor: the folder of the extracted archive or of a training.
-    part : `str`
-        Whose content to look for.
+        The folder that AllenNLP hands to a constructor: an extracted archive or a training.
+    component : `str`
+        Name of the component.
     expected :
-        Keys and values that the content must have.
+        Keys and values that the facts must contain.
 
     # Returns
 
     `Optional[Dict[str, Any]]`
-        The content, or `None` where there is none.
+        The facts, or `None` where there are none.
     """
     if serialization_dir is None:
         return None
     path = get_weights_path(serialization_dir)
-    # What torch saved before 1.6 is no zip, and older than this plugin.
+    # Files of torch before 1.6 are no zip, and older than this plugin.
     if not is_zipfile(path):
         return None
     # Newer versions of torch need not read the other weights.
@@ -89,8 +95,8 @@ def find_extra_state(
     for key, value in weights.items():
         if key.endswith(EXTRA_STATE) and isinstance(value, torch.Tensor):
             text = bytes(value.tolist())
-            # Other modules may keep extra state of their own.
-            content = json.loads(text) if text.startswith(f'{{"{OURS}":'.encode()) else {}
-            if {OURS: part, **expected}.items() <= content.items():
-                return content
+            # Other modules may have extra state of their own.
+            facts = json.loads(text) if text.startswith(f'{{"{OURS}":'.encode()) else {}
+            if {OURS: component, **expected}.items() <= facts.items():
+                return facts
     return None

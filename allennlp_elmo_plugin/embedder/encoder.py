@@ -1,27 +1,29 @@
 """
-From character ids to layers.
+The base class of encoders: from a batch of sentences to layers.
 """
 
-from typing import NamedTuple, Optional
+from typing import Dict, NamedTuple, Optional
 
 import torch
 from allennlp.common import Registrable
+
+from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
 
 __all__ = ["ElmoEncoder", "EncodedSentences"]
 
 
 class EncodedSentences(NamedTuple):
     """
-    What an `ElmoEncoder` gives for a batch.
+    The layers of a batch of sentences.
 
     # Parameters
 
     layers : `torch.Tensor`
         Shape (num_representations, batch, timesteps + 2, output_dim), float: all layers, or as many
-        of the first as were asked for. Each row starts with `<S>` and ends with `</S>`; behind that
-        it is exactly 0.
+        of the first as were asked for. Each row starts with `<S>` and ends with `</S>`; padded
+        positions are exactly 0.
     mask : `torch.Tensor`
-        Shape (batch, timesteps + 2), bool. True = word or boundary.
+        Shape (batch, timesteps + 2), bool. `True` = token or boundary.
     """
 
     layers: torch.Tensor
@@ -30,53 +32,65 @@ class EncodedSentences(NamedTuple):
 
 class ElmoEncoder(torch.nn.Module, Registrable):
     """
-    Turns the character ids of a batch of sentences into layers for a scalar mix.
+    An encoder that turns a batch of sentences into layers for a scalar mix.
     """
 
     default_implementation = "bilm"
 
     num_representations: int
-    """The number of layers that `forward` can give."""
+    """The number of layers that `forward` can give, the token layer included."""
+    max_characters_per_token: int
+    """The number of character ids of a token."""
+    doubles_token_layer = False
+    """`True` if both halves of a token's vector in layer 0 are the same."""
 
     def get_output_dim(self) -> int:
-        """The size of each vector of each layer."""
+        """Returns the size of each vector of each layer."""
         raise NotImplementedError(f"{type(self).__name__} does not tell its output size")
 
-    def impurity(self) -> Optional[str]:
+    def uncacheable_reason(self) -> Optional[str]:
         """
+        Tells why layers cannot be cached.
+
         # Returns
 
         `Optional[str]`
-            Why a sentence's layers depend on more than the sentence, or have gradients, so that
-            they cannot be kept; `None` where they can.
+            The reason that a sentence's layers depend on more than the sentence, or have gradients;
+            `None` where they can be cached.
         """
         return f"{type(self).__name__} does not say that they depend on the sentence alone"
 
     def digest(self) -> bytes:
         """
-        # Returns
-
-        `bytes`
-            Different for encoders that give different layers. Asked only where there is no
-            `impurity`.
+        Returns a digest that differs for encoders that give different layers. It is asked for only
+        where layers can be cached.
         """
         raise NotImplementedError(f"{type(self).__name__} cannot be told from others")
 
+    def builtin_names(self) -> Dict[str, str]:
+        """
+        Maps the names of AllenNLP's weights to those of the encoder.
+
+        # Returns
+
+        `Dict[str, str]`
+            From each name in AllenNLP's `_ElmoBiLm` to the name here; empty for an encoder that
+            loads no archive of the built-in.
+        """
+        return {}
+
     def forward(
-        self,
-        character_ids: torch.Tensor,
-        word_ids: Optional[torch.Tensor] = None,
-        num_representations: Optional[int] = None,
+        self, batch: SentenceBatch, num_representations: Optional[int] = None
     ) -> EncodedSentences:
         """
+        Computes the layers of a batch.
+
         # Parameters
 
-        character_ids : `torch.Tensor`
-            Shape (batch, timesteps, characters), int64. A token of zeros is no token.
-        word_ids : `torch.Tensor`, optional (default = `None`)
-            Shape (batch, timesteps), int64: what a word cache that looks words up by id reads.
+        batch : `SentenceBatch`
+            The sentences, between boundaries.
         num_representations : `int`, optional (default = `None`)
-            How many layers are wanted, from the first; all of them by default.
+            The number of layers to compute, from the first; all of them by default.
 
         # Returns
 

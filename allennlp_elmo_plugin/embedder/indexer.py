@@ -1,5 +1,5 @@
 """
-The indexer that spells tokens for ELMo.
+The token indexer that spells tokens for ELMo.
 """
 
 from functools import lru_cache
@@ -23,30 +23,31 @@ from allennlp_elmo_plugin.network.spelling import (
 
 __all__ = ["ElmoCharactersIndexer"]
 
-# 400 bytes each at the usual width: as many as most corpora have.
-WORDS_TO_REMEMBER = 1 << 17
+# 400 bytes each at the usual width; most corpora have fewer words.
+CACHED_SPELLINGS = 1 << 17
 
 
 # A subclass of the built-in, since AllenNLP's HotFlip attack asks for its class.
 @TokenIndexer.register("elmo_characters", exist_ok=True)
 class ElmoCharactersIndexer(ELMoTokenCharactersIndexer):
     """
-    Spells each token as character ids (`elmo_tokens`), and with a `word_namespace` also looks it
-    up in the vocabulary (`word_inputs`), for the embedder's vocabulary word cache.
+    A token indexer that spells each token as character ids (`elmo_tokens`). With a `word_namespace`
+    it also looks the token up in the vocabulary (`word_inputs`), for the vocabulary word cache.
 
     Registered as a `TokenIndexer` with name "elmo_characters", in place of the built-in.
 
     # Parameters
 
     namespace : `str`, optional (default = `"elmo_characters"`)
-        Not used: characters need no vocabulary. The built-in has it.
+        Not used, since characters need no vocabulary; the built-in has the parameter.
     tokens_to_add : `Dict[str, int]`, optional (default = `None`)
         Tokens that are spelled by one symbol of their own, an id from 0 to 260 (ids that text
         hardly uses, such as 1 to 31, are best).
     token_min_padding_length : `int`, optional (default = `0`)
         See `TokenIndexer`.
     word_namespace : `str`, optional (default = `None`)
-        The namespace of the vocabulary that the tokens' texts are counted into and looked up in.
+        Namespace of the vocabulary that the tokens are counted into and looked up in. `None` emits
+        no `word_inputs`.
     max_characters_per_token : `int`, optional (default = `50`)
         The number of character ids of a token. Only a biLM whose options say so needs another.
     """
@@ -82,6 +83,7 @@ class ElmoCharactersIndexer(ELMoTokenCharactersIndexer):
         # Parameters
 
         token : `Token`
+            The token.
         counter : `Dict[str, Dict[str, int]]`
             From namespace to text to count.
         """
@@ -92,11 +94,14 @@ class ElmoCharactersIndexer(ELMoTokenCharactersIndexer):
     @overrides(check_signature=False)
     def tokens_to_indices(self, tokens: List[Token], vocabulary: Vocabulary) -> IndexedTokenList:
         """
+        Spells tokens.
+
         # Parameters
 
         tokens : `List[Token]`
+            The tokens of one text.
         vocabulary : `Vocabulary`
-            Read only with a `word_namespace`.
+            The vocabulary. Read only with a `word_namespace`.
 
         # Returns
 
@@ -124,10 +129,11 @@ class ElmoCharactersIndexer(ELMoTokenCharactersIndexer):
     @overrides
     def get_empty_token_list(self) -> IndexedTokenList:
         """
+        Returns what `tokens_to_indices` gives for no tokens.
+
         # Returns
 
         `IndexedTokenList`
-            What `tokens_to_indices` gives for no tokens.
         """
         empty: Dict[str, List] = {"elmo_tokens": []}
         if self._word_namespace is not None:
@@ -139,12 +145,14 @@ class ElmoCharactersIndexer(ELMoTokenCharactersIndexer):
         self, tokens: IndexedTokenList, padding_lengths: Dict[str, int]
     ) -> Dict[str, torch.Tensor]:
         """
+        Pads the ids of one text.
+
         # Parameters
 
         tokens : `IndexedTokenList`
             What `tokens_to_indices` gave.
         padding_lengths : `Dict[str, int]`
-            The number of tokens to fill up to, for each key.
+            The number of tokens to pad to, for each key.
 
         # Returns
 
@@ -164,7 +172,7 @@ class ElmoCharactersIndexer(ELMoTokenCharactersIndexer):
         return tensors
 
 
-@lru_cache(maxsize=WORDS_TO_REMEMBER)
+@lru_cache(maxsize=CACHED_SPELLINGS)
 def _spelled(text: str, width: int, symbol: Optional[int]) -> numpy.ndarray:
     symbols = None if symbol is None else {text: symbol}
     ids = numpy.array(spell_word(text, width, symbols), dtype=numpy.int64)

@@ -10,6 +10,8 @@ from allennlp.common import Registrable
 from allennlp.common.checks import ConfigurationError
 from allennlp.nn.util import tiny_value_of_dtype
 
+from allennlp_elmo_plugin.network.derived_cache import DerivedCache
+
 __all__ = ["FixedScalarMix", "LearnedScalarMix", "ScalarMix"]
 
 # Small enough for a softmax of exactly 0, and finite, unlike the logarithm of 0.
@@ -18,16 +20,17 @@ LOG_OF_ZERO = -9e10
 
 class ScalarMix(torch.nn.Module, Registrable):
     """
-    `gamma * sum(softmax(scalar_parameters)_k * layer_k)` (Peters et al., 2018, equation 1).
+    A weighted sum of layers, `gamma * sum(softmax(scalar_parameters)_k * layer_k)` (Peters et al.,
+    2018, equation 1).
 
     # Parameters
 
     scalar_parameters : `List[float]`
         One weight for each layer, before the softmax.
     trainable : `bool`
-        Whether the weights and gamma (which starts at 1) are trained.
+        If `True`, the weights and gamma (which starts at 1) are trained.
     do_layer_norm : `bool`, optional (default = `False`)
-        Whether each layer is normalized first, by one mean and one variance over all words
+        If `True`, each layer is normalized first, by one mean and one variance over all tokens
         (sentence boundaries included) and dimensions of the batch. A sentence's vectors then
         depend on the rest of its batch.
     """
@@ -44,26 +47,31 @@ class ScalarMix(torch.nn.Module, Registrable):
             for value in scalar_parameters
         )
         self.gamma = torch.nn.Parameter(torch.tensor([1.0]), requires_grad=trainable)
+        self._derived = DerivedCache()
 
     def num_representations_read(self) -> int:
         """
+        Returns the number of layers that `forward` reads, from the first.
+
         # Returns
 
         `int`
-            How many layers, from the first, `forward` has a use for. Fewer than there are weights
-            where the last ones are exactly 0 after the softmax and stay so.
+            Fewer than there are weights where the last ones are exactly 0 after the softmax and
+            are not trained.
         """
-        return 1 + max(self._read_layers(self._weights()))
+        return 1 + max(self._read_layers())
 
     def forward(self, layers: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """
+        Mixes the layers.
+
         # Parameters
 
         layers : `torch.Tensor`
             Shape (num_representations, batch, timesteps, size), float. Those from
             `num_representations_read` on may be left out.
         mask : `torch.Tensor`
-            Shape (batch, timesteps), bool. Read only with `do_layer_norm`.
+            Shape (batch, timesteps), bool, `True` = token. Read only with `do_layer_norm`.
 
         # Returns
 
@@ -76,8 +84,7 @@ class ScalarMix(torch.nn.Module, Registrable):
         `ConfigurationError`
             When there are more layers than weights, or fewer than are read.
         """
-        weights = self._weights()
-        read = self._read_layers(weights)
+        weights, read = self._weights(), self._read_layers()
         if not max(read) < len(layers) <= len(weights):
             raise ConfigurationError(
                 f"Expected {len(weights)} layers, one for each weight of the scalar mix, of which "
@@ -87,22 +94,28 @@ class ScalarMix(torch.nn.Module, Registrable):
             return self.gamma * sum(weights[k] * _normalize(layers[k], mask) for k in read)
         if len(read) == 1:
             return self.gamma * weights[read[0]] * layers[read[0]]
-        # As one product, gradients of the weights included, several times as fast as a sum.
-        return torch.einsum("k,kbtd->btd", self.gamma * weights[: len(layers)], layers)
+        # One product is several times as fast as a sum, gradients of the weights included.
+        product = torch.matmul(self.gamma * weights[: len(layers)], layers.flatten(1))
+        return product.view(layers.shape[1:])
 
     def _weights(self) -> torch.Tensor:
         return torch.softmax(torch.cat(list(self.scalar_parameters)), dim=0)
 
-    def _read_layers(self, weights: torch.Tensor) -> List[int]:
-        if weights.requires_grad:
-            return list(range(len(weights)))
-        return [k for k, weight in enumerate(weights.tolist()) if weight != 0]
+    def _read_layers(self) -> List[int]:
+        """Returns the layers whose weights are not 0 for good."""
+        parameters = list(self.scalar_parameters)
+        if any(parameter.requires_grad for parameter in parameters):
+            return list(range(len(parameters)))
+        return self._derived.get("read layers", parameters, self._nonzero_layers)
+
+    def _nonzero_layers(self) -> List[int]:
+        return [k for k, weight in enumerate(self._weights().tolist()) if weight != 0]
 
 
 @ScalarMix.register("learned")
 class LearnedScalarMix(ScalarMix):
     """
-    Weights that are trained with the model. They start equal.
+    A scalar mix whose weights are trained with the model. They start equal.
 
     Registered as a `ScalarMix` with name "learned".
 
@@ -121,8 +134,8 @@ class LearnedScalarMix(ScalarMix):
 @ScalarMix.register("fixed")
 class FixedScalarMix(ScalarMix):
     """
-    Weights that stay as they are given; gamma stays 1. Layers behind the last one whose weight is
-    not exactly 0 are not computed at all.
+    A scalar mix with constant weights; gamma is 1. Layers behind the last one whose weight is not
+    exactly 0 are not computed at all.
 
     Registered as a `ScalarMix` with name "fixed".
 
@@ -135,17 +148,16 @@ class FixedScalarMix(ScalarMix):
     do_layer_norm : `bool`, optional (default = `False`)
         See `ScalarMix`.
     normalized : `List[float]`, optional (default = `None`)
-        In place of `scalar_parameters`: one weight for each layer as it is, from 0 up and 1 in
-        sum, such as `[0, 0.5, 0.5]`.
+        In place of `scalar_parameters`: one weight for each layer after the softmax, none negative
+        and 1 in sum, such as `[0, 0.5, 0.5]`.
     layers : `Union[int, str]`, optional (default = `None`)
-        In place of `scalar_parameters`: `"top"` for the last layer alone, `"average"` for all of
-        them alike, or the number of a layer, of which 0 is the token layer.
+        In place of `scalar_parameters`: `"top"` for the last layer alone, `"average"` for equal
+        weights, or the number of a layer, where 0 is the token layer.
 
     # Raises
 
     `ConfigurationError`
-        When not exactly one of the three ways is taken, or when what it says fits no biLM of so
-        many layers.
+        When not exactly one of the three is given, or when it does not fit the number of layers.
     """
 
     def __init__(

@@ -1,9 +1,9 @@
 """
-The token embedder: a biLM's layers, mixed.
+The token embedder: the layers of a biLM, mixed.
 """
 
 from math import prod
-from typing import Any, Dict, List, Optional, TypeVar
+from typing import Any, Callable, Dict, List, Optional
 
 import torch
 from allennlp.common import Lazy, Params
@@ -11,17 +11,16 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.modules import TokenEmbedder
 from overrides import overrides
 
+from allennlp_elmo_plugin.archive.builtin_names import builtin_embedder_names, rename_weights
 from allennlp_elmo_plugin.embedder.activation_cache.base import ActivationCache
 from allennlp_elmo_plugin.embedder.activation_cache.none import NoActivationCache
-from allennlp_elmo_plugin.embedder.bilm_encoder import BilmEncoder
 from allennlp_elmo_plugin.embedder.encoder import ElmoEncoder
-from allennlp_elmo_plugin.embedder.scalar_mix import ScalarMix
+from allennlp_elmo_plugin.embedder.scalar_mix import LearnedScalarMix, ScalarMix
 from allennlp_elmo_plugin.embedder.word_cache.base import WordCache
 from allennlp_elmo_plugin.embedder.word_cache.vocabulary import VocabularyWordCache
+from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
 
 __all__ = ["ElmoTokenEmbedder"]
-
-T = TypeVar("T")
 
 PUBLISHED = (
     "https://allennlp.s3.amazonaws.com/models/elmo/2x4096_512_2048cnn_2xhighway/"
@@ -32,50 +31,54 @@ PUBLISHED = (
 @TokenEmbedder.register("elmo_token_embedder", exist_ok=True)
 class ElmoTokenEmbedder(TokenEmbedder):
     """
-    Embeds tokens with ELMo (Peters et al., 2018): a drop-in for AllenNLP's built-in embedder of
-    the same name. The first eight parameters are the built-in's; the others name the parts that
-    some of the eight are shorthands for. Saying a thing in both ways is an error.
+    A token embedder with ELMo (Peters et al., 2018): a drop-in for AllenNLP's built-in embedder of
+    the same name.
+
+    The first eight parameters are the built-in's; the others name the components that some of the
+    eight are shorthands for. Giving a value in both ways is an error. To build an embedder from
+    components in Python, use `from_parts`.
 
     Registered as a `TokenEmbedder` with name "elmo_token_embedder", in place of the built-in.
 
     # Parameters
 
     options_file : `str`, optional (default = the published 2x4096_512 model)
-        The biLM's options: a path, a URL, or a folder or zip that holds them.
+        The biLM's options: a path, a URL, a folder or zip that holds them, or `pretrained:small`.
     weight_file : `str`, optional (default = the published 2x4096_512 model)
-        The biLM's weights in HDF5: a path, a URL, or a folder or zip that holds them.
+        The biLM's weights in HDF5: a path, a URL, a folder or zip that holds them, or
+        `pretrained:small`.
     do_layer_norm : `bool`, optional (default = `False`)
-        Whether the scalar mix normalizes each layer first.
+        If `True`, the scalar mix normalizes each layer first.
     dropout : `float`, optional (default = `0.5`)
-        The share of the mixed vectors that training sets to 0.
+        Probability of dropping each element of the mixed vectors in training, in [0, 1).
     requires_grad : `bool`, optional (default = `False`)
-        Whether the biLM is trained.
+        If `True`, train the biLM.
     projection_dim : `int`, optional (default = `None`)
-        A size to project the mixed vectors to, by a linear layer that is trained.
+        Size of a linear layer that projects the mixed vectors. `None` is no projection.
     vocab_to_cache : `List[str]`, optional (default = `None`)
-        Short for the `word_cache` `{"type": "vocabulary", "words": vocab_to_cache}`.
+        Shorthand for the `word_cache` `{"type": "vocabulary", "words": vocab_to_cache}`.
     scalar_mix_parameters : `List[float]`, optional (default = `None`)
-        Short for the `scalar_mix`
+        Shorthand for the `scalar_mix`
         `{"type": "fixed", "scalar_parameters": scalar_mix_parameters}`.
     encoder : `Lazy[ElmoEncoder]`, optional (default = `Lazy(ElmoEncoder)`)
-        What gives the layers. It is handed `options_file`, `weight_file` and `requires_grad`.
+        The encoder that computes the layers. It gets `options_file`, `weight_file` and
+        `requires_grad` from the embedder.
     scalar_mix : `Lazy[ScalarMix]`, optional (default = `Lazy(ScalarMix)`)
-        What mixes the layers. It is handed their number and `do_layer_norm`.
+        The mix of the layers. It gets their number and `do_layer_norm` from the embedder.
     word_cache : `WordCache`, optional (default = `None`)
-        What spares the character CNN words. It is handed to the encoder, whose default is `lru`.
+        The cache of word vectors, handed to the encoder, whose default is `lru`.
     activation_cache : `ActivationCache`, optional (default = `NoActivationCache()`)
-        What spares the encoder sentences.
+        The cache of whole sentences' layers.
     keep_sentence_boundaries : `bool`, optional (default = `False`)
-        Whether the vectors of `<S>` and `</S>` stay: the output is then two tokens longer than
+        If `True`, the vectors of `<S>` and `</S>` stay: the output is then two tokens longer than
         the input. AllenNLP's models expect as many vectors as tokens.
     serialization_dir : `str`, optional (default = `None`)
-        Handed to the encoder, which finds in the archive what else it needs files for. AllenNLP
-        fills it in.
+        Folder of an archive that is being loaded, handed to the encoder. AllenNLP fills it in.
 
     # Raises
 
     `ConfigurationError`
-        When a thing is said in two ways, or a file is missing, damaged or does not fit.
+        When a value is given in two ways, or a file is missing, damaged or does not fit.
     """
 
     def __init__(
@@ -99,44 +102,147 @@ class ElmoTokenEmbedder(TokenEmbedder):
         super().__init__()
         if vocab_to_cache is not None:
             _refuse_both("vocab_to_cache", "word_cache", word_cache is not None)
-            word_cache = VocabularyWordCache(words=vocab_to_cache)
+            word_cache = VocabularyWordCache(vocab_to_cache)
         if scalar_mix_parameters is not None:
             _refuse_both("scalar_mix_parameters", "scalar_mix", scalar_mix is not None)
             scalar_mix = Lazy(
                 ScalarMix, Params({"type": "fixed", "scalar_parameters": scalar_mix_parameters})
             )
+        built_encoder = (encoder or Lazy(ElmoEncoder)).construct(
+            options_file=options_file,
+            weight_file=weight_file,
+            requires_grad=requires_grad,
+            serialization_dir=serialization_dir,
+            **_if_given("word_cache", word_cache),
+        )
+        built_mix = (scalar_mix or Lazy(ScalarMix)).construct(
+            num_representations=built_encoder.num_representations,
+            **_if_given("do_layer_norm", do_layer_norm or None),
+        )
+        self._assemble(
+            built_encoder,
+            built_mix,
+            activation_cache,
+            dropout,
+            projection_dim,
+            keep_sentence_boundaries,
+        )
+
+    @classmethod
+    def from_parts(
+        cls,
+        encoder: ElmoEncoder,
+        scalar_mix: Optional[ScalarMix] = None,
+        activation_cache: Optional[ActivationCache] = None,
+        dropout: float = 0.5,
+        projection_dim: Optional[int] = None,
+        keep_sentence_boundaries: bool = False,
+    ) -> "ElmoTokenEmbedder":
+        """
+        Builds an embedder from components.
+
+        # Parameters
+
+        encoder : `ElmoEncoder`
+            The encoder that computes the layers, such as a `BilmEncoder`.
+        scalar_mix : `ScalarMix`, optional (default = `LearnedScalarMix(num_representations)`)
+            The mix of the layers.
+        activation_cache : `ActivationCache`, optional (default = `NoActivationCache()`)
+            The cache of whole sentences' layers.
+        dropout : `float`, optional (default = `0.5`)
+            Probability of dropping each element of the mixed vectors in training, in [0, 1).
+        projection_dim : `int`, optional (default = `None`)
+            Size of a linear layer that projects the mixed vectors. `None` is no projection.
+        keep_sentence_boundaries : `bool`, optional (default = `False`)
+            If `True`, the vectors of `<S>` and `</S>` stay.
+
+        # Returns
+
+        `ElmoTokenEmbedder`
+
+        # Raises
+
+        `ConfigurationError`
+            When the components do not fit each other.
+        """
+        embedder = cls.__new__(cls)
+        TokenEmbedder.__init__(embedder)
+        embedder._assemble(
+            encoder,
+            scalar_mix or LearnedScalarMix(encoder.num_representations),
+            activation_cache,
+            dropout,
+            projection_dim,
+            keep_sentence_boundaries,
+        )
+        return embedder
+
+    @classmethod
+    @overrides
+    def from_params(  # type: ignore[override]
+        cls,
+        params: Params,
+        constructor_to_call: Optional[Callable[..., "ElmoTokenEmbedder"]] = None,
+        constructor_to_inspect: Any = None,
+        **extras: Any,
+    ) -> "ElmoTokenEmbedder":
+        """
+        Builds an embedder from a config.
+
+        # Parameters
+
+        params : `Params`
+            The config.
+        constructor_to_call, constructor_to_inspect, extras :
+            AllenNLP's own.
+
+        # Returns
+
+        `ElmoTokenEmbedder`
+
+        # Raises
+
+        `ConfigurationError`
+            When the config of a component sets a value that the embedder hands over.
+        """
+        for name, keys in _handed_over(params).items():
+            component = params.get(name)
+            for key in keys:
+                if isinstance(component, Params) and key in component:
+                    raise ConfigurationError(
+                        f"Got '{key}' inside '{name}', where the embedder's own '{key}' belongs. "
+                        "Keep it beside the other parameters of the embedder."
+                    )
+        return super().from_params(params, constructor_to_call, constructor_to_inspect, **extras)
+
+    def _assemble(
+        self,
+        encoder: ElmoEncoder,
+        scalar_mix: ScalarMix,
+        activation_cache: Optional[ActivationCache],
+        dropout: float,
+        projection_dim: Optional[int],
+        keep_sentence_boundaries: bool,
+    ) -> None:
         if projection_dim is not None and projection_dim < 1:
             raise ConfigurationError(
                 f"Expected 'projection_dim' to be at least 1, got {projection_dim}. Leave it out "
                 "for vectors that are not projected."
             )
-        handed_to_encoder: Dict[str, Any] = {
-            "options_file": options_file,
-            "weight_file": weight_file,
-            "requires_grad": requires_grad,
-            "serialization_dir": serialization_dir,
-        }
-        if word_cache is not None:
-            handed_to_encoder["word_cache"] = word_cache
-        handed_to_mix = {"do_layer_norm": True} if do_layer_norm else {}
-
-        self._encoder = _construct("encoder", encoder or Lazy(ElmoEncoder), handed_to_encoder)
-        self.scalar_mix = _construct(
-            "scalar_mix",
-            scalar_mix or Lazy(ScalarMix),
-            {**handed_to_mix, "num_representations": self._encoder.num_representations},
-        )
+        # In this order, which optimizers' checkpoints depend on.
+        self._encoder = encoder
+        self.scalar_mix = scalar_mix
         self._activation_cache = activation_cache or NoActivationCache()
-        self._activation_cache.check(self._encoder)
+        self._activation_cache.require_cacheable(encoder)
         self._keep_sentence_boundaries = keep_sentence_boundaries
         self._dropout = torch.nn.Dropout(dropout)
         self._projection: Optional[torch.nn.Linear] = None
         if projection_dim is not None:
-            self._projection = torch.nn.Linear(self._encoder.get_output_dim(), projection_dim)
+            self._projection = torch.nn.Linear(encoder.get_output_dim(), projection_dim)
 
     @overrides
     def get_output_dim(self) -> int:
-        """The size of each vector: `projection_dim`, or twice that of the biLM."""
+        """Returns the size of each vector: `projection_dim`, or twice that of the biLM."""
         if self._projection is not None:
             return self._projection.out_features
         return self._encoder.get_output_dim()
@@ -145,27 +251,29 @@ class ElmoTokenEmbedder(TokenEmbedder):
         self, elmo_tokens: torch.Tensor, word_inputs: Optional[torch.Tensor] = None
     ) -> torch.Tensor:
         """
+        Embeds tokens.
+
         # Parameters
 
         elmo_tokens : `torch.Tensor`
             Shape (batch, ..., timesteps, characters), int64: character ids from the
-            `elmo_characters` indexer. A token of zeros is no token; tokens stand at the beginning
-            of their row.
+            `elmo_characters` indexer. A token of zeros is padding; the tokens of a row stand at its
+            beginning.
         word_inputs : `torch.Tensor`, optional (default = `None`)
             Shape (batch, ..., timesteps), int64: word ids for the vocabulary word cache, 0 exactly
-            where there is no token.
+            at padded positions.
 
         # Returns
 
         `torch.Tensor`
             Shape (batch, ..., timesteps, output_dim), float32; two timesteps more with
-            `keep_sentence_boundaries`. Before dropout and projection it is exactly 0 where there
-            is no token.
+            `keep_sentence_boundaries`. Before dropout and projection, padded positions are
+            exactly 0.
 
         # Raises
 
         `ConfigurationError`
-            When a shape, a type or an id is not as described.
+            When a shape, a dtype or an id is not as described.
         """
         if elmo_tokens.dim() < 3:
             raise ConfigurationError(
@@ -176,15 +284,16 @@ class ElmoTokenEmbedder(TokenEmbedder):
         batch_size = prod(outer)
         if word_inputs is not None and word_inputs.shape == elmo_tokens.shape[:-1]:
             word_inputs = word_inputs.reshape(batch_size, timesteps)
-        encoded = self._activation_cache(
-            self._encoder,
+        batch = SentenceBatch.from_padded(
             elmo_tokens.reshape(batch_size, timesteps, characters),
+            self._encoder.max_characters_per_token,
             word_inputs,
-            self.scalar_mix.num_representations_read(),
         )
+        num_representations = self.scalar_mix.num_representations_read()
+        encoded = self._activation_cache(self._encoder, batch, num_representations)
         mixed = self.scalar_mix(encoded.layers, encoded.mask)
         if not self._keep_sentence_boundaries:
-            mixed = _without_boundaries(mixed, encoded.mask)
+            mixed = _without_boundaries(mixed, batch)
         vectors = self._dropout(mixed)
         if self._projection is not None:
             vectors = self._projection(vectors)
@@ -193,46 +302,38 @@ class ElmoTokenEmbedder(TokenEmbedder):
     def _load_from_state_dict(
         self, state_dict: Dict[str, torch.Tensor], prefix: str, *args: Any, **kwargs: Any
     ) -> None:
-        for builtin_name, name in self._builtin_names().items():
-            if prefix + builtin_name in state_dict:
-                state_dict[prefix + name] = state_dict.pop(prefix + builtin_name)
+        names = builtin_embedder_names(self.scalar_mix.state_dict(), self._encoder.builtin_names())
+        rename_weights(state_dict, prefix, names)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
-    def _builtin_names(self) -> Dict[str, str]:
-        """From the names in an archive of AllenNLP's built-in embedder to the names here."""
-        names = {
-            f"_elmo.scalar_mix_0.{name}": f"scalar_mix.{name}"
-            for name in self.scalar_mix.state_dict()
-        }
-        if isinstance(self._encoder, BilmEncoder):
-            names.update(
-                (f"_elmo._elmo_lstm.{builtin_name}", f"_encoder.{name}")
-                for builtin_name, name in self._encoder.builtin_names().items()
-            )
-        return names
 
-
-def _without_boundaries(mixed: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    # <S> stands first in each row, and </S> last, which is behind the words of shorter rows.
-    rows = torch.arange(len(mixed), device=mixed.device)
-    mixed[rows, mask.sum(dim=1) - 1] = 0.0
+def _without_boundaries(mixed: torch.Tensor, batch: SentenceBatch) -> torch.Tensor:
+    # <S> is the first token of each row and </S> the last, inside the batch in shorter rows.
+    if min(batch.lengths, default=0) < batch.timesteps:
+        mixed[torch.arange(len(batch), device=mixed.device), batch.ends - 1] = 0.0
     return mixed[:, 1:-1]
 
 
-def _refuse_both(first: str, second: str, second_is_said: bool) -> None:
-    if second_is_said:
+def _refuse_both(first: str, second: str, second_is_given: bool) -> None:
+    if second_is_given:
         raise ConfigurationError(
-            f"Got both '{first}' and '{second}', which say the same thing. Keep one of them."
+            f"Got both '{first}' and '{second}', which mean the same thing. Keep one of them."
         )
 
 
-def _construct(name: str, part: Lazy[T], handed: Dict[str, Any]) -> T:
-    """Constructs a part that is handed values, which its own config may then not give as well."""
-    params = part._params
-    for key in handed:
-        if not isinstance(params, str) and key in params:
-            raise ConfigurationError(
-                f"Got '{key}' inside '{name}', where the embedder's own '{key}' belongs. Keep it "
-                "beside the other parameters of the embedder."
-            )
-    return part.construct(**handed)
+def _handed_over(params: Params) -> Dict[str, List[str]]:
+    """Returns the values that the embedder hands to each component, by name."""
+    handed_over = {
+        "encoder": ["options_file", "weight_file", "requires_grad", "serialization_dir"],
+        "scalar_mix": ["num_representations"],
+    }
+    if params.get("word_cache") is not None or params.get("vocab_to_cache") is not None:
+        handed_over["encoder"].append("word_cache")
+    if params.get("do_layer_norm"):
+        handed_over["scalar_mix"].append("do_layer_norm")
+    return handed_over
+
+
+def _if_given(name: str, value: Optional[Any]) -> Dict[str, Any]:
+    """Returns a keyword argument, or none where a component's own default is wanted."""
+    return {} if value is None else {name: value}

@@ -1,12 +1,12 @@
 """
-A biLM with its softmax, to be trained and measured.
+The bidirectional language model: a biLM with its softmax.
 """
 
 import os
 from dataclasses import asdict
 from math import sqrt
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Union
+from typing import Any, Dict, List, Optional, Tuple, Union
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -15,7 +15,8 @@ from allennlp.models import Model
 from overrides import overrides
 from torch.nn.functional import pad
 
-from allennlp_elmo_plugin.archive.extra_state import find_extra_state, to_extra_state
+from allennlp_elmo_plugin.archive.archived_module import ArchivedModule
+from allennlp_elmo_plugin.archive.extra_state import find_extra_state
 from allennlp_elmo_plugin.embedder.initial_state.base import InitialState
 from allennlp_elmo_plugin.embedder.initial_state.zero import ZeroState
 from allennlp_elmo_plugin.language_model.metrics import (
@@ -26,45 +27,49 @@ from allennlp_elmo_plugin.language_model.metrics import (
 from allennlp_elmo_plugin.language_model.softmax import Softmax
 from allennlp_elmo_plugin.language_model.stream_states import StreamStates
 from allennlp_elmo_plugin.language_model.vocabulary import write_vocabulary_file
-from allennlp_elmo_plugin.network.bidirectional_lstm import LstmState
-from allennlp_elmo_plugin.network.dropout import dropout as drop
+from allennlp_elmo_plugin.network.distinct_words import distinct_words
+from allennlp_elmo_plugin.network.dropout import fast_dropout
 from allennlp_elmo_plugin.network.elmo_bilm import ElmoBilm
 from allennlp_elmo_plugin.network.options import ElmoOptions
-from allennlp_elmo_plugin.network.time_major import Packing, pack
+from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
+from allennlp_elmo_plugin.network.time_major import TimeMajorLayout
 from allennlp_elmo_plugin.weights import find_options_file, read_softmax, write_softmax
 
 __all__ = ["BidirectionalLm"]
 
-PART = "bidirectional_lm"
 DIRECTIONS = ("forward", "backward")
 
 
-class BidirectionalLm(Model):
+class BidirectionalLm(ArchivedModule, Model):
     """
-    The bidirectional language model that ELMo is made of (Peters et al., 2018): each direction
-    predicts the next word of its reading, from the same character CNN and by the same softmax. The
-    loss is the mean of both directions' losses for a token, in nats.
+    A bidirectional language model, the biLM of ELMo with its softmax (Peters et al., 2018).
+
+    Each direction predicts the next word in its reading order. Both share one character CNN and one
+    softmax. The loss is the mean of both directions' losses for a token, in nats.
 
     Registered as a `Model` with name "bidirectional_lm", whose constructor is `from_files`.
 
     # Parameters
 
     vocab : `Vocabulary`
-        Has the words that are predicted.
+        The vocabulary of the words that are predicted.
     bilm : `ElmoBilm`
         The network. It is trained.
     num_samples : `int`, optional (default = `None`)
-        How many words of the vocabulary each batch of a training is measured against. It makes
-        training fast; the loss is then an estimate, and lower than the true one. Words have to be
-        in the order of falling frequency, as they are in AllenNLP's vocabularies. With `None`, and
-        always at evaluation, it is the whole vocabulary.
+        Number of sampled words for the training softmax; `None` is the full softmax, which
+        evaluation always uses. Sampling makes training fast; the loss is then an estimate, and
+        lower than the true one. The ids of words must be in the order of falling frequency, as in
+        AllenNLP's vocabularies.
     dropout : `float`, optional (default = `0.1`)
-        On what enters each layer and the softmax, as in bilm-tf.
+        Probability of dropping each element of the input of each layer and of the softmax, in
+        [0, 1), as in bilm-tf.
     initial_state : `InitialState`, optional (default = `ZeroState()`)
-        Where a stream starts: every sentence, if the reader's `num_steps` is `None`.
+        Where the LSTMs start each stream, or each sentence if the reader's `num_steps` is `None`.
     namespace : `str`, optional (default = `"tokens"`)
-        The namespace of the words, as the reader has it.
+        Namespace of the words, the same as the reader's.
     """
+
+    component = "bidirectional_lm"
 
     def __init__(
         self,
@@ -84,7 +89,7 @@ class BidirectionalLm(Model):
         self.bilm = bilm
         self.softmax = Softmax(vocab.get_vocab_size(namespace), bilm.options.projection_dim)
         self.initial_state = ZeroState() if initial_state is None else initial_state
-        self.initial_state.fit(bilm)
+        self.initial_state.allocate(bilm)
         self.namespace = namespace
         self._files: Dict[str, Optional[str]] = {"options_file": None, "weight_file": None}
         self._num_samples = num_samples
@@ -113,31 +118,33 @@ class BidirectionalLm(Model):
         **kwargs: Any,
     ) -> "BidirectionalLm":
         """
+        Builds a model from options, from files, or from an archive.
+
         # Parameters
 
         vocab : `Vocabulary`
-            Has the words that are predicted.
+            The vocabulary of the words that are predicted.
         options : `Dict[str, Any]`, optional (default = `None`)
             The shape of a new biLM, as in an `options.json`: `char_cnn` and `lstm`.
         options_file : `str`, optional (default = `None`)
             In place of `options`: a path, a URL, or a folder or zip that holds the options file.
         weight_file : `str`, optional (default = `None`)
-            To go on from the weights of a biLM: a path, a URL, or a folder or zip that holds the
-            HDF5 file. `None` draws new ones.
+            Weights to continue from: a path, a URL, or a folder or zip that holds the HDF5 file.
+            `None` draws new ones.
         softmax_file : `str`, optional (default = `None`)
-            To go on from a softmax as well, which belongs to the very words of the vocabulary: a
-            path or URL of an HDF5 file. `None` draws a new one.
+            Softmax to continue from, made for exactly the words of the vocabulary: a path or URL of
+            an HDF5 file. `None` draws a new one.
         num_samples, dropout, initial_state, namespace :
             See the class.
         serialization_dir : `str`, optional (default = `None`)
-            Where an archive that is loaded has the weights, so that it needs none of the files.
+            Folder of an archive that is being loaded. It holds the weights, so no file is needed.
             AllenNLP fills it in.
 
         # Raises
 
         `ConfigurationError`
             When a file is missing, damaged, or does not fit the options or the vocabulary, or when
-            there are no options or two.
+            not exactly one of `options` and `options_file` is given.
         """
         if (options is None) == (options_file is None):
             raise ConfigurationError(
@@ -150,7 +157,7 @@ class BidirectionalLm(Model):
                 "is there has its shape; got 'options'."
             )
         files = {"options_file": options_file, "weight_file": weight_file}
-        archived = find_extra_state(serialization_dir, PART, **files)
+        archived = find_extra_state(serialization_dir, cls.component, **files)
         if options is not None:
             bilm = ElmoBilm(ElmoOptions.from_dict(options))
         elif archived is not None:
@@ -167,31 +174,24 @@ class BidirectionalLm(Model):
 
     def to_folder(self, folder: Union[str, "os.PathLike[str]"]) -> None:
         """
-        Writes `options.json` and `weights.hdf5`, which every ELMo reads; `softmax.hdf5`, laid out
-        as the published ones are; and `vocabulary.txt`, whose line i belongs to row i of the
+        Writes `options.json` and `weights.hdf5`, which every ELMo reads, `softmax.hdf5` in the
+        layout of the published ones, and `vocabulary.txt`, whose line i belongs to row i of the
         softmax.
 
         # Parameters
 
         folder : `Union[str, PathLike]`
-            It is made where it is missing; files of these names in it are replaced.
+            Path of the folder, made if it is missing. Files of these names in it are replaced.
         """
         folder = Path(folder)
         self.bilm.to_folder(folder)
         write_softmax(folder / "softmax.hdf5", self.softmax.weight, self.softmax.bias)
         write_vocabulary_file(folder / "vocabulary.txt", self.vocab, self.namespace)
 
-    def get_extra_state(self) -> torch.Tensor:
-        """
-        # Returns
-
-        `torch.Tensor`
-            Shape (bytes,), uint8: the options, for an archive without their file.
-        """
-        return to_extra_state(PART, {**self._files, "options": asdict(self.bilm.options)})
-
-    def set_extra_state(self, state: torch.Tensor) -> None:
-        """Changes nothing: the options were needed when the module was built."""
+    @overrides
+    def archived_facts(self) -> Dict[str, Any]:
+        """Returns the options, for an archive without their file."""
+        return {**self._files, "options": asdict(self.bilm.options)}
 
     @overrides(check_signature=False)
     def forward(
@@ -203,11 +203,13 @@ class BidirectionalLm(Model):
         metadata: List[Dict[str, Any]],
     ) -> Dict[str, torch.Tensor]:
         """
+        Computes the loss of a batch of windows.
+
         # Parameters
 
         forward_inputs, backward_inputs : `TextFieldTensors`
-            `elmo_tokens` of shape (batch, timesteps, characters), int64, 0 = no token, in the order
-            in which the direction reads. Both directions have the same number of tokens in a row.
+            `elmo_tokens` of shape (batch, timesteps, characters), int64, 0 = no token, in the
+            direction's reading order. Both directions have the same number of tokens in a row.
         forward_targets, backward_targets : `TextFieldTensors`
             `tokens` of shape (batch, timesteps) or (batch, timesteps - 1), int64: the id of the
             word after each input, or after each but the last of every row.
@@ -218,51 +220,50 @@ class BidirectionalLm(Model):
 
         `Dict[str, torch.Tensor]`
             `loss`, a scalar of float32.
+
+        # Raises
+
+        `ConfigurationError`
+            When the inputs are no character ids, or the directions differ in length.
         """
-        character_ids = torch.stack(
-            [_only(inputs)["elmo_tokens"] for inputs in (forward_inputs, backward_inputs)]
-        )
+        batches = self._checked_batches(forward_inputs, backward_inputs)
+        layout = batches[0].layout
+        words = distinct_words(torch.cat([batch.time_major_character_ids() for batch in batches]))
+        vectors = self.bilm.char_cnn(words.character_ids).index_select(0, words.index)
+        inputs = vectors.view(len(DIRECTIONS), len(layout.positions), vectors.size(-1))
+        top = self._top_layer(inputs, layout, metadata)
         targets = torch.stack(
             [_only(targets)["tokens"] for targets in (forward_targets, backward_targets)]
         )
-        lengths = (character_ids[0] > 0).any(dim=-1).sum(dim=-1).tolist()
-        width = character_ids.size(2)
-        packing = pack(lengths, width, character_ids.device)
-        packed_ids = character_ids.flatten(1, 2).index_select(1, packing.positions)
-        words = self.bilm.char_cnn(packed_ids.flatten(0, 1))
-        tops = self._run(words.view(*packed_ids.shape[:2], -1), packing, metadata)
-        # Of windows that are whole sentences, nothing follows the last input.
-        ends = torch.tensor(lengths) - (max(lengths, default=0) - targets.size(2))
-        has_target = (torch.arange(width) < ends.unsqueeze(1)).to(targets.device)
-        targets = pad(targets, (0, width - targets.size(2)))
-        kept = has_target.flatten().index_select(0, packing.positions).nonzero().squeeze(-1)
-        targets = targets.flatten(1).index_select(1, packing.positions.index_select(0, kept))
-        losses = self._losses_of(tops.index_select(1, kept).flatten(0, 1), targets.flatten())
+        kept, targets = _time_major_targets(targets, batches[0])
+        losses = self._losses_of(top.index_select(1, kept).flatten(0, 1), targets.flatten())
         losses = losses.view(targets.shape)
         for direction, its_losses in zip(DIRECTIONS, losses):
             self._losses[direction](its_losses)
             self._perplexities[direction](its_losses)
         self._unknown_words(targets[0] == self._unknown_word)
         self._speed(losses.size(1))
-        # A batch of empty windows has nothing to learn from, but must not make a NaN.
+        # A batch of empty windows has no loss, but must not make a NaN.
         return {"loss": losses.sum() / max(1, losses.numel())}
 
     @overrides
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         """
+        Returns the metrics of all batches since the last reset.
+
+        In training they are the estimates of the sampled softmax, if there is one, with dropout.
+
         # Parameters
 
         reset : `bool`, optional (default = `False`)
-            Whether to begin anew.
+            If `True`, start again from zero.
 
         # Returns
 
         `Dict[str, float]`
-            For both directions `..._loss`, in nats, and `..._perplexity`, of all tokens since the
-            last reset; `perplexity`, that of both directions' mean loss; `unknown_words`, the share
-            of targets that are not in the vocabulary, which count as one word; `tokens_per_second`.
-            In training these are the estimates of the sampled softmax, if there is one, with
-            dropout.
+            For each direction `..._loss`, in nats, and `..._perplexity`; `perplexity`, that of the
+            mean loss of both directions; `unknown_words`, the fraction of targets that are not in
+            the vocabulary, which count as one word; and `tokens_per_second`.
         """
         metrics = {}
         losses = {direction: loss.get_metric(reset) for direction, loss in self._losses.items()}
@@ -274,27 +275,34 @@ class BidirectionalLm(Model):
         metrics["tokens_per_second"] = self._speed.get_metric(reset)
         return metrics
 
-    def _run(
-        self, words: torch.Tensor, packing: Packing, metadata: List[Dict[str, Any]]
+    def _checked_batches(self, *inputs: TextFieldTensors) -> List[SentenceBatch]:
+        width = self.bilm.options.max_characters_per_token
+        batches = [
+            SentenceBatch.from_padded(_only(tensors)["elmo_tokens"], width, adds_boundaries=False)
+            for tensors in inputs
+        ]
+        first, second = (batch.num_tokens for batch in batches)
+        if first != second:
+            raise ConfigurationError(
+                "Expected as many tokens in each row of 'backward_inputs' as in 'forward_inputs', "
+                f"got {second} and {first}."
+            )
+        return batches
+
+    def _top_layer(
+        self, inputs: torch.Tensor, layout: TimeMajorLayout, metadata: List[Dict[str, Any]]
     ) -> torch.Tensor:
-        """The top layer of both directions, from where the rows' streams are."""
+        """Returns the top layer of both directions, run from the state of each row's stream."""
         streams = self.training_streams if self.training else self._evaluation_streams
         dropout = self._dropout if self.training else 0.0
         numbers, windows = ([row[key] for row in metadata] for key in ("stream", "window"))
-        self.initial_state.settle(self.bilm)
-        initial = self.initial_state.start(self.bilm.lstm.zero_state(len(metadata)))
+        self.initial_state.prepare(self.bilm)
+        initial = self.initial_state.start(self.bilm.zero_state(len(metadata)))
         start = streams.start(numbers, windows, initial)
-        layers, end = self.bilm.lstm.run_in_reading_order(
-            words,
-            packing.batch_sizes,
-            LstmState(*(part.index_select(2, packing.rows) for part in start)),
-            dropout=dropout,
-        )
-        original_rows = packing.rows.argsort()
-        end = LstmState(*(part.index_select(2, original_rows) for part in end))
+        outputs, end = self.bilm(inputs, layout, start, dropout=dropout)
         streams.finish(numbers, windows, end)
         self.initial_state.finish(end)
-        return drop(layers[-1], dropout)
+        return fast_dropout(outputs[-1], dropout)
 
     def _losses_of(self, vectors: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         if self.training and self._num_samples is not None:
@@ -305,6 +313,36 @@ class BidirectionalLm(Model):
 def _only(tensors: TextFieldTensors) -> Dict[str, torch.Tensor]:
     ((_, indexed),) = tensors.items()
     return indexed
+
+
+def _time_major_targets(
+    targets: torch.Tensor, batch: SentenceBatch
+) -> Tuple[torch.Tensor, torch.Tensor]:
+    """
+    Puts targets into the time-major order of their inputs.
+
+    # Parameters
+
+    targets : `torch.Tensor`
+        Shape (2 directions, batch, timesteps) or (2 directions, batch, timesteps - 1), int64.
+    batch : `SentenceBatch`
+        The inputs of one direction.
+
+    # Returns
+
+    `Tuple[torch.Tensor, torch.Tensor]`
+        The indices of the tokens that have a target, of shape (targets,), and the targets, of shape
+        (2 directions, targets), int64.
+    """
+    positions, timesteps = batch.layout.positions, batch.timesteps
+    # Nothing follows the last input of a window that is a whole sentence.
+    num_without = max(batch.num_tokens, default=0) - targets.size(2)
+    has_target = torch.arange(timesteps, device=targets.device) < (
+        batch.ends - num_without
+    ).unsqueeze(1)
+    targets = pad(targets, (0, timesteps - targets.size(2))).flatten(1)
+    kept = has_target.flatten().index_select(0, positions).nonzero().squeeze(-1)
+    return kept, targets.index_select(1, positions.index_select(0, kept))
 
 
 Model.register("bidirectional_lm", constructor="from_files")(BidirectionalLm)

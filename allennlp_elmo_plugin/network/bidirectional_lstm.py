@@ -2,15 +2,17 @@
 The two stacks of LSTMs with projection of a biLM.
 """
 
-from typing import List, NamedTuple, Optional, Sequence, Tuple, cast
+from typing import List, NamedTuple, Optional, Tuple, cast
 
 import torch
 
-from allennlp_elmo_plugin.network.dropout import dropout as drop
+from allennlp_elmo_plugin.kernels import Kernels
+from allennlp_elmo_plugin.network.dropout import fast_dropout
 from allennlp_elmo_plugin.network.options import ElmoOptions
 from allennlp_elmo_plugin.network.plain_lstm import State
 from allennlp_elmo_plugin.network.projected_lstm import ProjectedLstm, run_plainly
-from allennlp_elmo_plugin.network.time_major import pack
+from allennlp_elmo_plugin.network.reduced_precision import needs_gradients
+from allennlp_elmo_plugin.network.time_major import TimeMajorLayout
 
 __all__ = ["BidirectionalLstm", "LstmState"]
 
@@ -24,14 +26,18 @@ class LstmState(NamedTuple):
     # Parameters
 
     hidden : `torch.Tensor`
-        Shape (2 directions, num_layers, batch, projection_dim), float. The output of the last
-        step, projected and clipped, before the skip connection.
+        Shape (2 directions, num_layers, batch, projection_dim), float: the output of the last
+        timestep, projected and clipped, before the skip connection.
     cell : `torch.Tensor`
         Shape (2 directions, num_layers, batch, cell_size), float.
     """
 
     hidden: torch.Tensor
     cell: torch.Tensor
+
+    def select_rows(self, rows: torch.Tensor) -> "LstmState":
+        """Returns the state of some rows of the batch, given by an int64 tensor."""
+        return LstmState(self.hidden.index_select(2, rows), self.cell.index_select(2, rows))
 
 
 class BidirectionalLstm(torch.nn.Module):
@@ -57,6 +63,8 @@ class BidirectionalLstm(torch.nn.Module):
 
     def zero_state(self, batch_size: int) -> LstmState:
         """
+        Returns a state of zeros, on the device and in the dtype of the weights.
+
         # Parameters
 
         batch_size : `int`
@@ -65,9 +73,8 @@ class BidirectionalLstm(torch.nn.Module):
         # Returns
 
         `LstmState`
-            Zeros, on the device and in the type of the weights.
         """
-        weight = next(self.parameters())
+        weight = self._layer(0)[0].bias
         shape = (len(DIRECTIONS), self.options.num_layers, batch_size)
         return LstmState(
             weight.new_zeros(*shape, self.options.projection_dim),
@@ -76,110 +83,86 @@ class BidirectionalLstm(torch.nn.Module):
 
     def forward(
         self,
-        tokens: torch.Tensor,
-        lengths: Sequence[int],
-        state: LstmState,
-        num_layers: Optional[int] = None,
-    ) -> Tuple[torch.Tensor, LstmState]:
-        """
-        # Parameters
-
-        tokens : `torch.Tensor`
-            Shape (batch, timesteps, projection_dim), float. What stands behind a row's length is
-            not read.
-        lengths : `Sequence[int]`
-            The number of tokens in each row. A row of length 0 keeps its state.
-        state : `LstmState`
-            Where each row starts.
-        num_layers : `int`, optional (default = `None`)
-            How many layers to run, from the first; all of them by default. The others keep their
-            state.
-
-        # Returns
-
-        `Tuple[torch.Tensor, LstmState]`
-            The tokens and the outputs of the layers, of shape (num_layers + 1, batch, timesteps,
-            2 * projection_dim), forward | backward (the tokens twice), exactly 0 behind a row's
-            length; and the state after each row.
-        """
-        batch_size, timesteps, size = tokens.shape
-        packing = pack(lengths, timesteps, tokens.device)
-        original_rows = packing.rows.argsort()
-        ahead = tokens.reshape(-1, size).index_select(0, packing.positions)
-        inputs = torch.stack([ahead, ahead.index_select(0, packing.reversal)])
-        start = LstmState(*(part.index_select(2, packing.rows) for part in state))
-        outputs, end = self.run_in_reading_order(inputs, packing.batch_sizes, start, num_layers)
-        layers = [ahead, ahead]
-        for output in outputs:
-            layers += [output[0], output[1].index_select(0, packing.reversal)]
-        packed = torch.stack(layers, dim=1).flatten(start_dim=1)
-        padded = packed.new_zeros(batch_size * timesteps, packed.size(1))
-        padded = padded.index_copy(0, packing.positions, packed)
-        return (
-            padded.view(batch_size, timesteps, len(outputs) + 1, 2 * size).permute(2, 0, 1, 3),
-            LstmState(*(part.index_select(2, original_rows) for part in end)),
-        )
-
-    def run_in_reading_order(
-        self,
         inputs: torch.Tensor,
-        batch_sizes: Sequence[int],
+        layout: TimeMajorLayout,
         state: LstmState,
         num_layers: Optional[int] = None,
         dropout: float = 0.0,
     ) -> Tuple[List[torch.Tensor], LstmState]:
         """
-        The same on packed tokens, which each direction has in the order in which it reads them.
-        They need not be the same tokens.
+        Runs both directions, each over tokens in its own reading order. The directions need not
+        read the same tokens.
 
         # Parameters
 
         inputs : `torch.Tensor`
-            Shape (2 directions, tokens, projection_dim), float: step by step, longest row first.
-        batch_sizes : `Sequence[int]`
-            The number of tokens of each step.
+            Shape (2 directions, tokens, projection_dim), float: time-major tokens.
+        layout : `TimeMajorLayout`
+            The time-major order of the batch.
         state : `LstmState`
-            Where each row starts, longest first.
+            The state that each row starts from, in the order of the batch.
         num_layers : `int`, optional (default = `None`)
-            How many layers to run, from the first; all of them by default.
+            The number of layers to run, from the first; all of them by default. The others keep
+            their state.
         dropout : `float`, optional (default = `0.0`)
-            The probability with which each number that enters a layer, and with it the skip
-            connection around that layer, is dropped, as in bilm-tf's training.
+            Probability of dropping each element of a layer's input, and with it the skip
+            connection around that layer, as in bilm-tf's training.
 
         # Returns
 
         `Tuple[List[torch.Tensor], LstmState]`
             The output of each layer that was run, in the shape of `inputs`; and the state after
-            each row.
+            each row's last timestep. A row without tokens keeps its state.
         """
         if num_layers is None:
             num_layers = len(self.layers)
-        hidden, cell = state
-        all_outputs, last_hidden, last_cell = [], [], []
+        kernels = self._layer(0)[0].kernels_for(inputs[0])
+        hidden, cell = state.select_rows(layout.row_order)
+        all_outputs: List[torch.Tensor] = []
+        last_hidden, last_cell = list(hidden.unbind(dim=1)), list(cell.unbind(dim=1))
         for k in range(num_layers):
-            inputs = drop(inputs, dropout)
-            outputs, last = self._run(k, inputs, batch_sizes, (hidden[:, k], cell[:, k]))
+            inputs = fast_dropout(inputs, dropout)
+            outputs, (last_hidden[k], last_cell[k]) = self._run_layer(
+                kernels, k, inputs, layout.batch_sizes, (last_hidden[k], last_cell[k])
+            )
             inputs = outputs + inputs if k and self.options.use_skip_connections else outputs
             all_outputs.append(inputs)
-            last_hidden.append(last[0])
-            last_cell.append(last[1])
-        last_hidden += hidden[:, num_layers:].unbind(dim=1)
-        last_cell += cell[:, num_layers:].unbind(dim=1)
-        return all_outputs, LstmState(
-            torch.stack(last_hidden, dim=1), torch.stack(last_cell, dim=1)
-        )
+        end = LstmState(torch.stack(last_hidden, dim=1), torch.stack(last_cell, dim=1))
+        return all_outputs, end.select_rows(layout.row_ranks)
 
-    def _run(
-        self, k: int, inputs: torch.Tensor, batch_sizes: Sequence[int], state: State
+    def _layer(self, k: int) -> List[ProjectedLstm]:
+        layer = cast(torch.nn.ModuleDict, self.layers[k])
+        return [cast(ProjectedLstm, layer[name]) for name in DIRECTIONS]
+
+    def _run_layer(
+        self,
+        kernels: Optional[Kernels],
+        k: int,
+        inputs: torch.Tensor,
+        batch_sizes: torch.Tensor,
+        state: State,
     ) -> Tuple[torch.Tensor, State]:
-        """One layer, with a leading dimension of 2 directions in all that comes and goes."""
-        lstms = [cast(ProjectedLstm, self.layers[k].get_submodule(name)) for name in DIRECTIONS]
-        if lstms[0].choose_kernels_for(inputs[0]) is None:
+        """Runs one layer; inputs, outputs and states have a first dimension of 2 directions."""
+        lstms = self._layer(k)
+        if kernels is None:
             return run_plainly(lstms, inputs, batch_sizes, state)
+        # Autograd keeps what the kernels write, so it gets memory of its own.
+        parameters = (parameter for lstm in lstms for parameter in lstm.parameters())
+        differentiates = needs_gradients((inputs, *state, *parameters))
+        out = None if differentiates else torch.empty(inputs.shape, dtype=torch.float32)
         runs = [
-            lstm(inputs[direction], batch_sizes, (state[0][direction], state[1][direction]))
+            lstm.run_on_kernels(
+                kernels,
+                inputs[direction],
+                batch_sizes,
+                (state[0][direction], state[1][direction]),
+                None if out is None else out[direction],
+            )
             for direction, lstm in enumerate(lstms)
         ]
         outputs, states = zip(*runs)
         last_hidden, last_cell = zip(*states)
-        return torch.stack(outputs), (torch.stack(last_hidden), torch.stack(last_cell))
+        return (
+            torch.stack(outputs) if out is None else out,
+            (torch.stack(last_hidden), torch.stack(last_cell)),
+        )

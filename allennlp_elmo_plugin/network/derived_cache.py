@@ -1,5 +1,5 @@
 """
-What is made of parameters once and used until they change.
+A cache of values that are computed from parameters.
 """
 
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, TypeVar
@@ -10,76 +10,82 @@ __all__ = ["DerivedCache"]
 
 T = TypeVar("T")
 
-SAMPLES = 64
+SAMPLE_SIZE = 64
 
 
 class DerivedCache:
     """
-    Keeps things that are made of parameters. Pickles and deep copies of it are empty.
+    A cache of values derived from parameters, such as tiled matrices, until the parameters change.
 
-    A change of a parameter is noticed by its version; one through `parameter.data`, which leaves
-    that as it was, and one of a buffer by a sample of its numbers.
+    A change is noticed by the parameter's version counter. Writing to `parameter.data` leaves the
+    counter as it is, and buffers are not counted at all, so a sample of 64 elements is compared as
+    well. Pickles and deep copies of a cache are empty.
     """
 
     def __init__(self) -> None:
-        self._copies: Dict[str, _Copy] = {}
+        self._entries: Dict[str, _Entry] = {}
 
-    def get(self, name: str, parameters: Sequence[torch.Tensor], make: Callable[[], T]) -> T:
+    def get(self, name: str, parameters: Sequence[torch.Tensor], compute: Callable[[], T]) -> T:
         """
+        Returns a derived value, computed again only if a parameter has changed.
+
         # Parameters
 
         name : `str`
-            What the thing is called.
+            Cache key of the value.
         parameters : `Sequence[torch.Tensor]`
-            What it is made of.
-        make : `Callable[[], T]`
-            Makes it.
+            Parameters and buffers that the value is computed from, of any shape and dtype.
+        compute : `Callable[[], T]`
+            Function that computes the value.
 
         # Returns
 
         `T`
-            What `make` gave when these parameters were last seen to be new or changed.
+            The result of the last call of `compute`.
         """
-        copy = self._copies.get(name)
-        if copy is None or not copy.is_of(parameters):
-            copy = self._copies[name] = _Copy(parameters, make())
-        return copy.value
+        entry = self._entries.get(name)
+        if entry is None or not entry.is_current(parameters):
+            entry = self._entries[name] = _Entry(parameters, compute())
+        return entry.value
 
     def values(self) -> List[Any]:
-        """What is kept now, of parameters that may have changed since."""
-        return [copy.value for copy in self._copies.values()]
+        """Returns the cached values, whose parameters may have changed since."""
+        return [entry.value for entry in self._entries.values()]
 
     def clear(self) -> None:
-        """Frees them all."""
-        self._copies.clear()
+        """Removes all values."""
+        self._entries.clear()
 
     def __reduce__(self) -> Tuple[Any, ...]:
         return type(self), ()
 
 
-class _Copy:
+class _Entry:
+    """A value with the state of the parameters that it was computed from."""
+
     def __init__(self, parameters: Sequence[torch.Tensor], value: Any) -> None:
         self.value = value
         self._identities = [_identity(parameter) for parameter in parameters]
-        # Some optimizers write to `parameter.data`, which leaves its version as it was.
+        # Some optimizers write to `parameter.data`, which leaves the version counter as it is.
         self._views = [_sample(parameter) for parameter in parameters]
         self._samples = [view.clone() for view in self._views]
 
-    def is_of(self, parameters: Sequence[torch.Tensor]) -> bool:
-        # As long as a parameter keeps its memory, the view shows what is in it now.
+    def is_current(self, parameters: Sequence[torch.Tensor]) -> bool:
+        """Returns `True` if the parameters are the same and hold the same numbers."""
+        # As long as a parameter keeps its memory, the view shows its present numbers.
         return self._identities == [_identity(parameter) for parameter in parameters] and all(
-            torch.equal(sample, view) for sample, view in zip(self._samples, self._views)
+            map(torch.equal, self._samples, self._views)
         )
 
 
 def _identity(parameter: torch.Tensor) -> Tuple[int, Optional[int], torch.dtype, torch.device]:
-    # What was made in inference mode has no version, and before each batch of a distributed
-    # training buffers are overwritten with what they hold.
+    # Tensors made in inference mode have no version counter, and distributed training overwrites
+    # buffers with their own values before each batch.
     is_parameter = isinstance(parameter, torch.nn.Parameter) and not parameter.is_inference()
     version = parameter._version if is_parameter else None
     return parameter.data_ptr(), version, parameter.dtype, parameter.device
 
 
 def _sample(parameter: torch.Tensor) -> torch.Tensor:
-    step = 1 + parameter.numel() // SAMPLES
-    return parameter.detach().as_strided((-(-parameter.numel() // step),), (step,))
+    stride = 1 + parameter.numel() // SAMPLE_SIZE
+    return parameter.detach().as_strided((-(-parameter.numel() // stride),), (stride,))

@@ -4,27 +4,27 @@ Dropout that costs little on a CPU.
 
 import torch
 
-__all__ = ["dropout"]
+__all__ = ["fast_dropout"]
 
-DRAWS_IN_A_WORD = 4
-# One bit in 64, the sign, is not drawn.
+DRAWS_PER_WORD = 4
+# The sign bit of each 16 is not drawn.
 BITS = 15
 
 
-def dropout(tensor: torch.Tensor, probability: float) -> torch.Tensor:
+def fast_dropout(tensor: torch.Tensor, probability: float) -> torch.Tensor:
     """
-    Sets numbers to 0 at random and scales the others, so that the mean stays.
+    Sets elements to 0 at random and scales the others, so the mean stays.
 
-    PyTorch's own draws number by number on a CPU, one after the other, which would be a tenth of a
-    training step; this draws four at a time.
+    PyTorch draws one random number for each element on a CPU, which would take a tenth of a
+    training step; this draws one for four elements.
 
     # Parameters
 
     tensor : `torch.Tensor`
         Any shape, float.
     probability : `float`
-        That of each number to be dropped, at least 0 and less than 1. On a CPU it is rounded to a
-        multiple of 2 ** -15.
+        Probability of dropping each element, in [0, 1). On a CPU it is rounded to a multiple of
+        2 ** -15.
 
     # Returns
 
@@ -36,7 +36,7 @@ def dropout(tensor: torch.Tensor, probability: float) -> torch.Tensor:
     if tensor.device.type != "cpu":
         return torch.nn.functional.dropout(tensor, probability)
     size = tensor.numel()
-    words = torch.empty(-(-size // DRAWS_IN_A_WORD), dtype=torch.int64).random_()
+    words = torch.empty(-(-size // DRAWS_PER_WORD), dtype=torch.int64).random_()
     draws = words.view(torch.int16)[:size].bitwise_and_(2**BITS - 1)
     kept = (draws >= round(probability * 2**BITS)).view(tensor.shape)
     return tensor * kept * (1 / (1 - probability))

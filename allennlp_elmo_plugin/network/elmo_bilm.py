@@ -1,5 +1,5 @@
 """
-A bidirectional language model without its softmax: what ELMo is made of.
+The biLM of ELMo: a bidirectional language model without its softmax.
 """
 
 import inspect
@@ -7,7 +7,7 @@ import json
 import os
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Optional, Sequence, Tuple, Union
+from typing import List, Optional, Tuple, Union
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -15,8 +15,10 @@ from allennlp.common.checks import ConfigurationError
 from allennlp_elmo_plugin.kernels import PRECISIONS, can_tile
 from allennlp_elmo_plugin.network.bidirectional_lstm import BidirectionalLstm, LstmState
 from allennlp_elmo_plugin.network.char_cnn import CharCnn
+from allennlp_elmo_plugin.network.kernel_linear import KernelLinear
 from allennlp_elmo_plugin.network.options import ElmoOptions
-from allennlp_elmo_plugin.network.packable import Packable
+from allennlp_elmo_plugin.network.projected_lstm import ProjectedLstm
+from allennlp_elmo_plugin.network.time_major import TimeMajorLayout
 from allennlp_elmo_plugin.weights import (
     WeightFile,
     find_options_file,
@@ -29,8 +31,9 @@ __all__ = ["ElmoBilm"]
 
 class ElmoBilm(torch.nn.Module):
     """
-    The character CNN and the two stacks of LSTMs of a biLM (Peters et al., 2018). The two are
-    called apart, since what lies between them (a word cache) is not the network's business.
+    The character CNN and the two stacks of LSTMs of a biLM (Peters et al., 2018).
+
+    `char_cnn` and `forward` are called apart, so a word cache can stand between them.
 
     # Parameters
 
@@ -53,7 +56,7 @@ class ElmoBilm(torch.nn.Module):
         precision: str = "float32",
     ) -> "ElmoBilm":
         """
-        Reads a biLM.
+        Reads a biLM from its two files.
 
         # Parameters
 
@@ -71,12 +74,12 @@ class ElmoBilm(torch.nn.Module):
         """
         options = ElmoOptions.from_file(find_options_file(options_file))
         with WeightFile(find_weight_file(weight_file), options) as file:
-            # Newer versions of torch need not draw weights first, only to throw them away.
+            # Newer versions of torch need not draw weights that are then overwritten.
             skips_draws = "assign" in inspect.signature(cls.load_state_dict).parameters
             with torch.device("meta") if skips_draws else nullcontext():
                 bilm = cls(file.options)
                 bilm.reduce_precision(precision)
-            # One by one, so that what a reduced precision rounds is soon forgotten.
+            # One by one, so full-precision weights are freed as soon as they are rounded.
             for weights in file:
                 bilm.load_state_dict(
                     weights, strict=False, **({"assign": True} if skips_draws else {})
@@ -85,22 +88,23 @@ class ElmoBilm(torch.nn.Module):
 
     def reduce_precision(self, precision: str) -> None:
         """
-        Rounds the matrices of the LSTMs, the highway layers and the projections, which from then
-        on are frozen: they are no parameters any more. Activations are rounded before they meet
-        such a matrix; sums, cells, clips and all else stay in float32.
+        Rounds and freezes the matrices of the LSTMs, the highway layers and the projections.
+
+        They are parameters no longer. Activations are rounded before each product with such a
+        matrix; sums, cells, clips and everything else stay in float32.
 
         # Parameters
 
         precision : `str`
-            `"float32"`, which changes nothing; `"bfloat16"`, which keeps 8 bits of each number's
-            fraction; or `"int8"`, which keeps numbers from -127 to 127, with a scale for each
-            row of a matrix and for each vector of activations.
+            `"float32"` changes nothing. `"bfloat16"` has 8 significant bits. `"int8"` has integers
+            from -127 to 127, with a scale for each row of a matrix and for each vector of
+            activations.
 
         # Raises
 
         `ConfigurationError`
             When there is no such precision, when it was reduced before, or when a size is no
-            multiple of 16. The biLM is then what it was.
+            multiple of 16. The biLM is then left as it was.
         """
         if precision not in PRECISIONS:
             raise ConfigurationError(
@@ -122,8 +126,8 @@ class ElmoBilm(torch.nn.Module):
                 "precision 'float32'."
             )
         self.precision = precision
-        for module in self.modules():
-            if isinstance(module, Packable):
+        for module in list(self.modules()):
+            if isinstance(module, (KernelLinear, ProjectedLstm)):
                 module.reduce_precision(precision)
 
     def to_folder(self, folder: Union[str, "os.PathLike[str]"]) -> None:
@@ -142,33 +146,42 @@ class ElmoBilm(torch.nn.Module):
         options = json.dumps(self.options.to_dict(), indent=2)
         (folder / "options.json").write_text(options + "\n", encoding="utf-8")
 
+    def zero_state(self, batch_size: int) -> LstmState:
+        """Returns a state of zeros for so many rows, on the device and in the dtype of the biLM."""
+        return self.lstm.zero_state(batch_size)
+
     def forward(
         self,
-        tokens: torch.Tensor,
-        lengths: Sequence[int],
+        inputs: torch.Tensor,
+        layout: TimeMajorLayout,
         state: LstmState,
         num_layers: Optional[int] = None,
-    ) -> Tuple[torch.Tensor, LstmState]:
+        dropout: float = 0.0,
+    ) -> Tuple[List[torch.Tensor], LstmState]:
         """
         Runs both directions over word vectors.
 
         # Parameters
 
-        tokens : `torch.Tensor`
-            Shape (batch, timesteps, projection_dim), float: what `char_cnn` gives for each word,
-            sentence boundaries included, and 0 behind a row's length.
-        lengths : `Sequence[int]`
-            The number of tokens in each row.
+        inputs : `torch.Tensor`
+            Shape (2 directions, tokens, projection_dim), float: for each token in the direction's
+            reading order, the vector that `char_cnn` gives for its word. The tokens are
+            time-major, sentence boundaries included.
+        layout : `TimeMajorLayout`
+            The time-major order of the batch.
         state : `LstmState`
-            Where each row starts.
+            The state that each row starts from, in the order of the batch.
         num_layers : `int`, optional (default = `None`)
-            How many LSTM layers to run, from the first; all of them by default. The others keep
-            their state.
+            The number of LSTM layers to run, from the first; all of them by default. The others
+            keep their state.
+        dropout : `float`, optional (default = `0.0`)
+            Probability of dropping each element of a layer's input, in [0, 1).
 
         # Returns
 
-        `Tuple[torch.Tensor, LstmState]`
-            The layers, of shape (num_layers + 1, batch, timesteps, 2 * projection_dim), the token
-            layer (twice the word vector) first; and the state after each row.
+        `Tuple[List[torch.Tensor], LstmState]`
+            The output of each layer that was run, in the shape of `inputs`; and the state after
+            each row, in the order of the batch.
         """
-        return self.lstm(tokens, lengths, state, num_layers)
+        outputs, end = self.lstm(inputs, layout, state, num_layers, dropout)
+        return outputs, end

@@ -5,35 +5,62 @@ A linear layer that the kernels can run.
 import torch
 from torch.nn import functional
 
-from allennlp_elmo_plugin.kernels import kernel_linear, round_activations
-from allennlp_elmo_plugin.network.packable import Packable
+from allennlp_elmo_plugin.kernels import (
+    kernel_linear,
+    kernels_for,
+    round_activations,
+    tile_vector,
+)
+from allennlp_elmo_plugin.network.derived_cache import DerivedCache
+from allennlp_elmo_plugin.network.reduced_precision import (
+    as_float32,
+    as_tiled,
+    needs_gradients,
+    reduce_matrix,
+    refuse_gradients,
+)
 
-__all__ = ["Linear"]
+__all__ = ["KernelLinear"]
 
 
-class Linear(Packable):
+class KernelLinear(torch.nn.Module):
     """
-    `W x + b`, with the parameters of `torch.nn.Linear`: `weight`, of shape (num_outputs,
-    num_inputs), and `bias`, of shape (num_outputs,). They hold no numbers until some are drawn or
-    loaded.
+    A linear layer `W x + b` on the compiled kernels, or on PyTorch where they do not fit.
+
+    The parameters are those of `torch.nn.Linear`: `weight`, of shape (num_outputs, num_inputs), and
+    `bias`, of shape (num_outputs,). They are uninitialized until values are drawn or loaded.
 
     # Parameters
 
     num_inputs : `int`
-        The size of the vectors that come in.
+        The size of the input vectors.
     num_outputs : `int`
-        The size of those that go out.
+        The size of the output vectors.
     """
-
-    matrices = {"weight": False}
 
     def __init__(self, num_inputs: int, num_outputs: int) -> None:
         super().__init__()
+        self.precision = "float32"
         self.weight = torch.nn.Parameter(torch.empty(num_outputs, num_inputs))
         self.bias = torch.nn.Parameter(torch.empty(num_outputs))
+        self.derived = DerivedCache()
+
+    def reduce_precision(self, precision: str) -> None:
+        """
+        Rounds and freezes the matrix.
+
+        # Parameters
+
+        precision : `str`
+            `"bfloat16"` or `"int8"`.
+        """
+        reduce_matrix(self, "weight", precision)
+        self.precision = precision
 
     def forward(self, vectors: torch.Tensor) -> torch.Tensor:
         """
+        Applies the layer.
+
         # Parameters
 
         vectors : `torch.Tensor`
@@ -43,12 +70,23 @@ class Linear(Packable):
 
         `torch.Tensor`
             Shape (words, num_outputs), float.
+
+        # Raises
+
+        `ConfigurationError`
+            When gradients are needed and the precision is reduced.
         """
-        kernels = self.choose_kernels(self.bias, vectors, vectors.size(1), len(self.bias))
-        if self.needs_gradients(vectors) or kernels is None:
+        differentiates = needs_gradients((vectors, *self.parameters()))
+        if differentiates:
+            refuse_gradients(self.precision)
+        kernels = kernels_for(self.bias, vectors, vectors.size(1), len(self.bias))
+        if differentiates or kernels is None:
             self.derived.clear()
             rounded = round_activations(vectors, self.precision)
-            return functional.linear(rounded, self.matrix("weight"), self.bias)
+            return functional.linear(rounded, as_float32(self.weight, self.bias.dtype), self.bias)
         return kernel_linear(
-            kernels, vectors.float(), self.packed_matrix("weight"), self.packed_vector("bias")
+            kernels,
+            vectors.float(),
+            as_tiled(self.weight, self.derived, "weight"),
+            self.derived.get("bias", [self.bias], lambda: tile_vector(self.bias)),
         )

@@ -1,9 +1,10 @@
 """
-LSTMs with projection, step by step in PyTorch: what the kernels are tested against, and what runs
-where there are none.
+The plain LSTM with projection: step by step in PyTorch.
+
+The kernels are tested against it, and it runs where they do not.
 """
 
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import List, NamedTuple, Optional, Tuple
 
 import torch
 
@@ -16,18 +17,19 @@ State = Tuple[torch.Tensor, torch.Tensor]
 
 class PlainWeights(NamedTuple):
     """
-    One layer's weights in each direction.
+    The weights of one layer in each direction.
 
     # Parameters
 
     weight_ih, weight_hh : `torch.Tensor`
-        Shape (directions, 4 * cell_size, projection_dim), float.
+        Shape (directions, 4 * cell_size, projection_dim), float. Gates in the order i, f, g, o.
     bias : `torch.Tensor`
         Shape (directions, 4 * cell_size), float.
     weight_hr : `Optional[torch.Tensor]`
         Shape (directions, projection_dim, cell_size), float. `None` for no projection.
     precision : `str`
-        What the weights are rounded to, and activations have to be.
+        The precision that the weights are rounded to, and that activations are rounded to before
+        each product.
     """
 
     weight_ih: torch.Tensor
@@ -39,35 +41,35 @@ class PlainWeights(NamedTuple):
 
 def plain_lstm(
     inputs: torch.Tensor,
-    batch_sizes: Sequence[int],
+    batch_sizes: torch.Tensor,
     state: State,
     weights: PlainWeights,
     cell_clip: Optional[float],
     proj_clip: Optional[float],
 ) -> Tuple[torch.Tensor, State]:
     """
-    All directions step by step together, so that an accelerator is given half as many things to
-    do, and never has to wait for the host.
+    Runs one layer in all directions together, so an accelerator gets half as many operations. The
+    loop never waits for the device.
 
     # Parameters
 
     inputs : `torch.Tensor`
-        Shape (directions, tokens, projection_dim), float: the tokens in the order of a `Packing`.
-    batch_sizes : `Sequence[int]`
-        The number of tokens of each step.
+        Shape (directions, tokens, projection_dim), float: time-major tokens.
+    batch_sizes : `torch.Tensor`
+        Shape (timesteps,), int64, on the CPU: the number of live rows at each timestep.
     state : `Tuple[torch.Tensor, torch.Tensor]`
         The hidden state, of shape (directions, rows, projection_dim), and the cell, of shape
         (directions, rows, cell_size), longest row first.
     weights : `PlainWeights`
         The weights.
     cell_clip, proj_clip : `Optional[float]`
-        The bounds of the cell and of what was projected.
+        Bounds of the cell's and the projected output's absolute values. `None` is off.
 
     # Returns
 
     `Tuple[torch.Tensor, Tuple[torch.Tensor, torch.Tensor]]`
         The outputs, of shape (directions, tokens, projection_dim), and the state after each row's
-        last step.
+        last timestep.
     """
 
     def product(vectors: torch.Tensor, matrices: torch.Tensor) -> torch.Tensor:
@@ -78,7 +80,7 @@ def plain_lstm(
     outputs: List[torch.Tensor] = []
     finished: List[State] = []
     projected_inputs = product(inputs, weights.weight_ih) + weights.bias.unsqueeze(1)
-    for projected_input in projected_inputs.split(list(batch_sizes), dim=1):
+    for projected_input in projected_inputs.split(batch_sizes.tolist(), dim=1):
         alive = projected_input.size(1)
         if alive < hidden.size(1):
             finished.append((hidden[:, alive:], cell[:, alive:]))
@@ -91,7 +93,7 @@ def plain_lstm(
         hidden = torch.sigmoid(o) * torch.tanh(cell)
         if weights.weight_hr is not None:
             hidden = product(hidden, weights.weight_hr)
-            # Like TensorFlow's cell, clip only what was projected.
+            # Like TensorFlow's cell, clip only projected outputs.
             if proj_clip is not None:
                 hidden = hidden.clamp(-proj_clip, proj_clip)
         outputs.append(hidden)

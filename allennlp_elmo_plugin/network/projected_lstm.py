@@ -12,15 +12,24 @@ from allennlp_elmo_plugin.kernels import (
     TiledLstm,
     kernel_lstm,
     kernel_lstm_with_gradients,
+    kernels_for,
+    tile_vector,
 )
+from allennlp_elmo_plugin.network.derived_cache import DerivedCache
 from allennlp_elmo_plugin.network.options import ElmoOptions
-from allennlp_elmo_plugin.network.packable import Packable
 from allennlp_elmo_plugin.network.plain_lstm import PlainWeights, State, plain_lstm
+from allennlp_elmo_plugin.network.reduced_precision import (
+    as_float32,
+    as_tiled,
+    needs_gradients,
+    reduce_matrix,
+    refuse_gradients,
+)
 
 __all__ = ["ProjectedLstm", "run_plainly"]
 
 
-class ProjectedLstm(Packable):
+class ProjectedLstm(torch.nn.Module):
     """
     One layer of LSTM with projection, in one direction:
 
@@ -39,23 +48,23 @@ class ProjectedLstm(Packable):
     def __init__(self, options: ElmoOptions) -> None:
         super().__init__()
         cell, hidden = options.cell_size, options.projection_dim
+        self.precision = "float32"
         self.cell_clip = options.cell_clip
         self.proj_clip = options.proj_clip
         self.weight_ih = torch.nn.Parameter(torch.empty(4 * cell, hidden))
         self.weight_hh = torch.nn.Parameter(torch.empty(4 * cell, hidden))
         self.bias = torch.nn.Parameter(torch.empty(4 * cell))
-        self.matrices = {"weight_ih": True, "weight_hh": True}
         self.has_projection = options.state_projection
         if self.has_projection:
             self.weight_hr = torch.nn.Parameter(torch.empty(hidden, cell))
-            self.matrices["weight_hr"] = False
+        self.derived = DerivedCache()
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """
-        Draws new weights, as bilm-tf does before it trains: uniform (Glorot and Bengio, 2010,
-        over the matrix that TensorFlow keeps for input and state together), and biases that are 0
-        but for the forget gate's, which is 1.
+        Draws new weights, as bilm-tf does before training: uniform (Glorot and Bengio, 2010, over
+        the matrix that TensorFlow has for input and state together), and biases of 0, or 1 for the
+        forget gate.
         """
         cell, hidden = len(self.bias) // 4, self.weight_hh.size(1)
         bound = sqrt(6 / (2 * hidden + 4 * cell))
@@ -67,35 +76,88 @@ class ProjectedLstm(Packable):
         with torch.no_grad():
             self.bias[cell : 2 * cell] = 1.0
 
+    def reduce_precision(self, precision: str) -> None:
+        """
+        Rounds and freezes the matrices.
+
+        # Parameters
+
+        precision : `str`
+            `"bfloat16"` or `"int8"`.
+        """
+        reduce_matrix(self, "weight_ih", precision, is_gates=True)
+        reduce_matrix(self, "weight_hh", precision, is_gates=True)
+        if self.has_projection:
+            reduce_matrix(self, "weight_hr", precision)
+        self.precision = precision
+
+    def kernels_for(self, inputs: torch.Tensor) -> Optional[Kernels]:
+        """Returns the kernels that can run these inputs, or `None` where PyTorch has to."""
+        if not self.has_projection:
+            return None
+        return kernels_for(self.bias, inputs, inputs.size(-1), len(self.bias) // 4)
+
     def forward(
-        self,
-        inputs: torch.Tensor,
-        batch_sizes: Sequence[int],
-        state: State,
+        self, inputs: torch.Tensor, batch_sizes: torch.Tensor, state: State
     ) -> Tuple[torch.Tensor, State]:
         """
+        Runs the layer.
+
         # Parameters
 
         inputs : `torch.Tensor`
-            Shape (tokens, projection_dim), float: the tokens in the order of a `Packing`.
-        batch_sizes : `Sequence[int]`
-            The number of tokens of each step.
+            Shape (tokens, projection_dim), float: time-major tokens.
+        batch_sizes : `torch.Tensor`
+            Shape (timesteps,), int64, on the CPU: the number of live rows at each timestep.
         state : `Tuple[torch.Tensor, torch.Tensor]`
             The hidden state, of shape (rows, projection_dim), and the cell, of shape
-            (rows, cell_size), longest row first. Rows that no step visits keep their state.
+            (rows, cell_size), longest row first. Rows without a token keep their state.
 
         # Returns
 
         `Tuple[torch.Tensor, Tuple[torch.Tensor, torch.Tensor]]`
             The outputs, of shape (tokens, projection_dim), and the state after each row's last
-            step, in the shapes of `state`.
+            timestep, in the shapes of `state`.
         """
-        kernels = self.choose_kernels_for(inputs)
-        if kernels is None:
-            return self.run_plainly(inputs, batch_sizes, state)
-        # Under autocast the inputs may be of another type.
+        kernels = self.kernels_for(inputs)
+        if kernels is not None:
+            return self.run_on_kernels(kernels, inputs, batch_sizes, state)
+        hidden, cell = state
+        outputs, (last_hidden, last_cell) = run_plainly(
+            [self], inputs.unsqueeze(0), batch_sizes, (hidden.unsqueeze(0), cell.unsqueeze(0))
+        )
+        return outputs[0], (last_hidden[0], last_cell[0])
+
+    def run_on_kernels(
+        self,
+        kernels: Kernels,
+        inputs: torch.Tensor,
+        batch_sizes: torch.Tensor,
+        state: State,
+        out: Optional[torch.Tensor] = None,
+    ) -> Tuple[torch.Tensor, State]:
+        """
+        Runs the layer on kernels.
+
+        # Parameters
+
+        kernels : `Kernels`
+            The kernels, from `kernels_for`.
+        inputs, batch_sizes, state :
+            See `forward`.
+        out : `torch.Tensor`, optional (default = `None`)
+            Shape (tokens, projection_dim), float32, contiguous: memory for the outputs, which is
+            not used where gradients are needed.
+
+        # Returns
+
+        `Tuple[torch.Tensor, Tuple[torch.Tensor, torch.Tensor]]`
+            See `forward`.
+        """
+        # Under autocast the inputs may be of another dtype.
         inputs, state = inputs.float(), (state[0].float(), state[1].float())
-        if self.needs_gradients(inputs, *state):
+        if needs_gradients((inputs, *state, *self.parameters())):
+            refuse_gradients(self.precision)
             self.derived.clear()
             return kernel_lstm_with_gradients(
                 kernels,
@@ -106,46 +168,36 @@ class ProjectedLstm(Packable):
                 self.cell_clip,
                 self.proj_clip,
             )
-        weights = TiledLstm(
-            weight_ih=self.packed_matrix("weight_ih"),
-            weight_hh=self.packed_matrix("weight_hh"),
-            weight_hr=self.packed_matrix("weight_hr"),
-            bias=self.packed_vector("bias", is_gates=True),
-        )
         return kernel_lstm(
-            kernels, inputs, batch_sizes, state, weights, self.cell_clip, self.proj_clip
+            kernels,
+            inputs,
+            batch_sizes,
+            state,
+            self._tiled(),
+            self.cell_clip,
+            self.proj_clip,
+            out,
         )
 
-    def choose_kernels_for(self, inputs: torch.Tensor) -> Optional[Kernels]:
-        """The kernels that are to run these inputs, or `None` where PyTorch has to."""
-        if not self.has_projection:
-            return None
-        return self.choose_kernels(self.bias, inputs, inputs.size(-1), len(self.bias) // 4)
-
-    def run_plainly(
-        self, inputs: torch.Tensor, batch_sizes: Sequence[int], state: State
-    ) -> Tuple[torch.Tensor, State]:
-        """The same as `forward`, without kernels."""
-        hidden, cell = state
-        outputs, (last_hidden, last_cell) = run_plainly(
-            [self], inputs.unsqueeze(0), batch_sizes, (hidden.unsqueeze(0), cell.unsqueeze(0))
+    def _tiled(self) -> TiledLstm:
+        return TiledLstm(
+            weight_ih=as_tiled(self.weight_ih, self.derived, "weight_ih", is_gates=True),
+            weight_hh=as_tiled(self.weight_hh, self.derived, "weight_hh", is_gates=True),
+            weight_hr=as_tiled(self.weight_hr, self.derived, "weight_hr"),
+            bias=self.derived.get("bias", [self.bias], lambda: tile_vector(self.bias, True)),
         )
-        return outputs[0], (last_hidden[0], last_cell[0])
 
 
 def run_plainly(
-    lstms: Sequence[ProjectedLstm],
-    inputs: torch.Tensor,
-    batch_sizes: Sequence[int],
-    state: State,
+    lstms: Sequence[ProjectedLstm], inputs: torch.Tensor, batch_sizes: torch.Tensor, state: State
 ) -> Tuple[torch.Tensor, State]:
     """
-    Runs a layer's directions together, without kernels.
+    Runs the directions of a layer together, without kernels.
 
     # Parameters
 
     lstms : `Sequence[ProjectedLstm]`
-        One for each direction, of the same shape.
+        One layer for each direction, all of one shape.
     inputs, batch_sizes, state :
         See `plain_lstm`.
 
@@ -153,12 +205,18 @@ def run_plainly(
 
     `Tuple[torch.Tensor, Tuple[torch.Tensor, torch.Tensor]]`
         See `plain_lstm`.
+
+    # Raises
+
+    `ConfigurationError`
+        When gradients are needed and the precision is reduced.
     """
     first = lstms[0]
-    first.needs_gradients(inputs, *state)
+    if needs_gradients((inputs, *state, *first.parameters())):
+        refuse_gradients(first.precision)
 
     def stacked(name: str) -> torch.Tensor:
-        return torch.stack([lstm.matrix(name) for lstm in lstms])
+        return torch.stack([as_float32(getattr(lstm, name), lstm.bias.dtype) for lstm in lstms])
 
     weights = PlainWeights(
         weight_ih=stacked("weight_ih"),

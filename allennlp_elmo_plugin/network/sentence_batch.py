@@ -1,115 +1,203 @@
 """
-A batch of sentences on its way into a biLM: checked, with boundary words, without padding.
+A checked batch of sentences on its way into a biLM.
 """
 
-from typing import List, NamedTuple, Optional
+from functools import cached_property, lru_cache
+from typing import List, Optional, Sequence
 
 import torch
 from allennlp.common.checks import ConfigurationError
 
+from allennlp_elmo_plugin.network.distinct_words import DistinctWords, distinct_words
 from allennlp_elmo_plugin.network.spelling import (
     BEGIN_OF_SENTENCE_TOKEN,
     END_OF_SENTENCE_TOKEN,
     NUM_CHARACTERS,
     spell_word,
 )
+from allennlp_elmo_plugin.network.time_major import TimeMajorLayout
 
-__all__ = ["BEGIN_OF_SENTENCE_ID", "END_OF_SENTENCE_ID", "Sentences"]
+__all__ = ["BEGIN_OF_SENTENCE_ID", "END_OF_SENTENCE_ID", "SentenceBatch"]
 
 # Word ids of the boundaries: no vocabulary has negative ones.
 BEGIN_OF_SENTENCE_ID = -1
 END_OF_SENTENCE_ID = -2
 
+NUM_BOUNDARIES = 2
 
-class Sentences(NamedTuple):
+
+class SentenceBatch:
     """
-    The words of a batch, row by row, each row between `<S>` and `</S>`.
+    A batch of sentences, checked once. It knows the length of each row, adds `<S>` and `</S>`
+    where they are wanted, and gives its tokens in time-major order.
+
+    Make one with `from_padded`.
 
     # Parameters
 
     character_ids : `torch.Tensor`
-        Shape (words, characters), int64.
+        Shape (batch, timesteps, characters), int64: padded, without the added boundaries.
     word_ids : `Optional[torch.Tensor]`
-        Shape (words,), int64, with -1 for `<S>` and -2 for `</S>`.
-    lengths : `List[int]`
-        The number of words in each row, its two boundaries included.
-    mask : `torch.Tensor`
-        Shape (batch, timesteps + 2), bool. True = word.
+        Shape (batch, timesteps), int64, 0 at padded positions.
+    num_tokens : `Sequence[int]`
+        The number of tokens in each row, without the added boundaries.
+    adds_boundaries : `bool`
+        If `True`, each row is run between `<S>` and `</S>`.
     """
 
-    character_ids: torch.Tensor
-    word_ids: Optional[torch.Tensor]
-    lengths: List[int]
-    mask: torch.Tensor
+    def __init__(
+        self,
+        character_ids: torch.Tensor,
+        word_ids: Optional[torch.Tensor],
+        num_tokens: Sequence[int],
+        adds_boundaries: bool,
+    ) -> None:
+        self.character_ids = character_ids
+        self.word_ids = word_ids
+        self.num_tokens = list(num_tokens)
+        self.adds_boundaries = adds_boundaries
 
     @classmethod
     def from_padded(
-        cls, character_ids: torch.Tensor, width: int, word_ids: Optional[torch.Tensor] = None
-    ) -> "Sentences":
+        cls,
+        character_ids: torch.Tensor,
+        width: int,
+        word_ids: Optional[torch.Tensor] = None,
+        adds_boundaries: bool = True,
+    ) -> "SentenceBatch":
         """
+        Checks padded ids.
+
         # Parameters
 
         character_ids : `torch.Tensor`
-            Shape (batch, timesteps, characters), int64. A token of zeros is no token; tokens
-            stand at the beginning of their row.
+            Shape (batch, timesteps, characters), int64. A token of zeros is padding; the tokens of
+            a row stand at its beginning.
         width : `int`
             The `max_characters_per_token` of the biLM.
         word_ids : `torch.Tensor`, optional (default = `None`)
-            Shape (batch, timesteps), int64, with 0 exactly where there is no token.
+            Shape (batch, timesteps), int64, with 0 exactly at padded positions.
+        adds_boundaries : `bool`, optional (default = `True`)
+            If `True`, each row is run between `<S>` and `</S>`. `False` is for rows that hold their
+            boundaries already.
 
         # Returns
 
-        `Sentences`
+        `SentenceBatch`
 
         # Raises
 
         `ConfigurationError`
-            When a shape, a type or an id is not as described.
+            When a shape, a dtype or an id is not as described.
         """
         _check_form(character_ids, width, word_ids)
-        lengths = _checked_lengths(character_ids, word_ids)
-        batch_size, timesteps, _ = character_ids.shape
-        ends = torch.tensor(lengths, dtype=torch.long, device=character_ids.device) + 1
-        mask = torch.arange(timesteps + 2, device=character_ids.device) <= ends.unsqueeze(1)
-        rows = torch.arange(batch_size, device=character_ids.device)
+        num_tokens = _check_values(character_ids, word_ids)
+        return cls(character_ids, word_ids, num_tokens, adds_boundaries)
 
-        def bounded(padded: torch.Tensor, begin: torch.Tensor, end: torch.Tensor) -> torch.Tensor:
-            result = padded.new_zeros(batch_size, timesteps + 2, *padded.shape[2:])
-            result[:, 1:-1] = padded
-            result[:, 0] = begin.to(padded)
-            result[rows, ends] = end.to(padded)
-            return result[mask]
+    def __len__(self) -> int:
+        return len(self.num_tokens)
 
-        begin, end = (
-            torch.tensor(spell_word(word, width))
-            for word in (BEGIN_OF_SENTENCE_TOKEN, END_OF_SENTENCE_TOKEN)
-        )
-        bounded_word_ids = None
-        if word_ids is not None:
-            bounded_word_ids = bounded(
-                word_ids, torch.tensor(BEGIN_OF_SENTENCE_ID), torch.tensor(END_OF_SENTENCE_ID)
-            )
-        return cls(
-            character_ids=bounded(character_ids, begin, end),
-            word_ids=bounded_word_ids,
-            lengths=[length + 2 for length in lengths],
-            mask=mask,
-        )
+    @property
+    def lengths(self) -> List[int]:
+        """The number of tokens that are run in each row, added boundaries included."""
+        extra = NUM_BOUNDARIES if self.adds_boundaries else 0
+        return [number + extra for number in self.num_tokens]
 
-    def pad(self, vectors: torch.Tensor) -> torch.Tensor:
+    @property
+    def timesteps(self) -> int:
+        """The width of the batch, added boundaries included."""
+        return self.character_ids.size(1) + (NUM_BOUNDARIES if self.adds_boundaries else 0)
+
+    @cached_property
+    def ends(self) -> torch.Tensor:
+        """Shape (batch,), int64: the number of tokens that are run in each row."""
+        return torch.tensor(self.lengths, dtype=torch.long, device=self.character_ids.device)
+
+    @cached_property
+    def mask(self) -> torch.Tensor:
+        """Shape (batch, timesteps), bool, `True` = token, with the added boundaries."""
+        steps = torch.arange(self.timesteps, device=self.character_ids.device)
+        return steps < self.ends.unsqueeze(1)
+
+    @cached_property
+    def layout(self) -> TimeMajorLayout:
+        """The time-major order of the tokens, added boundaries included."""
+        return TimeMajorLayout.from_lengths(self.lengths, self.timesteps, self.character_ids.device)
+
+    def select(self, rows: Sequence[int]) -> "SentenceBatch":
         """
+        Returns a batch of some rows, which need no second check.
+
         # Parameters
 
-        vectors : `torch.Tensor`
-            Shape (words, size), float: a vector for each word.
+        rows : `Sequence[int]`
+            Indices of the rows.
+
+        # Returns
+
+        `SentenceBatch`
+        """
+        index = torch.tensor(rows, dtype=torch.long, device=self.character_ids.device)
+        return SentenceBatch(
+            self.character_ids.index_select(0, index),
+            None if self.word_ids is None else self.word_ids.index_select(0, index),
+            [self.num_tokens[row] for row in rows],
+            self.adds_boundaries,
+        )
+
+    def time_major_character_ids(self) -> torch.Tensor:
+        """
+        Returns the character ids of all tokens.
 
         # Returns
 
         `torch.Tensor`
-            Shape (batch, timesteps + 2, size), float, exactly 0 where there is no word.
+            Shape (tokens, characters), int64, time-major.
         """
-        padded = vectors.new_zeros(*self.mask.shape, vectors.size(-1))
-        return padded.masked_scatter(self.mask.unsqueeze(-1), vectors)
+        width = self.character_ids.size(-1)
+        flat = self.character_ids.reshape(-1, width)
+        if self.adds_boundaries:
+            flat = torch.cat([flat, _boundary_characters(width).to(flat)])
+        return flat.index_select(0, self._sources)
+
+    def distinct_words(self) -> DistinctWords:
+        """
+        Finds the distinct words among the tokens.
+
+        # Returns
+
+        `DistinctWords`
+            Its `index` is time-major. Word ids are -1 for `<S>` and -2 for `</S>`.
+        """
+        if self.word_ids is None:
+            return distinct_words(self.time_major_character_ids())
+        flat = self.word_ids.reshape(-1)
+        if self.adds_boundaries:
+            flat = torch.cat([flat, flat.new_tensor([BEGIN_OF_SENTENCE_ID, END_OF_SENTENCE_ID])])
+        return distinct_words(self.time_major_character_ids(), flat.index_select(0, self._sources))
+
+    @cached_property
+    def _sources(self) -> torch.Tensor:
+        """Shape (tokens,): each token's row in the flattened ids, to which boundaries are added."""
+        positions = self.layout.positions
+        if not self.adds_boundaries:
+            return positions
+        batch_size, timesteps, _ = self.character_ids.shape
+        device = positions.device
+        sources = torch.arange(batch_size * timesteps, device=device).view(batch_size, timesteps)
+        begin = batch_size * timesteps
+        bounded = torch.full((batch_size, timesteps + NUM_BOUNDARIES), begin, device=device)
+        bounded[:, 1:-1] = sources
+        bounded[torch.arange(batch_size, device=device), self.ends - 1] = begin + 1
+        return bounded.flatten().index_select(0, positions)
+
+
+@lru_cache(maxsize=None)
+def _boundary_characters(width: int) -> torch.Tensor:
+    with torch.inference_mode(False):
+        return torch.tensor(
+            [spell_word(word, width) for word in (BEGIN_OF_SENTENCE_TOKEN, END_OF_SENTENCE_TOKEN)]
+        )
 
 
 def _check_form(character_ids: torch.Tensor, width: int, word_ids: Optional[torch.Tensor]) -> None:
@@ -134,18 +222,17 @@ def _check_form(character_ids: torch.Tensor, width: int, word_ids: Optional[torc
         )
 
 
-def _checked_lengths(character_ids: torch.Tensor, word_ids: Optional[torch.Tensor]) -> List[int]:
-    """The number of tokens in each row, after all checks that look at values."""
+def _check_values(character_ids: torch.Tensor, word_ids: Optional[torch.Tensor]) -> List[int]:
+    """Checks the ids' values and returns the number of tokens in each row."""
     if not character_ids.numel():
         return [0] * len(character_ids)
     mask = (character_ids > 0).any(dim=-1)
     facts = [
-        character_ids.min(),
-        character_ids.max(),
+        *character_ids.aminmax(),
         (mask[:, 1:] & ~mask[:, :-1]).sum(),
         mask.new_zeros(()) if word_ids is None else ((word_ids > 0) != mask).sum(),
     ]
-    # One transfer for all of them: on an accelerator each would stop the host.
+    # One transfer for all of them: on an accelerator each transfer stops the host.
     lowest, highest, holes, disagreements, *lengths = torch.cat(
         [torch.stack([fact.long() for fact in facts]), mask.sum(dim=1)]
     ).tolist()
@@ -157,14 +244,14 @@ def _checked_lengths(character_ids: torch.Tensor, word_ids: Optional[torch.Tenso
         )
     if holes:
         raise ConfigurationError(
-            "Expected the tokens of each row to stand at its beginning, but some token follows a "
-            "place without one (all character ids 0). Remove masked tokens before embedding, "
-            "rather than setting their ids to 0."
+            "Expected the tokens of each row to stand at its beginning, but a token follows a "
+            "position without one (all character ids 0). Remove masked tokens before embedding "
+            "instead of setting their ids to 0."
         )
     if disagreements:
         raise ConfigurationError(
             "Expected 'word_inputs' to be 0 exactly where 'elmo_tokens' has no token, but "
-            f"{disagreements} places differ. Word id 0 stands for padding: a word list for the "
+            f"{disagreements} positions differ. Word id 0 stands for padding: a word list for the "
             "vocabulary cache starts with an entry for it, as AllenNLP's vocabulary does."
         )
     return lengths

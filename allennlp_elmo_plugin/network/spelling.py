@@ -1,10 +1,14 @@
 """
-How ELMo spells a word: as the bytes of its UTF-8 text between two edge markers, filled with
-padding to a fixed width. The facts are those of bilm-tf's `UnicodeCharsVocabulary` (Peters et
-al., 2018). Every id is raised by one, so that 0 is free to mean "no token here".
+The spelling of words for ELMo: the bytes of the UTF-8 text between two edge markers, padded to a
+fixed width.
+
+The facts are those of bilm-tf's `UnicodeCharsVocabulary` (Peters et al., 2018). Every id is raised
+by one, so 0 is free to mean "no token here".
 """
 
-from typing import List, Mapping, Optional
+from typing import List, Mapping, Optional, Sequence
+
+import torch
 
 __all__ = [
     "BEGIN_OF_SENTENCE_TOKEN",
@@ -13,6 +17,7 @@ __all__ = [
     "MIN_CHARACTERS_PER_TOKEN",
     "NUM_CHARACTERS",
     "SENTENCE_BOUNDARIES",
+    "spell_sentences",
     "spell_word",
 ]
 
@@ -20,10 +25,10 @@ MAX_CHARACTERS_PER_TOKEN = 50
 """The width that published ELMo models use; the options of a biLM may name another."""
 
 MIN_CHARACTERS_PER_TOKEN = 3
-"""A word of one byte and its two edges, which is what a sentence boundary needs."""
+"""One byte and its two edges: the spelling of a sentence boundary."""
 
 NUM_CHARACTERS = 261
-"""256 bytes and the five markers below: the rows of a character table, without the row for 0."""
+"""256 bytes and the five markers below: rows of the character embedding without the row for 0."""
 
 BEGIN_OF_SENTENCE = 256
 END_OF_SENTENCE = 257
@@ -46,7 +51,7 @@ def spell_word(
     tokens_to_add: Optional[Mapping[str, int]] = None,
 ) -> List[int]:
     """
-    The character ids of a word that is given by its text.
+    Spells a word as character ids.
 
     # Parameters
 
@@ -57,7 +62,7 @@ def spell_word(
     width : `int`, optional (default = `50`)
         The number of ids, at least 3: the `max_characters_per_token` of the biLM's options.
     tokens_to_add : `Mapping[str, int]`, optional (default = `None`)
-        Words that are spelled by one symbol of their own, before it is raised by one.
+        Words that are spelled by one symbol of their own, given before it is raised by one.
 
     # Returns
 
@@ -69,6 +74,32 @@ def spell_word(
     if word in SENTENCE_BOUNDARIES:
         return _between_edges([SENTENCE_BOUNDARIES[word]], width)
     return _between_edges(list(word.encode("utf-8", "ignore")[: width - 2]), width)
+
+
+def spell_sentences(
+    sentences: Sequence[Sequence[str]], width: int = MAX_CHARACTERS_PER_TOKEN
+) -> torch.Tensor:
+    """
+    Spells a batch of tokenized sentences.
+
+    # Parameters
+
+    sentences : `Sequence[Sequence[str]]`
+        The tokens of each sentence. Sentences may be empty.
+    width : `int`, optional (default = `50`)
+        The number of ids of a token: the `max_characters_per_token` of the biLM's options.
+
+    # Returns
+
+    `torch.Tensor`
+        Shape (batch, timesteps, width), int64, 0 = no token: the input of an `ElmoTokenEmbedder`.
+        Timesteps are the tokens of the longest sentence.
+    """
+    character_ids = torch.zeros(len(sentences), max(map(len, sentences), default=0), width).long()
+    for row, sentence in enumerate(sentences):
+        for position, word in enumerate(sentence):
+            character_ids[row, position] = torch.tensor(spell_word(word, width))
+    return character_ids
 
 
 def _between_edges(symbols: List[int], width: int) -> List[int]:

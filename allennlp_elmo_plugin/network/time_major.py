@@ -1,64 +1,139 @@
 """
-A padded batch laid out step by step, so that a recurrence runs on the rows still alive and
-padding costs nothing.
+The time-major order of a padded batch, in which a recurrence runs over live rows only.
 """
 
-from typing import List, NamedTuple, Sequence
+from typing import NamedTuple, Sequence, Tuple
 
+import numpy
 import torch
 
-__all__ = ["Packing", "pack"]
+__all__ = ["TimeMajorLayout"]
 
 
-class Packing(NamedTuple):
+class TimeMajorLayout(NamedTuple):
     """
-    The order in which a recurrence visits the tokens of a padded batch: step by step, and within
-    a step from the longest row to the shortest.
+    The order in which a recurrence reads the tokens of a padded batch: timestep by timestep, and
+    within a timestep from the longest row to the shortest. Padding has no place in it.
 
     # Parameters
 
-    rows : `torch.Tensor`
-        Shape (batch,), int64. The rows of the batch, longest first.
-    batch_sizes : `List[int]`
-        For each step, how many rows take part in it. It never grows.
+    row_order : `torch.Tensor`
+        Shape (batch,), int64: the rows of the batch, longest first.
+    row_ranks : `torch.Tensor`
+        Shape (batch,), int64: the rank of each row in `row_order`.
+    batch_sizes : `torch.Tensor`
+        Shape (timesteps,), int64, on the CPU: the number of rows that are alive at each timestep.
+        It never grows.
     positions : `torch.Tensor`
-        Shape (tokens,), int64. Where each visited token stands in the flattened batch, when each
-        row is read from its first token to its last.
+        Shape (tokens,), int64: the index of each token in the flattened (batch, timesteps) batch,
+        when each row is read from its first token to its last.
     reversal : `torch.Tensor`
-        Shape (tokens,), int64. The token that is visited in place of each when each row is read
-        from its own last token to its first; applied twice it changes nothing.
+        Shape (tokens,), int64: the permutation of the tokens that reads each row from its own last
+        token to its first. It is its own inverse.
+    padded_shape : `Tuple[int, int]`
+        The shape (batch, timesteps) of the padded batch.
     """
 
-    rows: torch.Tensor
-    batch_sizes: List[int]
+    row_order: torch.Tensor
+    row_ranks: torch.Tensor
+    batch_sizes: torch.Tensor
     positions: torch.Tensor
     reversal: torch.Tensor
+    padded_shape: Tuple[int, int]
 
+    @classmethod
+    def from_lengths(
+        cls, lengths: Sequence[int], timesteps: int, device: torch.device
+    ) -> "TimeMajorLayout":
+        """
+        Computes the layout of a padded batch.
 
-def pack(lengths: Sequence[int], timesteps: int, device: torch.device) -> Packing:
-    """
-    # Parameters
+        # Parameters
 
-    lengths : `Sequence[int]`
-        The number of tokens in each row; 0 is allowed.
-    timesteps : `int`
-        The width of the padded batch.
-    device : `torch.device`
-        Where the indices are to be.
+        lengths : `Sequence[int]`
+            The number of tokens in each row; 0 is allowed.
+        timesteps : `int`
+            The width of the padded batch, at least the largest length.
+        device : `torch.device`
+            The device of the indices.
 
-    # Returns
+        # Returns
 
-    `Packing`
-    """
-    sizes, rows = torch.tensor(lengths, dtype=torch.long).sort(descending=True, stable=True)
-    steps = torch.arange(int(sizes[0]) if len(sizes) else 0).unsqueeze(1)
-    alive = steps < sizes
-    batch_sizes = alive.sum(dim=1)
-    starts = batch_sizes.cumsum(dim=0) - batch_sizes
-    mirrored_steps = (sizes - 1 - steps).clamp(min=0)
-    return Packing(
-        rows=rows.to(device),
-        batch_sizes=batch_sizes.tolist(),
-        positions=(rows * timesteps + steps)[alive].to(device),
-        reversal=(starts[mirrored_steps] + torch.arange(len(sizes)))[alive].to(device),
-    )
+        `TimeMajorLayout`
+        """
+        # On arrays this small, NumPy's operations take a fifth of the time of PyTorch's.
+        unsorted = numpy.asarray(lengths, dtype=numpy.int64)
+        row_order = numpy.argsort(-unsorted, kind="stable")
+        sizes = unsorted[row_order]
+        longest = int(sizes[0]) if len(sizes) else 0
+        is_alive = numpy.arange(longest)[:, None] < sizes
+        batch_sizes = is_alive.sum(axis=1)
+        starts = batch_sizes.cumsum() - batch_sizes
+        step, rank = is_alive.nonzero()
+        arrays = (
+            row_order,
+            numpy.argsort(row_order, kind="stable"),
+            batch_sizes,
+            row_order[rank] * timesteps + step,
+            starts[sizes[rank] - 1 - step] + rank,
+        )
+        order, ranks, batch_sizes, positions, reversal = map(torch.from_numpy, arrays)
+        return cls(
+            order.to(device),
+            ranks.to(device),
+            batch_sizes,
+            positions.to(device),
+            reversal.to(device),
+            (len(sizes), timesteps),
+        )
+
+    def in_reading_order(self, tokens: torch.Tensor) -> torch.Tensor:
+        """
+        Puts tokens into the order in which each direction reads them.
+
+        # Parameters
+
+        tokens : `torch.Tensor`
+            Shape (tokens, ...): time-major, each row from its first token to its last.
+
+        # Returns
+
+        `torch.Tensor`
+            Shape (2 directions, tokens, ...): as they are, and each row from its last token to its
+            first.
+        """
+        return torch.stack([tokens, tokens.index_select(0, self.reversal)])
+
+    def pad(self, layers: torch.Tensor) -> torch.Tensor:
+        """
+        Moves layers from the reading orders of both directions into the padded batch.
+
+        # Parameters
+
+        layers : `torch.Tensor`
+            Shape (layers, 2 directions, tokens, size), float: what each direction gave, in the
+            order in which it read.
+
+        # Returns
+
+        `torch.Tensor`
+            Shape (layers, batch, timesteps, 2 * size), float, forward | backward, exactly 0 at
+            padded positions.
+        """
+        num_layers, _, num_tokens, size = layers.shape
+        batch_size, timesteps = self.padded_shape
+        num_positions = batch_size * timesteps
+        # For each padded position and direction, the token to gather; padding gathers token 0.
+        source = self.positions.new_zeros(num_positions, 2)
+        places = torch.arange(num_tokens, device=source.device)
+        source[self.positions, 0] = places
+        source[self.positions, 1] = self.reversal + num_tokens
+        if num_tokens == 0:
+            return layers.new_zeros(num_layers, batch_size, timesteps, 2 * size)
+        padded = layers.flatten(1, 2).index_select(1, source.flatten())
+        padded = padded.view(num_layers, num_positions, 2 * size)
+        if num_tokens < num_positions:
+            is_padding = torch.ones(num_positions, dtype=torch.bool, device=source.device)
+            is_padding[self.positions] = False
+            padded = padded.masked_fill_(is_padding.unsqueeze(-1), 0.0)
+        return padded.view(num_layers, batch_size, timesteps, 2 * size)

@@ -1,5 +1,5 @@
 """
-All layers of whole sentences, kept so that a sentence is computed once.
+The base class of activation caches.
 """
 
 from typing import Optional
@@ -8,61 +8,58 @@ import torch
 from allennlp.common import Registrable
 
 from allennlp_elmo_plugin.embedder.encoder import ElmoEncoder, EncodedSentences
+from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
 
 __all__ = ["ActivationCache"]
 
 
 class ActivationCache(torch.nn.Module, Registrable):
     """
-    Stands before an encoder and spares it sentences.
+    A cache of an encoder's layers, so each sentence is encoded once.
     """
 
     default_implementation = "none"
 
-    def check(self, encoder: ElmoEncoder) -> None:
+    def require_cacheable(self, encoder: ElmoEncoder) -> None:
         """
-        Called once, before the first batch.
+        Refuses an encoder whose layers cannot be cached.
 
         # Parameters
 
         encoder : `ElmoEncoder`
-            What computes the layers.
+            The encoder that computes the layers.
 
         # Raises
 
         `ConfigurationError`
-            When the encoder's layers cannot be kept.
+            When a sentence's layers depend on more than the sentence, or have gradients.
         """
 
     def flush(self) -> None:
-        """Writes what has not been written yet."""
+        """Writes what waits in memory."""
 
     def summary(self) -> Optional[str]:
-        """What the cache was good for, in a sentence, if there is something to say."""
+        """Returns a sentence on hits, misses and size, or `None` if there is nothing to say."""
         return None
 
     def forward(
-        self,
-        encoder: ElmoEncoder,
-        character_ids: torch.Tensor,
-        word_ids: Optional[torch.Tensor],
-        num_representations: int,
+        self, encoder: ElmoEncoder, batch: SentenceBatch, num_representations: int
     ) -> EncodedSentences:
         """
+        Returns the layers of a batch, from the cache or from the encoder.
+
         # Parameters
 
         encoder : `ElmoEncoder`
-            What computes the layers.
-        character_ids : `torch.Tensor`
-            Shape (batch, timesteps, characters), int64.
-        word_ids : `Optional[torch.Tensor]`
-            Shape (batch, timesteps), int64.
+            The encoder that computes the layers of sentences that are not in the cache.
+        batch : `SentenceBatch`
+            The sentences.
         num_representations : `int`
-            How many layers are wanted, from the first.
+            The number of layers to return, from the first.
 
         # Returns
 
         `EncodedSentences`
-            What the encoder gives for these.
+            What the encoder gives for the batch.
         """
         raise NotImplementedError(f"{type(self).__name__} gives no layers")

@@ -2,13 +2,11 @@
 The activation cache that caches nothing.
 """
 
-from typing import Optional
-
-import torch
 from overrides import overrides
 
 from allennlp_elmo_plugin.embedder.activation_cache.base import ActivationCache
 from allennlp_elmo_plugin.embedder.encoder import ElmoEncoder, EncodedSentences
+from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
 
 __all__ = ["NoActivationCache"]
 
@@ -16,18 +14,14 @@ __all__ = ["NoActivationCache"]
 @ActivationCache.register("none")
 class NoActivationCache(ActivationCache):
     """
-    Computes every sentence of every batch.
+    An activation cache that caches nothing: every sentence of every batch is encoded.
 
     Registered as an `ActivationCache` with name "none".
     """
 
     @overrides
     def forward(
-        self,
-        encoder: ElmoEncoder,
-        character_ids: torch.Tensor,
-        word_ids: Optional[torch.Tensor],
-        num_representations: int,
+        self, encoder: ElmoEncoder, batch: SentenceBatch, num_representations: int
     ) -> EncodedSentences:
-        """Returns `encoder(character_ids, word_ids, num_representations)`."""
-        return encoder(character_ids, word_ids, num_representations)
+        """Returns `encoder(batch, num_representations)`."""
+        return encoder(batch, num_representations)

@@ -1,58 +1,58 @@
 """
 One HDF5 file with the layers of some sentences.
 
-| dataset | shape | type | |
+| dataset | shape | dtype | content |
 |---|---|---|---|
-| `digests` | (sentences, digest size) | uint8 | what each sentence is found by |
-| `lengths` | (sentences,) | int64 | words, the two boundaries among them |
+| `digests` | (sentences, digest size) | uint8 | cache key of each sentence |
+| `lengths` | (sentences,) | int64 | tokens of each sentence, the two boundaries included |
 | `checksums` | (sentences,) | uint32 | CRC-32 of the bytes of its layers |
-| `layers` | (words, num_representations, size) | float32 or float16 | sentence after sentence |
+| `layers` | (tokens, size) | float32 or float16 | a row of numbers for each token, sentence after sentence |
 
-The attribute `format` says which version of this table the file follows, `seconds` how long it
-took to compute the layers.
+The attribute `format` names the version of this table, and `seconds` is the time that it took to
+compute the layers.
 
-Behind the end of the HDF5 file stand 28 bytes that it knows nothing of, little-endian: the place
-and the number of the bytes of `layers`, 8 bytes each, the CRC-32 of all bytes that are neither
-these nor layers, 4 bytes, and the text `elmo_act`. They are looked at first, since the HDF5 library
-trusts what it reads, and damage can send it astray.
+28 bytes follow the end of the HDF5 file, little-endian: the offset and the number of the bytes of
+`layers`, 8 bytes each; the CRC-32 of all bytes but these and `layers`, 4 bytes; and the text
+`elmo_act`. They are checked first, since the HDF5 library trusts what it reads, and damage can make
+it crash or loop.
 """
 
 import os
 import struct
-from typing import List, Mapping, Union
+from typing import BinaryIO, List, Mapping, Union
 from uuid import uuid4
 from zlib import crc32
 
 import h5py
 import numpy
 
-__all__ = ["DamagedSegment", "Segment", "to_bytes"]
+__all__ = ["DamagedSegment", "FORMAT_VERSION", "Segment", "encode_segment"]
 
-FORMAT = "allennlp_elmo_plugin activations 1"
+FORMAT_VERSION = 2
+FORMAT = f"allennlp_elmo_plugin activations {FORMAT_VERSION}"
 TRAILER = struct.Struct("<QQI8s")
 TRAILER_TEXT = b"elmo_act"
 
 
 class DamagedSegment(Exception):
-    """A file that is not what was once written, and why."""
+    """An error for a file that differs from what was once written; its text says how."""
 
 
-def to_bytes(layers: Mapping[bytes, numpy.ndarray], seconds: float) -> bytes:
+def encode_segment(layers: Mapping[bytes, numpy.ndarray], seconds: float) -> bytes:
     """
-    The content of a file.
+    Encodes the layers of sentences as the content of a file.
 
     # Parameters
 
     layers : `Mapping[bytes, numpy.ndarray]`
-        For each digest, all of one size, an array of shape (words, num_representations, size),
-        float32 or float16.
+        For each digest, all of one size, an array of shape (tokens, size), float32 or float16.
     seconds : `float`
-        How long it took to compute them.
+        The time that it took to compute them, in seconds.
 
     # Returns
 
     `bytes`
-        An HDF5 file and what stands behind it.
+        An HDF5 file and the 28 bytes that follow it.
     """
     arrays = list(layers.values())
     digests = numpy.frombuffer(b"".join(layers), dtype=numpy.uint8).reshape(len(layers), -1)
@@ -75,28 +75,28 @@ def to_bytes(layers: Mapping[bytes, numpy.ndarray], seconds: float) -> bytes:
 
 class Segment:
     """
-    A file, opened for reading. Its layers stay on disk until they are read, and it is not kept
-    open: a process may open only so many files.
+    A file of layers, opened for reading. Layers stay on disk until they are read. The file is not
+    held open, since a process may open only so many files.
 
     # Parameters
 
     path : `Union[str, PathLike]`
-        The file.
+        Path of the file.
 
     # Raises
 
     `DamagedSegment`
-        When it is not what `to_bytes` makes.
+        When the file is not what `encode_segment` makes.
     `OSError`
-        When it cannot be read, be it damaged or not.
+        When it cannot be read.
     """
 
-    num_words: int
-    """How many words its sentences have, boundaries among them."""
+    num_tokens: int
+    """The number of tokens of its sentences, boundaries included."""
     seconds: float
-    """How long it took to compute the layers."""
+    """The time that it took to compute the layers, in seconds."""
     digests: List[bytes]
-    """What each sentence is found by."""
+    """The cache key of each sentence."""
 
     def __init__(self, path: Union[str, "os.PathLike[str]"]) -> None:
         self.path = path
@@ -106,46 +106,52 @@ class Segment:
                 raise DamagedSegment(f"expected format '{FORMAT}', got '{file.attrs['format']}'")
             self.seconds = float(file.attrs["seconds"])
             self.digests = [digest.tobytes() for digest in file["digests"][()]]
-            self._lengths = file["lengths"][()].tolist()
+            lengths = file["lengths"][()]
             self._checksums = file["checksums"][()].tolist()
-            self._dtype, (self.num_words, *self._shape) = file["layers"].dtype, file["layers"].shape
-        word_bytes = self._dtype.itemsize * int(numpy.prod(self._shape))
-        ends = numpy.cumsum(self._lengths) * word_bytes
+            self._dtype, (self.num_tokens, self._size) = file["layers"].dtype, file["layers"].shape
+        ends = numpy.cumsum(lengths) * self._dtype.itemsize * self._size
         self._starts = [start, *(start + ends).tolist()]
         self._verified = bytearray(len(self.digests))
 
-    def read(self, sentence: int) -> numpy.ndarray:
+    def open(self) -> BinaryIO:
+        """Opens the file for `read`."""
+        return open(self.path, "rb", buffering=0)
+
+    def read(self, file: BinaryIO, sentence: int) -> numpy.ndarray:
         """
+        Reads the layers of a sentence.
+
         # Parameters
 
+        file : `BinaryIO`
+            The file, from `open`.
         sentence : `int`
-            Which of `digests`.
+            Index into `digests`.
 
         # Returns
 
         `numpy.ndarray`
-            Shape (words, num_representations, size), float32 or float16; not to be written to.
+            Shape (tokens, size), float32 or float16, read-only.
 
         # Raises
 
         `DamagedSegment`
-            When its bytes have changed since they were written. They are looked at once.
+            When the bytes have changed since they were written. They are checked once.
         `OSError`
             When the file cannot be read.
         """
         start, end = self._starts[sentence : sentence + 2]
-        with open(self.path, "rb", buffering=0) as file:
-            file.seek(start)
-            content = file.read(end - start)
+        file.seek(start)
+        content = file.read(end - start)
         if not self._verified[sentence] or len(content) != end - start:
             if crc32(content) != self._checksums[sentence]:
                 raise DamagedSegment(f"the checksum of sentence {sentence} is wrong")
             self._verified[sentence] = True
-        return numpy.frombuffer(content, self._dtype).reshape(-1, *self._shape)
+        return numpy.frombuffer(content, self._dtype).reshape(-1, self._size)
 
 
 def _checked_start(path: Union[str, "os.PathLike[str]"]) -> int:
-    """Where the layers begin, once everything else is known to be as it was written."""
+    """Returns the offset of the layers, once everything else is known to be as it was written."""
     with open(path, "rb") as file:
         length = file.seek(0, os.SEEK_END) - TRAILER.size
         if length < 0:
@@ -153,11 +159,11 @@ def _checked_start(path: Union[str, "os.PathLike[str]"]) -> int:
         file.seek(length)
         start, size, checksum, text = TRAILER.unpack(file.read(TRAILER.size))
         if text != TRAILER_TEXT or start + size > length:
-            raise DamagedSegment("it is cut off, or something else")
+            raise DamagedSegment("it is cut off, or another kind of file")
         file.seek(0)
         before = file.read(start)
         file.seek(start + size)
         after = file.read(length - start - size)
     if crc32(after, crc32(before)) != checksum:
-        raise DamagedSegment("the checksum of what is around the layers is wrong")
+        raise DamagedSegment("the checksum of the bytes around the layers is wrong")
     return start

@@ -8,28 +8,32 @@ import os
 from contextlib import suppress
 from math import inf
 from pathlib import Path
-from typing import Dict, List, Mapping, NamedTuple, Optional, Set, Union
+from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Set, Union
 from uuid import uuid4
 from weakref import WeakSet
 
 import numpy
 from filelock import FileLock
 
-from allennlp_elmo_plugin.embedder.activation_cache.segment import DamagedSegment, Segment, to_bytes
+from allennlp_elmo_plugin.embedder.activation_cache.segment import (
+    DamagedSegment,
+    Segment,
+    encode_segment,
+)
 
 __all__ = ["ActivationStore"]
 
 logger = logging.getLogger(__name__)
 
 COMPLETE, PARTIAL, DAMAGED = ".hdf5", ".partial", ".damaged"
-# As `uuid4().hex` is.
-OUR_NAMES = "[0-9a-f]" * 32
+# What `uuid4().hex` looks like.
+SEGMENT_NAMES = "[0-9a-f]" * 32
 
-BYTES_AT_ONCE = 32 * 10**6
-FILES_AT_LEAST = 20
+SEGMENT_BYTES = 32 * 10**6
+MIN_SEGMENTS = 20
 
 
-class _Place(NamedTuple):
+class _Location(NamedTuple):
     segment: Segment
     sentence: int
 
@@ -39,45 +43,45 @@ class ActivationStore:
     The layers of sentences by digest, in the files of a subfolder. Whatever happens to a process,
     each file that is there is complete, and each number read is one that was written.
 
-    What is added waits in memory until there is enough for a file, or until `flush`, which comes
-    by itself when the store is let go or the process ends.
+    Added layers wait in memory until there is enough for a file, or until `flush`, which is also
+    called when the store is deleted or the process ends.
 
     # Parameters
 
     folder : `Union[str, PathLike]`
-        The folder, which is made at the first writing. The size limit is on all that is in it.
+        Path of the folder, which is made at the first write. The size limit is on all its files.
     name : `str`
-        The subfolder.
+        Name of the subfolder.
     max_bytes : `float`, optional (default = `None`)
-        The size in bytes that is not to be exceeded. `None` is no limit.
-    bytes_at_once : `int`, optional (default = `32 * 10**6`)
-        The size in bytes of a file. What waits for one is lost when the process is killed.
+        The largest size of the folder in bytes. `None` is no limit.
+    segment_bytes : `int`, optional (default = `32 * 10**6`)
+        The size of a file in bytes. Layers that wait for one are lost if the process is killed.
     """
 
-    words: int
-    """How many words the sentences have, boundaries among them."""
+    num_tokens: int
+    """The number of tokens of the sentences on disk, boundaries included."""
     seconds: float
-    """How long it took to compute them."""
+    """The time that it took to compute them, in seconds."""
 
     def __init__(
         self,
         folder: Union[str, "os.PathLike[str]"],
         name: str,
         max_bytes: Optional[float] = None,
-        bytes_at_once: int = BYTES_AT_ONCE,
+        segment_bytes: int = SEGMENT_BYTES,
     ) -> None:
         self._waiting: Dict[bytes, numpy.ndarray] = {}
         self._waiting_seconds = 0.0
         self._root = Path(folder)
         self._folder = self._root / name
         self._max_bytes = max_bytes
-        # What does not fit as a whole is not written, so a small folder gets small files.
-        self._bytes_at_once = min(bytes_at_once, (max_bytes or inf) / FILES_AT_LEAST)
+        # A file that does not fit is not written, so a small folder gets small files.
+        self._segment_bytes = min(segment_bytes, (max_bytes or inf) / MIN_SEGMENTS)
         self._seen: Set[str] = set()
         self._segments: List[Segment] = []
-        self._places: Dict[bytes, _Place] = {}
+        self._locations: Dict[bytes, _Location] = {}
         self._writes = True
-        self.words, self.seconds = 0, 0.0
+        self.num_tokens, self.seconds = 0, 0.0
         self.refresh()
         STORES.add(self)
 
@@ -86,17 +90,17 @@ class ActivationStore:
 
     @property
     def num_bytes(self) -> int:
-        """The size of everything in the folder."""
+        """The size of all files in the folder, in bytes."""
         total = 0
         for folder, _, names in os.walk(self._root):
             for name in names:
-                # It may be gone by now.
+                # Another process may have deleted it.
                 with suppress(FileNotFoundError):
                     total += os.stat(os.path.join(folder, name)).st_size
         return total
 
     def refresh(self) -> None:
-        """Takes notice of files that other processes have written."""
+        """Adds the files that other processes have written since."""
         for path in sorted(self._folder.glob("*" + COMPLETE)):
             if path.name in self._seen:
                 continue
@@ -106,70 +110,91 @@ class ActivationStore:
             except DamagedSegment as damage:
                 self._set_aside(path, damage)
             except OSError as error:
-                _tell_unreadable(path, error)
+                _warn_unreadable(path, error)
             else:
                 self._segments.append(segment)
                 self._index(segment)
-                self.words += segment.num_words
+                self.num_tokens += segment.num_tokens
                 self.seconds += segment.seconds
 
     def _index(self, segment: Segment) -> None:
         for sentence, digest in enumerate(segment.digests):
-            self._places.setdefault(digest, _Place(segment, sentence))
+            self._locations.setdefault(digest, _Location(segment, sentence))
 
-    def get(self, digest: bytes) -> Optional[numpy.ndarray]:
+    def find(self, digests: Iterable[bytes]) -> Dict[bytes, numpy.ndarray]:
         """
+        Reads the layers of sentences.
+
         # Parameters
 
-        digest : `bytes`
-            Of a sentence.
+        digests : `Iterable[bytes]`
+            Cache keys of the sentences.
 
         # Returns
 
-        `Optional[numpy.ndarray]`
-            Its layers, of shape (words, num_representations, size), not to be written to; or
-            `None` where there are none, or none that can be trusted.
+        `Dict[bytes, numpy.ndarray]`
+            For each sentence that was found and whose checksum is right, its layers, of shape
+            (tokens, size), read-only.
         """
-        if digest in self._waiting:
-            return self._waiting[digest]
-        # A sentence that two processes computed at once is in two files.
-        while digest in self._places:
-            segment, sentence = self._places[digest]
-            try:
-                return segment.read(sentence)
-            except DamagedSegment as damage:
-                self._forget(segment)
-                self._set_aside(Path(segment.path), damage)
-            except OSError as error:
-                self._forget(segment)
-                _tell_unreadable(segment.path, error)
-        return None
+        found: Dict[bytes, numpy.ndarray] = {}
+        wanted = set(digests)
+        while wanted:
+            by_segment: Dict[Segment, Dict[bytes, int]] = {}
+            for digest in wanted:
+                if digest in self._waiting:
+                    found[digest] = self._waiting[digest]
+                elif digest in self._locations:
+                    segment, sentence = self._locations[digest]
+                    by_segment.setdefault(segment, {})[digest] = sentence
+            for segment, sentences in by_segment.items():
+                self._read(segment, sentences, found)
+            # A sentence that two processes computed at once is in two files.
+            wanted = {digest for digest in wanted - set(found) if digest in self._locations}
+        return found
+
+    def _read(
+        self, segment: Segment, sentences: Mapping[bytes, int], found: Dict[bytes, numpy.ndarray]
+    ) -> None:
+        """Reads sentences of one file; forgets the file if it is damaged or gone."""
+        try:
+            with segment.open() as file:
+                for digest, sentence in sentences.items():
+                    found[digest] = segment.read(file, sentence)
+        except DamagedSegment as damage:
+            self._forget(segment)
+            self._set_aside(Path(segment.path), damage)
+        except OSError as error:
+            self._forget(segment)
+            _warn_unreadable(segment.path, error)
 
     def add(self, layers: Mapping[bytes, numpy.ndarray], seconds: float) -> None:
         """
+        Adds the layers of sentences.
+
         # Parameters
 
         layers : `Mapping[bytes, numpy.ndarray]`
-            For the digest of each sentence, an array of shape (words, num_representations, size),
-            of one type and size for all that is ever added.
+            For the digest of each sentence, an array of shape (tokens, size), float32 or float16.
+            All arrays of a store have one dtype and one size.
         seconds : `float`
-            How long it took to compute them.
+            The time that it took to compute them, in seconds.
         """
         if not self._writes:
             return
         self._waiting.update(layers)
         self._waiting_seconds += seconds
-        if sum(array.nbytes for array in self._waiting.values()) >= self._bytes_at_once:
+        if sum(array.nbytes for array in self._waiting.values()) >= self._segment_bytes:
             self.flush()
 
     def flush(self) -> None:
         """
-        Writes what waits. When the limit is reached or the disk is full, or the folder cannot be
-        written to, a warning says so, and from then on nothing more is written.
+        Writes the layers that wait in memory. When the size limit is reached, the disk is full or
+        the folder cannot be written to, a warning says so, and nothing more is written from then
+        on.
         """
         if not self._waiting:
             return
-        content = to_bytes(self._waiting, self._waiting_seconds)
+        content = encode_segment(self._waiting, self._waiting_seconds)
         self._waiting, self._waiting_seconds = {}, 0.0
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -178,18 +203,18 @@ class ActivationStore:
                     self._write(content)
                 else:
                     self._stop(f"it has reached its limit of {self._max_bytes / 1e9:g} GB")
-        # The latter is what the lock says of a file system that knows no locks.
+        # A lock raises the latter on a file system without locks.
         except (OSError, NotImplementedError) as error:
             self._stop(f"it cannot be written to ({error})")
         self.refresh()
 
     def _write(self, content: bytes) -> None:
-        # Only whoever holds the lock writes, so this is left from one that was killed.
-        for leftover in self._root.glob(f"*/{OUR_NAMES}{PARTIAL}"):
+        # Only the holder of the lock writes, so this is left from a process that was killed.
+        for leftover in self._root.glob(f"*/{SEGMENT_NAMES}{PARTIAL}"):
             leftover.unlink(missing_ok=True)
         partial = self._folder / (uuid4().hex + PARTIAL)
         try:
-            # A power cut may take what the disk was not made to write. The checksums notice it.
+            # A power cut may damage a file that is not yet on the disk. The checksums notice it.
             partial.write_bytes(content)
             os.replace(partial, partial.with_suffix(COMPLETE))
         finally:
@@ -206,7 +231,7 @@ class ActivationStore:
 
     def _forget(self, segment: Segment) -> None:
         self._segments.remove(segment)
-        self._places.clear()
+        self._locations.clear()
         for other in self._segments:
             self._index(other)
 
@@ -228,8 +253,8 @@ class ActivationStore:
         )
 
 
-# What the HDF5 library needs for writing is torn down at the end as well. This was registered after
-# that, so it comes before.
+# The HDF5 library is closed at the end of the process as well. This function is registered after
+# it, so it is called before.
 STORES: "WeakSet[ActivationStore]" = WeakSet()
 
 
@@ -239,7 +264,7 @@ def _flush_all() -> None:
         store.flush()
 
 
-def _tell_unreadable(path: Union[str, "os.PathLike[str]"], error: OSError) -> None:
-    # Whoever deletes a file of a cache knows that it is gone.
+def _warn_unreadable(path: Union[str, "os.PathLike[str]"], error: OSError) -> None:
+    # Somebody has deleted the file, and knows it.
     if not isinstance(error, FileNotFoundError):
         logger.warning("'%s' cannot be read (%s). Its sentences are computed anew.", path, error)

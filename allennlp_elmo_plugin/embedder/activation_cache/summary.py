@@ -1,5 +1,5 @@
 """
-What the activation caches of a model were good for, said at the end of its training.
+The trainer callback that logs what the activation caches did.
 """
 
 import logging
@@ -19,11 +19,11 @@ logger = logging.getLogger(__name__)
 @TrainerCallback.register("activation_cache_summary")
 class ActivationCacheSummary(TrainerCallback):
     """
-    Writes what the activation caches still hold in memory, and logs what each was good for: hits,
-    misses, size and time saved. In a distributed training each process speaks for itself.
+    A callback that writes the layers that wait in memory and logs hits, misses, size and time
+    saved of each activation cache. In a distributed training each process logs its own.
 
     Registered as a `TrainerCallback` with name "activation_cache_summary", and one of AllenNLP's
-    default callbacks as soon as the plugin is there: no config needs to name it.
+    default callbacks once the plugin is imported: no config needs to name it.
     """
 
     @overrides
@@ -36,10 +36,12 @@ class ActivationCacheSummary(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """
+        Writes and logs at the end of a training.
+
         # Parameters
 
         trainer : `GradientDescentTrainer`
-            The trainer, of which the model is looked at.
+            The trainer whose model is inspected.
         """
         for module in trainer.model.modules():
             if isinstance(module, ActivationCache):

@@ -1,6 +1,8 @@
 """
-Where the LSTMs of a biLM start each sentence.
+The base class of initial states.
 """
+
+from typing import Optional
 
 import torch
 from allennlp.common import Registrable
@@ -13,17 +15,32 @@ __all__ = ["InitialState"]
 
 class InitialState(torch.nn.Module, Registrable):
     """
-    Gives the state in which a batch starts, and is told the one in which it ends. Nothing else in
-    the plugin remembers a state.
+    Where the LSTMs of a biLM start each sentence.
+
+    The methods are called in this order: `allocate` once, then for each batch `prepare`, `start`
+    and `finish`.
     """
 
     default_implementation = "carry"
-    is_pure = False
-    """Whether every sentence starts from the same state, whatever came before it."""
 
-    def fit(self, bilm: ElmoBilm) -> None:
+    def uncacheable_reason(self) -> Optional[str]:
         """
-        Called once, when the biLM has its sizes.
+        Tells why a sentence's layers cannot be cached.
+
+        # Returns
+
+        `Optional[str]`
+            The reason, or `None` if every sentence starts from the same state, whatever came before
+            it.
+        """
+        return (
+            "its initial state depends on the batches before, as 'carry' does; 'warm' and 'zero' "
+            "do not"
+        )
+
+    def allocate(self, bilm: ElmoBilm) -> None:
+        """
+        Makes the buffers that the state needs.
 
         # Parameters
 
@@ -31,22 +48,24 @@ class InitialState(torch.nn.Module, Registrable):
             The biLM. Its weights may still be missing.
         """
 
-    def settle(self, bilm: ElmoBilm) -> None:
+    def prepare(self, bilm: ElmoBilm) -> None:
         """
-        Called before each batch, when the biLM has its weights.
+        Computes what the state needs, before each batch.
 
         # Parameters
 
         bilm : `ElmoBilm`
-            The biLM.
+            The biLM with its weights.
         """
 
     def start(self, zeros: LstmState) -> LstmState:
         """
+        Returns the state that a batch starts from.
+
         # Parameters
 
         zeros : `LstmState`
-            A state of zeros for the batch: its shapes, type and device are those to return.
+            A state of zeros, in the shapes, the dtype and on the device of the state to return.
 
         # Returns
 
@@ -56,8 +75,10 @@ class InitialState(torch.nn.Module, Registrable):
 
     def finish(self, state: LstmState) -> None:
         """
+        Receives the state that a batch ended in.
+
         # Parameters
 
         state : `LstmState`
-            The state in which the batch ended.
+            The state after each row's last token.
         """

@@ -16,11 +16,12 @@ __all__ = ["CarryState"]
 @InitialState.register("carry")
 class CarryState(InitialState):
     """
-    Row i of a batch starts where row i of the batch before it ended, as in AllenNLP's built-in
-    and in bilm-tf. Rows that were not there before start from zeros; rows that are not there now
-    keep their state. The same sentence gets different vectors after different text.
+    The state in which the same row of the batch before ended, as in AllenNLP's built-in and in
+    bilm-tf.
 
-    What is remembered is neither saved nor shared between processes.
+    New rows start from zeros, and rows that a batch lacks keep their state. The same sentence gets
+    different vectors after different text. The remembered state is neither saved nor shared
+    between processes.
 
     Registered as an `InitialState` with name "carry".
     """
@@ -32,6 +33,8 @@ class CarryState(InitialState):
     @overrides
     def start(self, zeros: LstmState) -> LstmState:
         """
+        Returns the state that earlier batches left in each row.
+
         # Parameters
 
         zeros : `LstmState`
@@ -40,7 +43,6 @@ class CarryState(InitialState):
         # Returns
 
         `LstmState`
-            What earlier batches left in each row.
         """
         if self._remembered is None:
             return zeros
@@ -55,10 +57,12 @@ class CarryState(InitialState):
     @overrides
     def finish(self, state: LstmState) -> None:
         """
+        Remembers the state that a batch ended in, without its gradient.
+
         # Parameters
 
         state : `LstmState`
-            The state in which the batch ended. It is kept without its gradient.
+            The state after each row's last token.
         """
         detached = LstmState(*(part.detach() for part in state))
         if self._remembered is not None:
@@ -72,5 +76,5 @@ class CarryState(InitialState):
         self._remembered = detached
 
     def reset(self) -> None:
-        """Forgets: every row starts from zeros again."""
+        """Forgets the remembered state, so every row starts from zeros again."""
         self._remembered = None

@@ -1,5 +1,5 @@
 """
-A few sentences of everyday prose for a biLM to read before it is given a text.
+The default warm-up text: a few sentences of everyday English prose.
 """
 
 from typing import Tuple

@@ -2,6 +2,8 @@
 The initial state of zeros.
 """
 
+from typing import Optional
+
 from overrides import overrides
 
 from allennlp_elmo_plugin.embedder.initial_state.base import InitialState
@@ -13,13 +15,16 @@ __all__ = ["ZeroState"]
 @InitialState.register("zero")
 class ZeroState(InitialState):
     """
-    Every sentence starts from zeros, so that its vectors depend on it alone. The biLM was trained
-    with states carried from sentence to sentence, so this costs some quality.
+    Zeros for every sentence, so its vectors depend on it alone. The biLM was trained with states
+    carried from sentence to sentence, so zeros cost some quality.
 
     Registered as an `InitialState` with name "zero".
     """
 
-    is_pure = True
+    @overrides
+    def uncacheable_reason(self) -> Optional[str]:
+        """Returns `None`: a sentence's layers depend on it alone."""
+        return None
 
     @overrides
     def start(self, zeros: LstmState) -> LstmState:

@@ -1,5 +1,5 @@
 """
-Context-free word vectors, the character CNN's output, kept so that a word is computed once.
+The base class of word caches.
 """
 
 from typing import Optional
@@ -7,53 +7,55 @@ from typing import Optional
 import torch
 from allennlp.common import Registrable
 
+from allennlp_elmo_plugin.network.char_cnn import CharCnn
+
 __all__ = ["WordCache"]
 
 
 class WordCache(torch.nn.Module, Registrable):
     """
-    Stands before a character CNN and spares it words.
+    A cache of word vectors, so the character CNN runs once per distinct word.
+
+    A word's vector depends on its characters alone, not on its sentence.
     """
 
     default_implementation = "lru"
     reads_word_ids = False
-    """Whether the cache looks words up by their ids."""
+    """`True` if the cache looks words up by their ids."""
 
-    def fill(self, embed: torch.nn.Module, width: int, requires_grad: bool) -> None:
+    def precompute(self, char_cnn: CharCnn, width: int, requires_grad: bool) -> None:
         """
-        Called once, when the character CNN has its weights.
+        Computes what the cache holds from the start. It is called once, when the character CNN has
+        its weights.
 
         # Parameters
 
-        embed : `torch.nn.Module`
-            The character CNN: from character ids, (words, characters), to word vectors, (words,
-            projection_dim).
+        char_cnn : `CharCnn`
+            The character CNN.
         width : `int`
             The number of character ids of a word.
         requires_grad : `bool`
-            Whether the biLM is trained.
+            If `True`, the biLM is trained.
         """
 
     def forward(
-        self,
-        character_ids: torch.Tensor,
-        word_ids: Optional[torch.Tensor],
-        embed: torch.nn.Module,
+        self, character_ids: torch.Tensor, word_ids: Optional[torch.Tensor], char_cnn: CharCnn
     ) -> torch.Tensor:
         """
+        Returns the vectors of words, from the cache or from the character CNN.
+
         # Parameters
 
         character_ids : `torch.Tensor`
-            Shape (words, characters), int64.
+            Shape (words, characters), int64: distinct words.
         word_ids : `Optional[torch.Tensor]`
             Shape (words,), int64: positive, or -1 for `<S>` and -2 for `</S>`.
-        embed : `torch.nn.Module`
-            The character CNN: from character ids, (words, characters), to word vectors, (words,
-            projection_dim).
+        char_cnn : `CharCnn`
+            The character CNN.
 
         # Returns
 
         `torch.Tensor`
-            Shape (words, projection_dim), float: what `embed` gives for each word.
+            Shape (words, projection_dim), float: what `char_cnn` gives for each word.
         """
         raise NotImplementedError(f"{type(self).__name__} gives no word vectors")

@@ -1,9 +1,9 @@
 """
-The word cache for a list of words that is known beforehand.
+The word cache for a word list that is known beforehand.
 """
 
 import logging
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Sequence
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -13,8 +13,10 @@ from allennlp.data.vocabulary import DEFAULT_OOV_TOKEN
 from overrides import overrides
 from torch.nn.functional import embedding
 
-from allennlp_elmo_plugin.archive.extra_state import EXTRA_STATE, find_extra_state, to_extra_state
+from allennlp_elmo_plugin.archive.archived_module import ArchivedModule
+from allennlp_elmo_plugin.archive.extra_state import find_extra_state
 from allennlp_elmo_plugin.embedder.word_cache.base import WordCache
+from allennlp_elmo_plugin.network.char_cnn import CharCnn
 from allennlp_elmo_plugin.network.spelling import (
     BEGIN_OF_SENTENCE_TOKEN,
     END_OF_SENTENCE_TOKEN,
@@ -25,60 +27,83 @@ __all__ = ["VocabularyWordCache"]
 
 logger = logging.getLogger(__name__)
 
-WORDS_AT_ONCE = 1024
-PART = "vocabulary_word_cache"
+BATCH_SIZE = 1024
 
 
-@WordCache.register("vocabulary")
-class VocabularyWordCache(WordCache):
+class VocabularyWordCache(ArchivedModule, WordCache):
     """
-    Computes the words of a list when it is built, and looks them up by the `word_inputs` that
-    the `elmo_characters` indexer emits with a `word_namespace`.
+    A cache of the vectors of a word list, computed when the embedder is built. It looks words up by
+    the `word_inputs` that the `elmo_characters` indexer emits with a `word_namespace`.
 
-    An entry serves a word only when its spelling is the word's own. All other words (unknown
-    words and words that the indexer spells in its own way among them) are computed from their
-    characters, so that a wrong list costs time but never gives a wrong vector.
+    An entry serves a word only if it is spelled like the word. All others, unknown words and words
+    with a spelling of their own among them, are computed from their characters. A wrong list costs
+    time but never gives a wrong vector.
 
-    With a biLM that is trained, the vectors of the list are trained as parameters of their own,
-    as in AllenNLP's built-in, and no longer follow the character CNN.
+    If the biLM is trained, the vectors of the list are parameters of their own, as in AllenNLP's
+    built-in, and no longer follow the character CNN.
 
-    Registered as a `WordCache` with name "vocabulary".
+    Registered as a `WordCache` with name "vocabulary", whose constructor is `from_source`.
 
     # Parameters
 
-    words : `List[str]`, optional (default = `None`)
+    words : `Sequence[str]`
         The words; the position of a word is its id. The first is the entry for padding.
-    namespace : `str`, optional (default = `None`)
-        The words of this namespace of the vocabulary: the indexer's `word_namespace`.
-    file : `str`, optional (default = `None`)
-        A text file in UTF-8 with one word a line, the word of line k having the id k, such as
-        `vocabulary/tokens.txt` in a serialization directory.
-    vocab : `Vocabulary`, optional (default = `None`)
-        The vocabulary of `namespace`. AllenNLP fills it in.
-    serialization_dir : `str`, optional (default = `None`)
-        Where an archive that is loaded has the words of `file`. AllenNLP fills it in.
 
     # Raises
 
     `ConfigurationError`
-        When not exactly one of `words`, `namespace` and `file` is given, when the list is empty
-        or names a word twice, or when the namespace keeps no id for padding.
+        When the list is empty or names a word twice.
     """
 
+    component = "vocabulary_word_cache"
     reads_word_ids = True
 
     characters: torch.Tensor
     boundaries: torch.Tensor
 
-    def __init__(
-        self,
+    def __init__(self, words: Sequence[str]) -> None:
+        super().__init__()
+        self.words = _checked(words, "'words'")
+        self._file: Optional[str] = None
+        self._warned = False
+
+    @classmethod
+    def from_source(
+        cls,
         words: Optional[List[str]] = None,
         namespace: Optional[str] = None,
         file: Optional[str] = None,
         vocab: Optional[Vocabulary] = None,
         serialization_dir: Optional[str] = None,
-    ) -> None:
-        super().__init__()
+    ) -> "VocabularyWordCache":
+        """
+        Builds the cache from one of three sources of words.
+
+        # Parameters
+
+        words : `List[str]`, optional (default = `None`)
+            The words; the position of a word is its id. The first is the entry for padding.
+        namespace : `str`, optional (default = `None`)
+            Namespace of the vocabulary: the indexer's `word_namespace`.
+        file : `str`, optional (default = `None`)
+            Path or URL of a text file in UTF-8 with one word a line, the word of line k having the
+            id k, such as `vocabulary/tokens.txt` in a serialization directory.
+        vocab : `Vocabulary`, optional (default = `None`)
+            The vocabulary of `namespace`. AllenNLP fills it in.
+        serialization_dir : `str`, optional (default = `None`)
+            Folder of an archive that is being loaded, which holds the words of `file`. AllenNLP
+            fills it in.
+
+        # Returns
+
+        `VocabularyWordCache`
+
+        # Raises
+
+        `ConfigurationError`
+            When not exactly one of `words`, `namespace` and `file` is given, when the list is empty
+            or names a word twice, or when the namespace has no id for padding.
+        """
         given = {"words": words, "namespace": namespace, "file": file}
         names = [name for name, value in given.items() if value is not None]
         if len(names) != 1:
@@ -86,30 +111,31 @@ class VocabularyWordCache(WordCache):
                 "Expected exactly one of 'words', 'namespace' and 'file' for the vocabulary word "
                 f"cache, got {' and '.join(names) or 'none'}."
             )
-        if words is not None:
-            self.words = _checked(list(words), "'words'")
-        elif namespace is not None:
-            self.words = _checked(_namespace(namespace, vocab), f"the namespace '{namespace}'")
-        elif file is not None:
-            archived = find_extra_state(serialization_dir, PART, file=file)
-            words = archived["words"] if archived else _lines(file)
-            self.words = _checked(words, f"the file '{file}'")
-        self._file = file
-        self._warned = False
+        if namespace is not None:
+            return cls(
+                _checked(_words_of_namespace(namespace, vocab), f"the namespace '{namespace}'")
+            )
+        if file is not None:
+            archived = find_extra_state(serialization_dir, cls.component, file=file)
+            found = archived["words"] if archived else _read_lines(file)
+            cache = cls(_checked(found, f"the file '{file}'"))
+            cache._file = file
+            return cache
+        return cls(words or [])
 
     @overrides
-    def fill(self, embed: torch.nn.Module, width: int, requires_grad: bool) -> None:
+    def precompute(self, char_cnn: CharCnn, width: int, requires_grad: bool) -> None:
         """
         Computes the vectors of the list and of the two sentence boundaries.
 
         # Parameters
 
-        embed : `torch.nn.Module`
+        char_cnn : `CharCnn`
             The character CNN.
         width : `int`
             The number of character ids of a word.
         requires_grad : `bool`
-            Whether the vectors of the list are trained.
+            If `True`, the vectors of the list are trained.
         """
         if requires_grad:
             logger.warning(
@@ -120,7 +146,7 @@ class VocabularyWordCache(WordCache):
         boundaries = (BEGIN_OF_SENTENCE_TOKEN, END_OF_SENTENCE_TOKEN)
         spelled = torch.tensor([spell_word(word, width) for word in (*boundaries, *self.words)])
         with torch.no_grad():
-            vectors = torch.cat([embed(chunk) for chunk in spelled.split(WORDS_AT_ONCE)])
+            vectors = torch.cat([char_cnn(chunk) for chunk in spelled.split(BATCH_SIZE)])
         vectors[2] = 0.0
         # Of the small types gloo, which sends buffers to other processes, has no int16.
         self.register_buffer("characters", spelled[2:].to(torch.int32), persistent=False)
@@ -129,19 +155,18 @@ class VocabularyWordCache(WordCache):
 
     @overrides
     def forward(
-        self,
-        character_ids: torch.Tensor,
-        word_ids: Optional[torch.Tensor],
-        embed: torch.nn.Module,
+        self, character_ids: torch.Tensor, word_ids: Optional[torch.Tensor], char_cnn: CharCnn
     ) -> torch.Tensor:
         """
+        Returns the vectors of words.
+
         # Parameters
 
         character_ids : `torch.Tensor`
             Shape (words, characters), int64.
         word_ids : `Optional[torch.Tensor]`
             Shape (words,), int64. Without them every word is computed.
-        embed : `torch.nn.Module`
+        char_cnn : `CharCnn`
             The character CNN.
 
         # Returns
@@ -150,13 +175,13 @@ class VocabularyWordCache(WordCache):
             Shape (words, projection_dim), float.
         """
         if word_ids is None:
-            return embed(character_ids)
+            return char_cnn(character_ids)
         is_boundary = word_ids < 0
         in_list = (word_ids > 0) & (word_ids < len(self.words))
         candidates = word_ids.where(in_list, torch.zeros_like(word_ids))
-        spelled_alike = (self.characters[candidates] == character_ids).all(dim=-1)
-        is_known = in_list & spelled_alike
-        self._warn_of_other_words(word_ids[in_list & ~spelled_alike])
+        has_same_spelling = (self.characters[candidates] == character_ids).all(dim=-1)
+        is_known = in_list & has_same_spelling
+        self._warn_of_other_words(word_ids[in_list & ~has_same_spelling])
 
         boundary, known, unknown = (
             chosen.nonzero().squeeze(1)
@@ -166,34 +191,25 @@ class VocabularyWordCache(WordCache):
             [
                 self.boundaries[-1 - word_ids[boundary]],
                 embedding(word_ids[known], self.vectors),
-                embed(character_ids[unknown]),
+                char_cnn(character_ids[unknown]),
             ]
         )
         return vectors.index_select(0, torch.cat([boundary, known, unknown]).argsort())
 
-    def get_extra_state(self) -> torch.Tensor:
-        """
-        # Returns
-
-        `torch.Tensor`
-            Shape (bytes,), uint8: the words of a `file`, for an archive without it.
-        """
-        words = self.words if self._file is not None else None
-        return to_extra_state(PART, {"file": self._file, "words": words})
-
-    def set_extra_state(self, state: torch.Tensor) -> None:
-        """Changes nothing: the words were needed when the module was built."""
+    @overrides
+    def archived_facts(self) -> Dict[str, Any]:
+        """Returns the words of a file, for an archive without the file."""
+        return {"file": self._file, "words": None if self._file is None else self.words}
 
     def _load_from_state_dict(
         self, state_dict: Dict[str, torch.Tensor], prefix: str, *args: Any, **kwargs: Any
     ) -> None:
         # Archives of AllenNLP's built-in lack the boundaries; it takes them from the weight file.
         state_dict.setdefault(prefix + "boundaries", self.boundaries)
-        state_dict.setdefault(prefix + EXTRA_STATE, self.get_extra_state())
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def _warn_of_other_words(self, word_ids: torch.Tensor) -> None:
-        # The unknown word's id stands for many words; that one differs is the rule.
+        # The unknown word's id stands for many words, so its spelling usually differs.
         words = [self.words[word_id] for word_id in word_ids.unique().tolist()]
         others = [word for word in words if word != DEFAULT_OOV_TOKEN]
         if others and not self._warned:
@@ -207,11 +223,11 @@ class VocabularyWordCache(WordCache):
             self._warned = True
 
 
-def _checked(words: List[str], source: str) -> List[str]:
+def _checked(words: Sequence[str], source: str) -> List[str]:
     if len(words) < 2:
         raise ConfigurationError(
             f"Expected an entry for padding and at least one word for the vocabulary cache, but "
-            f"{source} has {words or 'no entry'}."
+            f"{source} has {list(words) or 'no entry'}."
         )
     seen = set()
     for word in words:
@@ -220,10 +236,10 @@ def _checked(words: List[str], source: str) -> List[str]:
                 f"Expected each word of the vocabulary cache once, but {source} has '{word}' twice."
             )
         seen.add(word)
-    return words
+    return list(words)
 
 
-def _namespace(namespace: str, vocab: Optional[Vocabulary]) -> List[str]:
+def _words_of_namespace(namespace: str, vocab: Optional[Vocabulary]) -> List[str]:
     if vocab is None:
         raise ConfigurationError(
             f"The vocabulary cache names the namespace '{namespace}', but there is no vocabulary. "
@@ -239,7 +255,7 @@ def _namespace(namespace: str, vocab: Optional[Vocabulary]) -> List[str]:
     return [words[i] for i in range(len(words))]
 
 
-def _lines(file: str) -> List[str]:
+def _read_lines(file: str) -> List[str]:
     try:
         path = cached_path(file)
     except FileNotFoundError as error:
@@ -248,3 +264,6 @@ def _lines(file: str) -> List[str]:
         ) from error
     with open(path, encoding="utf-8") as lines:
         return ["", *(line.rstrip("\r\n") for line in lines)]
+
+
+WordCache.register("vocabulary", constructor="from_source")(VocabularyWordCache)

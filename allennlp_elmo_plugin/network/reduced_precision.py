@@ -1,0 +1,225 @@
+"""
+Matrices of frozen modules in bfloat16 or int8.
+"""
+
+from functools import partial
+from typing import Any, Dict, Iterable, List, Optional, Union
+
+import torch
+from allennlp.common.checks import ConfigurationError
+
+from allennlp_elmo_plugin.kernels import TiledMatrix, can_tile, tile_matrix, untile_matrix
+from allennlp_elmo_plugin.network.derived_cache import DerivedCache
+
+__all__ = [
+    "ReducedMatrix",
+    "as_float32",
+    "as_tiled",
+    "needs_gradients",
+    "reduce_matrix",
+    "refuse_gradients",
+]
+
+FLOAT32_KEY = ".float32"
+
+
+class ReducedMatrix(torch.nn.Module):
+    """
+    A matrix in reduced precision, tiled for the kernels. It takes the place of a parameter and is
+    none: it cannot be trained.
+
+    A state dict holds it in float32 under the name that the parameter had, and loading rounds what
+    the state dict holds.
+
+    # Parameters
+
+    matrix : `torch.Tensor`
+        Shape (rows, columns), float32.
+    precision : `str`
+        `"bfloat16"` or `"int8"`.
+    is_gates : `bool`
+        `True` if the rows are the four gates of an LSTM.
+
+    # Raises
+
+    `ConfigurationError`
+        When a size is no multiple of 16.
+    """
+
+    weight: torch.Tensor
+    scale: torch.Tensor
+    offset: torch.Tensor
+
+    def __init__(self, matrix: torch.Tensor, precision: str, is_gates: bool) -> None:
+        super().__init__()
+        rows, columns = matrix.shape
+        if not can_tile(rows // 4 if is_gates else rows, columns):
+            raise ConfigurationError(
+                f"Expected a biLM whose sizes are multiples of 16 for the precision '{precision}', "
+                f"got a matrix of shape {tuple(matrix.shape)}. Use the precision 'float32'."
+            )
+        self.shape, self.precision, self.is_gates = matrix.shape, precision, is_gates
+        tiled = tile_matrix(matrix, precision, is_gates)
+        self.dtype = tiled.weight.dtype
+        for name, buffer in _buffers_of(tiled).items():
+            self.register_buffer(name, buffer, persistent=False)
+
+    def tiled(self) -> TiledMatrix:
+        """Returns the matrix as the kernels read it."""
+        return TiledMatrix(
+            self.weight.view(self.dtype),
+            self.scale.to(torch.float32),
+            self.offset,
+            self.shape[0],
+            self.is_gates,
+            self.precision,
+        )
+
+    def to_float32(self) -> torch.Tensor:
+        """Returns the rounded numbers, shape (rows, columns), float32."""
+        return untile_matrix(self.tiled())
+
+    def _save_to_state_dict(
+        self, destination: Dict[str, torch.Tensor], prefix: str, keep_vars: bool
+    ) -> None:
+        destination[prefix[: -len(".")]] = self.to_float32()
+
+    def _load_from_state_dict(
+        self,
+        state_dict: Dict[str, torch.Tensor],
+        prefix: str,
+        local_metadata: Dict[str, Any],
+        strict: bool,
+        missing_keys: List[str],
+        unexpected_keys: List[str],
+        error_messages: List[str],
+    ) -> None:
+        name = prefix[: -len(".")]
+        matrix = state_dict.get(name + FLOAT32_KEY)
+        if matrix is None:
+            if strict:
+                missing_keys.append(name)
+        elif matrix.shape != self.shape:
+            error_messages.append(
+                f"{name}: expected shape {tuple(self.shape)}, got {tuple(matrix.shape)}"
+            )
+        else:
+            tiled = tile_matrix(matrix.to(torch.float32), self.precision, self.is_gates)
+            for buffer_name, new in _buffers_of(tiled).items():
+                old = getattr(self, buffer_name)
+                setattr(self, buffer_name, new if old.is_meta else new.to(old.device))
+
+
+def reduce_matrix(
+    owner: torch.nn.Module, name: str, precision: str, is_gates: bool = False
+) -> None:
+    """
+    Replaces a matrix of a module by one in reduced precision.
+
+    # Parameters
+
+    owner : `torch.nn.Module`
+        The module whose parameter is replaced.
+    name : `str`
+        The parameter's name in it.
+    precision : `str`
+        `"bfloat16"` or `"int8"`.
+    is_gates : `bool`, optional (default = `False`)
+        `True` if the rows are the four gates of an LSTM.
+
+    # Raises
+
+    `ConfigurationError`
+        When a size of the matrix is no multiple of 16.
+    """
+    reduced = ReducedMatrix(getattr(owner, name), precision, is_gates)
+    delattr(owner, name)
+    setattr(owner, name, reduced)
+    # PyTorch hands a module those keys alone that begin with its name and a dot.
+    owner._register_load_state_dict_pre_hook(partial(_rename_key, name))
+
+
+def as_float32(matrix: Union[torch.Tensor, ReducedMatrix], dtype: torch.dtype) -> torch.Tensor:
+    """
+    Returns a matrix as PyTorch multiplies with it.
+
+    # Parameters
+
+    matrix : `Union[torch.Tensor, ReducedMatrix]`
+        A parameter, which is returned as it is, or a matrix in reduced precision.
+    dtype : `torch.dtype`
+        The dtype of the module's other parameters.
+
+    # Returns
+
+    `torch.Tensor`
+        Shape (rows, columns).
+    """
+    return matrix.to_float32().to(dtype) if isinstance(matrix, ReducedMatrix) else matrix
+
+
+def as_tiled(
+    matrix: Union[torch.Tensor, ReducedMatrix],
+    derived: DerivedCache,
+    name: str,
+    is_gates: bool = False,
+) -> TiledMatrix:
+    """
+    Returns a matrix as the kernels read it.
+
+    # Parameters
+
+    matrix : `Union[torch.Tensor, ReducedMatrix]`
+        A parameter of shape (rows, columns), float32, or a matrix in reduced precision.
+    derived : `DerivedCache`
+        The cache that holds the tiled form of a parameter.
+    name : `str`
+        Its cache key.
+    is_gates : `bool`, optional (default = `False`)
+        `True` if the rows are the four gates of an LSTM.
+
+    # Returns
+
+    `TiledMatrix`
+    """
+    if isinstance(matrix, ReducedMatrix):
+        return matrix.tiled()
+    return derived.get(name, [matrix], lambda: tile_matrix(matrix, is_gates=is_gates))
+
+
+def needs_gradients(tensors: Iterable[torch.Tensor]) -> bool:
+    """Returns `True` if autograd follows a computation with these tensors."""
+    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+
+
+def refuse_gradients(precision: str) -> None:
+    """
+    Refuses to compute gradients in reduced precision.
+
+    # Parameters
+
+    precision : `str`
+        The precision of the module that autograd is about to follow.
+
+    # Raises
+
+    `ConfigurationError`
+        When it is not `"float32"`.
+    """
+    if precision != "float32":
+        raise ConfigurationError(
+            f"A biLM of precision '{precision}' gives no gradients, since its weights are "
+            "rounded. Use the precision 'float32', or torch.no_grad()."
+        )
+
+
+def _buffers_of(tiled: TiledMatrix) -> Dict[str, torch.Tensor]:
+    # Distributed training sends buffers to other processes, and gloo knows no int16.
+    weight = tiled.weight.view(torch.uint8)
+    return {"weight": weight, "scale": tiled.scale, "offset": tiled.offset}
+
+
+def _rename_key(name: str, state_dict: Dict[str, torch.Tensor], prefix: str, *_: Any) -> None:
+    matrix: Optional[torch.Tensor] = state_dict.pop(prefix + name, None)
+    if matrix is not None:
+        state_dict[prefix + name + FLOAT32_KEY] = matrix
