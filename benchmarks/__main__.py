@@ -1,5 +1,5 @@
 """
-The command line: `python -m benchmarks --help`.
+The command `python -m benchmarks`, which runs all sections or some.
 """
 
 import argparse
@@ -15,13 +15,13 @@ from benchmarks.epochs import measure_epochs
 from benchmarks.footprint import measure_footprint
 from benchmarks.growth import measure_growth
 from benchmarks.indexing import measure_indexing
+from benchmarks.language_model import measure_language_model
 from benchmarks.layers import measure_layers
 from benchmarks.loading import measure_loading
 from benchmarks.machine import describe_machine
 from benchmarks.plot import plot_speeds
-from benchmarks.pretraining import measure_pretraining
 from benchmarks.report import Section, format_table
-from benchmarks.sentences import made_up_sentences, read_sentences
+from benchmarks.sentences import generate_sentences, read_sentences
 from benchmarks.settings import Settings
 from benchmarks.shapes import SHAPES, write_model
 from benchmarks.sides import PRECISIONS
@@ -31,7 +31,7 @@ SECTIONS: Dict[str, Callable[[Settings], Section]] = {
     "embedding": measure_embedding,
     "layers": measure_layers,
     "training": measure_training,
-    "pretraining": measure_pretraining,
+    "language_model": measure_language_model,
     "memory": measure_footprint,
     "loading": measure_loading,
     "indexing": measure_indexing,
@@ -41,7 +41,22 @@ SECTIONS: Dict[str, Callable[[Settings], Section]] = {
 
 
 class Extent(NamedTuple):
-    """How much is measured where the command line does not say."""
+    """
+    Default workload of a run.
+
+    # Parameters
+
+    shapes : `Tuple[str, ...]`
+        Keys of `SHAPES`.
+    rounds : `int`
+        Number of times that each task is timed.
+    batch_sizes : `Tuple[int, ...]`
+        Numbers of sentences per batch.
+    document_lengths : `Tuple[int, ...]`
+        Numbers of tokens of the documents that the plugin embeds.
+    allennlp_document_lengths : `Tuple[int, ...]`
+        Numbers of tokens of the documents that AllenNLP's class embeds.
+    """
 
     shapes: Tuple[str, ...]
     rounds: int
@@ -56,13 +71,14 @@ QUICK = Extent(tuple(SHAPES)[:1], 1, (1, 8, 32), (50, 500), (50, 500))
 
 def main(arguments: Optional[Sequence[str]] = None) -> None:
     """
-    Measures, prints tables, and writes `results.json` (times in seconds, sizes in bytes, rates per
-    second) and `speed.png`.
+    Runs the sections, prints their tables, and writes `results.json` and `speed.png`.
+
+    `results.json` has times in seconds, sizes in bytes, and rates per second.
 
     # Parameters
 
     arguments : `Sequence[str]`, optional (default = `None`)
-        In place of those of the command line.
+        Arguments in place of the command line's.
     """
     parser = _parser()
     chosen = parser.parse_args(arguments)
@@ -70,7 +86,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
         torch.set_num_threads(chosen.threads)
     extent = QUICK if chosen.quick else FULL
     try:
-        sentences = read_sentences(chosen.sentences) if chosen.sentences else made_up_sentences()
+        sentences = read_sentences(chosen.sentences) if chosen.sentences else generate_sentences()
         chosen.output.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         parser.error(str(error))
@@ -79,7 +95,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     results: Dict[str, Any] = {"machine": machine}
     with TemporaryDirectory() as folder:
         settings = Settings(
-            # In their own order, the smallest first, whatever that of the command line.
+            # The smallest shape comes first, in whatever order the command line names them.
             models={
                 shape: write_model(shape, folder)
                 for shape in SHAPES
@@ -114,29 +130,42 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--sentences",
         type=Path,
-        help="a .conllu file, or a text file with one tokenized sentence a line; made up if "
-        "left out",
+        help="a .conllu file, or a text file with one tokenized sentence per line "
+        "(default: generated sentences)",
     )
     parser.add_argument(
-        "--output", type=Path, default=Path("output/benchmarks"), help="the folder to write to"
+        "--output",
+        type=Path,
+        default=Path("output/benchmarks"),
+        help="the folder to write to (default: %(default)s)",
     )
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="a few minutes: the smallest shape, few batches, one round",
+        help="measure the smallest shape with few batches and one round, in a few minutes",
     )
     parser.add_argument(
         "--only",
         nargs="+",
         choices=SECTIONS,
         default=list(SECTIONS),
-        help="the sections, all if left out",
+        help="the sections to run (default: all)",
     )
-    parser.add_argument("--shapes", nargs="+", choices=SHAPES, help="of the biLM")
-    parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=PRECISIONS)
-    parser.add_argument("--batch-sizes", nargs="+", type=_positive, help="in sentences")
-    parser.add_argument("--rounds", type=_positive, help="how often each side is timed")
-    parser.add_argument("--threads", type=_positive, help="torch's own number if left out")
+    parser.add_argument("--shapes", nargs="+", choices=SHAPES, help="the shapes of the biLM")
+    parser.add_argument(
+        "--precisions",
+        nargs="+",
+        choices=PRECISIONS,
+        default=PRECISIONS,
+        help="the plugin's precisions (default: all)",
+    )
+    parser.add_argument(
+        "--batch-sizes", nargs="+", type=_positive, help="numbers of sentences per batch"
+    )
+    parser.add_argument("--rounds", type=_positive, help="number of times that each task is timed")
+    parser.add_argument(
+        "--threads", type=_positive, help="number of threads (default: torch's own)"
+    )
     return parser
 
 

@@ -1,5 +1,5 @@
 """
-How fast a frozen biLM embeds, beside AllenNLP's class and beside what the machine can reach.
+Throughput of a frozen biLM, beside AllenNLP's class and beside the machine's limit.
 """
 
 from functools import partial
@@ -19,14 +19,23 @@ from benchmarks.timing import interleaved_medians
 
 __all__ = ["measure_embedding"]
 
-# A pass embeds several batches where they are small, since their sentences differ in length.
-SENTENCES_OF_A_PASS = 128
-MOST_BATCHES = 8
+# A workload of small batches has several of them, since their sentences differ in length.
+SENTENCES_PER_WORKLOAD = 128
+MAX_BATCHES = 8
 SENTENCE_LENGTH = 20
 
 
 class Workload(NamedTuple):
-    """The batches of one row of the table."""
+    """
+    Batches that one row of the table measures.
+
+    # Parameters
+
+    name : `str`
+        Entry of the column `batch`.
+    batches : `List[List[Sentence]]`
+        Batches, which are embedded one after the other.
+    """
 
     name: str
     batches: List[List[Sentence]]
@@ -34,17 +43,19 @@ class Workload(NamedTuple):
 
 def measure_embedding(settings: Settings) -> Section:
     """
-    Times each side on the same batches, in one process, interleaved, without gradients. The state
-    is carried from batch to batch on both sides; neither keeps anything else.
+    Times each side on the same batches, interleaved in one process, without gradients.
+
+    Both sides carry the state from batch to batch, and cache nothing.
 
     # Parameters
 
     settings : `Settings`
+        Models, sentences and workload of the run.
 
     # Returns
 
     `Section`
-        Speed and agreement, the machine's limits, and how near the plugin comes to them.
+        Throughput and agreement, the machine's limits, and the plugin's share of them.
     """
     rows: List[Dict[str, Any]] = []
     machines: List[Dict[str, Any]] = []
@@ -67,7 +78,7 @@ def measure_embedding(settings: Settings) -> Section:
 def _workloads(settings: Settings) -> List[Workload]:
     workloads = []
     for size in settings.batch_sizes:
-        number = min(max(SENTENCES_OF_A_PASS // size, 1), MOST_BATCHES)
+        number = min(max(SENTENCES_PER_WORKLOAD // size, 1), MAX_BATCHES)
         workloads.append(Workload(str(size), in_batches(settings.sentences, size, number)))
     words = document(settings.sentences, SENTENCE_LENGTH)
     return [*workloads, Workload(f"one of {SENTENCE_LENGTH} tokens", [[words]])]
@@ -118,7 +129,7 @@ def _embed(embedder: TokenEmbedder, batches: List[torch.Tensor]) -> List[torch.T
 def _agreement(
     embedders: Dict[str, TokenEmbedder], batches: List[torch.Tensor]
 ) -> Dict[str, Tuple[float, float]]:
-    """For each precision, the largest difference and the smallest cosine, from fresh states."""
+    """Returns the largest difference and smallest cosine of each precision, from zero states."""
     vectors = {}
     for side, embedder in embedders.items():
         forget_state(embedder)
@@ -130,7 +141,7 @@ def _agreement(
     return {
         precision: (
             float((ours - theirs).abs().max()),
-            # Of equal vectors, float32 would give a little less or more than 1.
+            # In float32 the cosine of equal vectors would differ a little from 1.
             float(torch.cosine_similarity(ours.double(), theirs.double(), dim=-1).min()),
         )
         for precision, ours in vectors.items()
@@ -139,8 +150,9 @@ def _agreement(
 
 def _speed_table(rows: List[Dict[str, Any]]) -> Table:
     return Table(
-        "Embedding: tokens per second; agreement with AllenNLP's float32 as the largest absolute\n"
-        "difference (float32), or the smallest cosine of a token's two vectors (the others)",
+        "Embedding: throughput in tokens per second; agreement with AllenNLP's float32 as the\n"
+        "largest absolute difference (float32), or the smallest cosine of a token's two vectors\n"
+        "(bfloat16 and int8)",
         ("shape", "batch", "precision", "AllenNLP", "plugin", "ratio", "agreement"),
         [
             (
@@ -161,8 +173,8 @@ def _speed_table(rows: List[Dict[str, Any]]) -> Table:
 
 def _machine_table(machines: List[Dict[str, Any]]) -> Table:
     return Table(
-        "What this machine reaches: matrix products in 10^9 operations per second, and reading\n"
-        "the recurrent weights of one layer and direction in 10^9 bytes per second",
+        "Rates of this machine: matrix products in 10^9 operations per second, and reading the\n"
+        "recurrent weights of one layer and direction in 10^9 bytes per second",
         ("shape", "precision", "products", "by", "reading", "by"),
         [
             (
@@ -180,9 +192,9 @@ def _machine_table(machines: List[Dict[str, Any]]) -> Table:
 
 def _limits_table(rows: List[Dict[str, Any]]) -> Table:
     return Table(
-        "How near that is: milliseconds per batch that the products alone, and reading the\n"
-        "weights once a step, would take; the limit, of whichever is longer in each step; and\n"
-        "its share of the plugin's time (benchmarks/operations.py says what is counted)",
+        "Limit of this machine, in milliseconds per batch: the products alone; reading weights\n"
+        "once per timestep; the limit, which takes the longer of the two at each timestep; the\n"
+        "plugin's time; and the limit's share of it (benchmarks/operations.py has the counts)",
         ("shape", "batch", "precision", "products", "reading", "limit", "plugin", "share"),
         [
             (

@@ -1,5 +1,5 @@
 """
-What an epoch of training a tagger costs, with the activation cache on disk and without.
+Time of an epoch of training a tagger, with and without the activation cache on disk.
 """
 
 import json
@@ -33,7 +33,16 @@ LONGEST_TAG = 9
 
 
 class Epoch(NamedTuple):
-    """What the trainer wrote about an epoch."""
+    """
+    Time and metrics of an epoch, as the trainer writes them.
+
+    # Parameters
+
+    seconds : `float`
+        Wall-clock time of the epoch.
+    metrics : `Dict[str, float]`
+        Training metrics at its end, by name.
+    """
 
     seconds: float
     metrics: Dict[str, float]
@@ -41,22 +50,24 @@ class Epoch(NamedTuple):
 
 def measure_epochs(settings: Settings) -> Section:
     """
-    Trains AllenNLP's `simple_tagger`, with nothing between the vectors and the tags, on all
-    sentences and made-up tags, once for each side. The biLM is frozen; the plugin's sides start
-    from the `warm` state, with the word cache that is the default. The floor has a frozen vector
-    for each word in place of a biLM. An epoch is timed as the trainer does it, without
-    validation, and nothing is saved in it but the cache.
+    Trains AllenNLP's `simple_tagger` with each side's embedder and takes the time of its epochs.
+
+    The tagger is one linear layer between the vectors and generated tags, and trains on all
+    sentences. The biLM is frozen. The plugin's sides start from the `warm` state and have the
+    default word cache. The floor is an `embedding`: a frozen vector for each word, without a biLM.
+    The trainer takes the time. It neither validates nor saves; the activation cache is written in
+    the first epoch.
 
     # Parameters
 
     settings : `Settings`
+        Models, sentences and workload of the run.
 
     # Returns
 
     `Section`
-        For the smallest shape, in float32: the seconds of the first epoch, in which the cache is
-        written, and the median of as many later ones as there are rounds. AllenNLP's class, which
-        keeps nothing, has one epoch.
+        Seconds of the first epoch, and the median of as many later ones as there are rounds, for
+        the smallest shape in float32. AllenNLP's class caches nothing, so it has one epoch.
     """
     shape = settings.smallest
     with TemporaryDirectory() as name:
@@ -72,7 +83,7 @@ def measure_epochs(settings: Settings) -> Section:
             for number, side in enumerate((ALLENNLP, UNCACHED, CACHED, FLOOR))
         }
     seconds = {side: [epoch.seconds for epoch in trained] for side, trained in epochs.items()}
-    # Of AllenNLP's class, the first epoch stands for the later ones.
+    # The first epoch of AllenNLP's class stands for later ones, since it caches nothing.
     usual = {side: median(taken[1:] or taken) for side, taken in seconds.items()}
     rows: List[Dict[str, Any]] = [
         {
@@ -107,17 +118,18 @@ def measure_epochs(settings: Settings) -> Section:
 
 def write_tagged(sentences: Iterable[Sentence], path: Path) -> None:
     """
-    Writes sentences with made-up tags: the length of each word, up to 9.
+    Writes sentences with generated tags: the length of each token in characters, up to 9.
 
     # Parameters
 
     sentences : `Iterable[Sentence]`
+        Sentences to tag.
     path : `Path`
-        The file, in UTF-8, as the reader `sequence_tagging` takes it when its `token_delimiter`
-        is a tab, which unlike a space is in no word.
+        File to write, in UTF-8, for the reader `sequence_tagging` with a tab as its
+        `token_delimiter`. No token has a tab, but some have a space.
     """
     lines = (
-        # The reader looks for the last '###', so that a word may have its own.
+        # The reader splits at the last '###', so a token may have its own.
         "\t".join(f"{word}###{min(len(word), LONGEST_TAG)}" for word in sentence)
         for sentence in sentences
     )
@@ -125,7 +137,7 @@ def write_tagged(sentences: Iterable[Sentence], path: Path) -> None:
 
 
 def _experiment(side: str, bilm: Path, data: Path, cache: Path) -> Dict[str, Any]:
-    """The config of a training, but for the number of its epochs."""
+    """Returns the config of a training without its trainer."""
     options_file = bilm / "options.json"
     size = 2 * ElmoOptions.from_file(options_file).projection_dim
     indexer: Dict[str, Any] = {"type": "elmo_characters"}
@@ -136,7 +148,7 @@ def _experiment(side: str, bilm: Path, data: Path, cache: Path) -> Dict[str, Any
         "dropout": 0.0,
     }
     if side == ALLENNLP:
-        # The plugin has taken the names of these two.
+        # The plugin is registered under the built-in's names.
         indexer["type"] = _qualified(ELMoTokenCharactersIndexer)
         embedder["type"] = _qualified(AllennlpEmbedder)
     elif side == FLOOR:
@@ -173,7 +185,7 @@ def _train(experiment: Dict[str, Any], num_epochs: int, folder: Path) -> List[Ep
         "num_epochs": num_epochs,
         "cuda_device": -1,
         "optimizer": "adam",
-        # Nothing but the epochs: no batch before the first, and no model saved after each.
+        # Only epochs take time: no batch is checked before them, and no model is saved.
         "run_confidence_checks": False,
         "checkpointer": None,
         "callbacks": [{"type": "should_validate_callback", "validation_start": num_epochs}],
@@ -192,7 +204,7 @@ def _read_epochs(folder: Path, num_epochs: int) -> List[Epoch]:
     for number in range(num_epochs):
         written = (folder / f"metrics_epoch_{number}.json").read_text(encoding="utf-8")
         metrics = json.loads(written)
-        # From the beginning of the training.
+        # The duration counts from the beginning of the training.
         hours, minutes, seconds = map(float, metrics["training_duration"].split(":"))
         since = (hours * 60 + minutes) * 60 + seconds
         epochs.append(
@@ -211,7 +223,7 @@ def _time_table(rows: List[Dict[str, Any]]) -> Table:
     return Table(
         f"An epoch of {first['sentences']} sentences, {first['tokens']} tokens, with "
         f"{first['shape']} frozen: seconds;\n"
-        "times AllenNLP's speed, and times the time of the floor, which has no biLM",
+        "speed as a multiple of AllenNLP's; time as a multiple of the floor's, without a biLM",
         ("", "first epoch", "later epochs", "ratio", "of the floor"),
         [
             (
@@ -228,8 +240,8 @@ def _time_table(rows: List[Dict[str, Any]]) -> Table:
 
 def _metrics_table(differences: List[Dict[str, Any]]) -> Table:
     return Table(
-        "What the cache changes in the metrics of an epoch: the largest difference, and the last\n"
-        "value with the cache",
+        "Metrics of an epoch with and without the cache: largest difference, and the last value\n"
+        "with the cache",
         ("", "difference", "value"),
         [
             (row["metric"], f"{row['largest_difference']:.1e}", f"{row['last']:.6f}")

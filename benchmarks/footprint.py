@@ -1,5 +1,5 @@
 """
-How much memory a frozen biLM takes.
+Peak memory of a frozen biLM.
 """
 
 from pathlib import Path
@@ -21,16 +21,19 @@ BATCHES = 2
 
 def measure_footprint(settings: Settings) -> Section:
     """
-    Measures the memory of each side in a process of its own: loading, and embedding batches of 32.
+    Measures each side's peak memory of loading and of embedding batches of 32 sentences.
+
+    Each side has a process of its own.
 
     # Parameters
 
     settings : `Settings`
+        Models, sentences and workload of the run.
 
     # Returns
 
     `Section`
-        For the largest shape.
+        Peaks for the largest shape.
     """
     shape = settings.largest
     batches = in_batches(settings.sentences, BATCH_SIZE, BATCHES)
@@ -43,8 +46,8 @@ def measure_footprint(settings: Settings) -> Section:
         for side, peak in peaks.items()
     ]
     table = Table(
-        f"Memory of {shape}, frozen: the peak in MiB of loading and embedding {BATCHES} batches of "
-        f"{BATCH_SIZE}",
+        f"Memory of {shape}, frozen: peak in MiB of loading and of embedding {BATCHES} batches of "
+        f"{BATCH_SIZE} sentences",
         ("", "peak", "ratio"),
         [(side, mebibytes(peak), f"{peak / peaks[ALLENNLP]:.0%}") for side, peak in peaks.items()],
     )

@@ -1,5 +1,5 @@
 """
-How time and memory grow with the length of a document and with the batch.
+Growth of time and memory with the length of a document and with the batch size.
 """
 
 from functools import partial
@@ -25,17 +25,20 @@ REPEATED_SECONDS = 2.0
 
 def measure_growth(settings: Settings) -> Section:
     """
-    Embeds single documents of growing length, and batches of growing size, each series in a
-    process of its own, without gradients.
+    Embeds single documents of growing length, and batches of growing size, without gradients.
+
+    Each series has a process of its own.
 
     # Parameters
 
     settings : `Settings`
+        Models, sentences and workload of the run.
 
     # Returns
 
     `Section`
-        For the largest shape: AllenNLP's class and the plugin's in its first precision.
+        Times and peaks of AllenNLP's class and of the plugin's in its first precision, for the
+        largest shape.
     """
     shape = settings.largest
     ours = settings.precisions[0]
@@ -62,7 +65,7 @@ def measure_growth(settings: Settings) -> Section:
                 for batch, (seconds, peak) in zip(series, measured)
             )
     table = Table(
-        f"Growth of {shape}: milliseconds in all and for each token, and the peak in MiB above\n"
+        f"Growth of {shape}: milliseconds, milliseconds per token, and peak memory in MiB above\n"
         "the loaded embedder",
         ("", "sentences", "tokens", "time", "per token", "peak"),
         [
@@ -81,17 +84,17 @@ def measure_growth(settings: Settings) -> Section:
 
 
 def _measure(side: str, folder: Path, series: List[Batch], rounds: int) -> List[Tuple[float, int]]:
-    """The seconds and the peak in bytes of each batch, which come in growing order."""
+    """Returns the seconds and the peak in bytes of each batch; the smallest batch comes first."""
     embedder = build_embedder(side, folder).eval()
     measured = []
     with torch.no_grad():
-        # The first batch is dearer: a short one takes that upon itself.
+        # The first batch costs more than later ones, so a short one goes first.
         embedder(character_ids([["a"]]))
         meter = MemoryMeter()
         for batch in series:
             ids = character_ids(batch)
             seconds: List[float] = []
-            # What disturbs the machine weighs more in short times, which can be repeated.
+            # Noise weighs more in short times, and these can be repeated.
             while len(seconds) < rounds and sum(seconds) < REPEATED_SECONDS:
                 forget_state(embedder)
                 seconds.append(seconds_of(partial(embedder, ids)))

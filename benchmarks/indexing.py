@@ -1,5 +1,5 @@
 """
-How long the indexers take, from tokens to tensors.
+Time that the indexers take from tokens to tensors.
 """
 
 from functools import partial
@@ -23,17 +23,20 @@ AGAIN = "plugin, words seen before"
 
 def measure_indexing(settings: Settings) -> Section:
     """
-    Times `tokens_to_indices` and `as_padded_tensor_dict` of both sides over all sentences,
-    interleaved. The plugin's indexer remembers how words are spelled, so it is timed with nothing
-    remembered, and then again.
+    Times `tokens_to_indices` and `as_padded_tensor_dict` of both sides, interleaved.
+
+    The plugin's indexer caches the character ids of words, so it is timed with an empty cache, and
+    again with a full one.
 
     # Parameters
 
     settings : `Settings`
+        Models, sentences and workload of the run.
 
     # Returns
 
     `Section`
+        Times over all sentences.
     """
     sentences = [[Token(word) for word in sentence] for sentence in settings.sentences]
     tokens = sum(map(len, sentences))

@@ -1,5 +1,5 @@
 """
-What it spares to read one layer of a biLM in place of all.
+Throughput of embedders that read one layer of a biLM in place of all.
 """
 
 from functools import partial
@@ -20,25 +20,29 @@ __all__ = ["measure_layers"]
 BATCH_SIZE = 32
 BATCHES = 4
 PLUGIN = "float32"
-# As AllenNLP's users write that layer 1 of 0 to 2 is read alone: `layers: 1` of a fixed mix.
+# AllenNLP's users write layer 1 of 0 to 2 like this; the plugin's `fixed` mix takes `layers: 1`.
 LAYER_1 = [-9e10, 1.0, -9e10]
 THEIRS, OURS, OURS_ALL = f"{ALLENNLP}, layer 1", "plugin, layer 1", "plugin, all layers"
 
 
 def measure_layers(settings: Settings) -> Section:
     """
-    Times embedders that read layer 1 alone, by a fixed scalar mix, and the plugin's with the
-    learned mix of all layers, on the same batches of 32, interleaved, without gradients. The
-    plugin's keep words in their default cache, `lru`, and have seen them all.
+    Times embedders that read layer 1 alone, and the plugin's that reads all layers, interleaved.
+
+    A fixed scalar mix picks layer 1; the plugin's other embedder has the learned mix. All embed the
+    same batches of 32 sentences, without gradients. The plugin's embedders have their default word
+    cache, `lru`, which holds all words.
 
     # Parameters
 
     settings : `Settings`
+        Models, sentences and workload of the run.
 
     # Returns
 
     `Section`
-        For each shape, in float32: speed, and how the plugin's layer 1 agrees with AllenNLP's.
+        Throughput, and agreement of the plugin's layer 1 with AllenNLP's, for each shape in
+        float32.
     """
     batches = in_batches(settings.sentences, BATCH_SIZE, BATCHES)
     tokens = sum(len(words) for batch in batches for words in batch)
@@ -70,8 +74,8 @@ def measure_layers(settings: Settings) -> Section:
             }
         )
     table = Table(
-        f"Layer 1 of 2 alone, in float32, batches of {BATCH_SIZE}: tokens per second; times the\n"
-        "speed of all layers and of AllenNLP's layer 1; largest difference from the latter",
+        f"Layer 1 of 2 alone, in float32, batches of {BATCH_SIZE}: tokens per second; speed as a\n"
+        "multiple of all layers' and of AllenNLP's layer 1; largest difference from the latter",
         ("shape", THEIRS, OURS_ALL, OURS, "to all", "to AllenNLP", "agreement"),
         [
             (
@@ -91,7 +95,7 @@ def measure_layers(settings: Settings) -> Section:
 
 
 def _embed(embedder: TokenEmbedder, batches: List[torch.Tensor]) -> List[torch.Tensor]:
-    # From zeros each time, so that all sides and rounds do the same.
+    # All sides and rounds start from zeros, so that they compute the same.
     forget_state(embedder)
     with torch.no_grad():
         return [embedder(batch) for batch in batches]

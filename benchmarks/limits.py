@@ -1,5 +1,5 @@
 """
-What this machine can reach, and the time that a batch then takes at least.
+Limit of this machine: the rates that it reaches, and the least time of a batch at these rates.
 """
 
 from functools import partial
@@ -22,7 +22,7 @@ from benchmarks.timing import best_seconds
 
 __all__ = ["Limit", "Machine", "limit_of", "measure_machine", "products"]
 
-# Of a batch of 32, and of the largest that is timed, which may reach a higher rate.
+# Rows of a batch of 32, and of the largest batch, which may reach a higher rate.
 ROWS = (32, 128)
 
 BYTES_PER_WEIGHT = {"float32": 4, "bfloat16": 2, "int8": 1}
@@ -32,19 +32,20 @@ Product = Callable[[], torch.Tensor]
 
 class Machine(NamedTuple):
     """
-    What this machine reaches, for one shape and one precision.
+    Highest rates of this machine for one shape and one precision.
 
     # Parameters
 
     product_rate : `float`
-        Operations per second of the fastest product (rows, P) x (P, 4 * C), for 32 or 128 rows.
+        Operations per second of the fastest product (rows, P) x (P, 4 * C), for 32 or 128 rows,
+        with P for `projection_dim` and C for `cell_size`.
     product_by : `str`
-        The name of what reached it.
+        Name of the fastest product.
     read_bandwidth : `float`
-        Bytes per second, read over and over from a buffer of the size of the recurrent weights of
-        one layer in one direction.
+        Bytes per second of the fastest repeated reading of a buffer that is as large as the
+        recurrent weights of one layer in one direction.
     read_by : `str`
-        The name of what reached it.
+        Name of the fastest reading.
     """
 
     product_rate: float
@@ -55,18 +56,19 @@ class Machine(NamedTuple):
 
 class Limit(NamedTuple):
     """
-    The least time of a batch, in seconds, and two parts of the reckoning.
+    Least time of batches, in seconds.
 
     # Parameters
 
     seconds : `float`
-        What can be done for all tokens at once takes its operations at the product rate. After
-        it, a step of a layer in one direction takes its operations at that rate, or one reading
-        of its weights at the read bandwidth, whichever is longer.
+        Time of the operations for all tokens together at the product rate, plus the time of every
+        timestep of every layer and direction. A timestep takes its operations at the product rate,
+        or one reading of its weights at the read bandwidth, whichever is longer.
     products : `float`
-        All operations at the product rate.
+        Time of all operations at the product rate.
     reading : `float`
-        The recurrent weights of each layer and direction, once a step, at the read bandwidth.
+        Time to read the recurrent weights of every layer and direction once per timestep, at the
+        read bandwidth.
     """
 
     seconds: float
@@ -76,43 +78,50 @@ class Limit(NamedTuple):
 
 def limit_of(works: Iterable[Work], precision: str, machine: Machine) -> Limit:
     """
+    Computes the least time of batches.
+
     # Parameters
 
     works : `Iterable[Work]`
-        What each batch asks for.
+        Counts of each batch.
     precision : `str`
-        A key of `BYTES_PER_WEIGHT`.
+        Key of `BYTES_PER_WEIGHT`.
     machine : `Machine`
-        What can be reached in this precision.
+        Rates in this precision.
 
     # Returns
 
     `Limit`
-        Of the batches one after the other.
+        Least time of the batches one after the other.
     """
     seconds = products = reading = 0.0
     for work in works:
         at_once = work.operations_at_once / machine.product_rate
         per_row = work.operations_per_row / machine.product_rate
-        per_step = work.weights_per_step * BYTES_PER_WEIGHT[precision] / machine.read_bandwidth
-        seconds += at_once + work.layers * sum(max(rows * per_row, per_step) for rows in work.rows)
+        weights = work.weights_per_timestep * BYTES_PER_WEIGHT[precision]
+        per_timestep = weights / machine.read_bandwidth
+        bounds = [max(rows * per_row, per_timestep) for rows in work.rows]
+        seconds += at_once + work.layers * sum(bounds)
         products += at_once + work.layers * sum(work.rows) * per_row
-        reading += work.layers * len(work.rows) * per_step
+        reading += work.layers * len(work.rows) * per_timestep
     return Limit(seconds, products, reading)
 
 
 def measure_machine(options: ElmoOptions, precision: str) -> Machine:
     """
+    Measures the rates of products and of reading at one shape's sizes.
+
     # Parameters
 
     options : `ElmoOptions`
-        The shape of the biLM.
+        Shape of the biLM.
     precision : `str`
-        A key of `BYTES_PER_WEIGHT`.
+        Key of `BYTES_PER_WEIGHT`.
 
     # Returns
 
     `Machine`
+        Highest rates, and the names of the functions that reach them.
     """
     cell, size = options.cell_size, options.projection_dim
     weight = torch.randn(4 * cell, size)
@@ -124,7 +133,7 @@ def measure_machine(options: ElmoOptions, precision: str) -> Machine:
     recurrent = torch.randn(5 * cell, size)
     size_in_bytes = recurrent.numel() * BYTES_PER_WEIGHT[precision]
     readings = {
-        # With one row, a product does little but read its weight.
+        # A product of one row hardly does more than read its weight.
         **products(torch.randn(1, size), recurrent, precision),
         **_readings(size_in_bytes),
     }
@@ -136,7 +145,7 @@ def measure_machine(options: ElmoOptions, precision: str) -> Machine:
 
 def products(inputs: torch.Tensor, weight: torch.Tensor, precision: str) -> Dict[str, Product]:
     """
-    All that can be had here for the product of a linear layer, in one precision.
+    Returns every available function for the product of a linear layer in one precision.
 
     # Parameters
 
@@ -145,12 +154,12 @@ def products(inputs: torch.Tensor, weight: torch.Tensor, precision: str) -> Dict
     weight : `torch.Tensor`
         Shape (out_features, in_features), float32.
     precision : `str`
-        A key of `BYTES_PER_WEIGHT`.
+        Key of `BYTES_PER_WEIGHT`.
 
     # Returns
 
     `Dict[str, Callable[[], torch.Tensor]]`
-        By name, functions that compute it once; the weight has been prepared.
+        Functions that compute the product once with a prepared weight, by name.
     """
     found: Dict[str, Product] = {}
     for name, prepare in _candidates(inputs, weight, precision).items():
@@ -158,7 +167,7 @@ def products(inputs: torch.Tensor, weight: torch.Tensor, precision: str) -> Dict
             product = prepare()
             product()
         except (AttributeError, RuntimeError):
-            # Not every torch has every operator, nor for every processor.
+            # Not every torch has every operator, and not every processor runs it.
             continue
         found[name] = product
     return found
@@ -167,7 +176,7 @@ def products(inputs: torch.Tensor, weight: torch.Tensor, precision: str) -> Dict
 def _candidates(
     inputs: torch.Tensor, weight: torch.Tensor, precision: str
 ) -> Dict[str, Callable[[], Product]]:
-    """What there may be: functions that prepare the weight. To try another, add it here."""
+    """Returns functions that prepare the weight for each product. Add more candidates here."""
     if precision == "int8":
         candidates: Dict[str, Callable[[], Product]] = {
             f"quantized.linear_dynamic ({engine})": partial(_quantized, inputs, weight, engine)
@@ -183,11 +192,11 @@ def _candidates(
         }
     kernels = choose_kernels()
     if kernels is not None:
-        candidates["kernel_linear"] = partial(_packed, kernels, inputs, weight, precision)
+        candidates["kernel_linear"] = partial(_kernel_product, kernels, inputs, weight, precision)
     return candidates
 
 
-def _packed(
+def _kernel_product(
     kernels: Kernels, inputs: torch.Tensor, weight: torch.Tensor, precision: str
 ) -> Product:
     bias = tile_vector(weight.new_zeros(len(weight)))
@@ -195,29 +204,29 @@ def _packed(
 
 
 def _reordered(inputs: torch.Tensor, weight: torch.Tensor) -> Product:
-    packed = torch.ops.mkldnn._reorder_linear_weight(weight, len(inputs))
-    return partial(torch.ops.mkldnn._linear_pointwise, inputs, packed, None, "none", [], "")
+    reordered = torch.ops.mkldnn._reorder_linear_weight(weight, len(inputs))
+    return partial(torch.ops.mkldnn._linear_pointwise, inputs, reordered, None, "none", [], "")
 
 
 def _quantized(inputs: torch.Tensor, weight: torch.Tensor, engine: str) -> Product:
     scales = weight.abs().amax(dim=1).double() / 127
     zeros = torch.zeros_like(scales, dtype=torch.long)
     with catch_warnings():
-        # As long as torch has them, it only warns that it will not.
+        # torch warns that a later version drops these functions.
         simplefilter("ignore")
         quantized = torch.quantize_per_channel(weight, scales, zeros, 0, torch.qint8)
     former = torch.backends.quantized.engine
     torch.backends.quantized.engine = engine
     try:
-        # The packed weight knows its engine from here on.
-        packed = torch.ops.quantized.linear_prepack(quantized, None)
+        # The prepared weight keeps this engine.
+        prepared = torch.ops.quantized.linear_prepack(quantized, None)
     finally:
         torch.backends.quantized.engine = former
-    return partial(torch.ops.quantized.linear_dynamic, inputs, packed)
+    return partial(torch.ops.quantized.linear_dynamic, inputs, prepared)
 
 
 def _readings(size: int) -> Dict[str, Callable[[], torch.Tensor]]:
-    """Ways to read a buffer of so many bytes, whatever is in it."""
+    """Returns functions that read a buffer of `size` bytes once, by name."""
     width = 1024
     buffer = torch.ones(size // 4 // width, width)
     return {"sum": buffer.sum, "amax": buffer.amax, "mv": partial(buffer.mv, torch.ones(width))}

@@ -1,5 +1,5 @@
 """
-How long an embedder takes to load.
+Time that an embedder takes to load.
 """
 
 from functools import partial
@@ -15,17 +15,19 @@ __all__ = ["measure_loading"]
 
 def measure_loading(settings: Settings) -> Section:
     """
-    Times the constructors of both sides, interleaved, on the same files, which are in the
-    system's cache.
+    Times the constructors of both sides, interleaved, on the same files.
+
+    The files are in the system's page cache.
 
     # Parameters
 
     settings : `Settings`
+        Models, sentences and workload of the run.
 
     # Returns
 
     `Section`
-        For each shape.
+        Times for each shape.
     """
     rows: List[Dict[str, Any]] = []
     for shape, folder in settings.models.items():

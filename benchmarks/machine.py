@@ -1,5 +1,5 @@
 """
-What the numbers were measured with.
+The machine and the software that a run measures.
 """
 
 import os
@@ -10,40 +10,44 @@ import torch
 
 from allennlp_elmo_plugin.kernels import choose_kernels
 
-__all__ = ["describe_machine", "kernels_that_run"]
+__all__ = ["describe_kernels", "describe_machine"]
 
 
 def describe_machine() -> Dict[str, str]:
     """
+    Describes this process and its machine.
+
     # Returns
 
     `Dict[str, str]`
-        By name, what there is to know about this process and its machine.
+        Descriptions by name: versions, number of threads, kernels, processor and load.
     """
     return {
         "torch": torch.__version__,
         "threads": str(torch.get_num_threads()),
-        "kernels": kernels_that_run(),
+        "kernels": describe_kernels(),
         "python": platform.python_version(),
         "processor": _processor(),
-        # Times mean little on a machine that had other work.
+        # Other work on the machine makes times unreliable.
         "load before": f"{os.getloadavg()[0]:.1f}",
     }
 
 
-def kernels_that_run() -> str:
+def describe_kernels() -> str:
     """
+    Describes the kernels that the plugin dispatches to.
+
     # Returns
 
     `str`
-        The level of the plugin's kernels, or that PyTorch runs in their place.
+        Capability of the kernels, or a remark that PyTorch runs in their place.
     """
     kernels = choose_kernels()
     return "none, but PyTorch" if kernels is None else kernels.capability
 
 
 def _processor() -> str:
-    """The model, as Linux calls it, or what Python knows."""
+    """Returns the processor's model as Linux names it, or else as Python does."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             names = [

@@ -1,5 +1,5 @@
 """
-Measuring memory: how much of it a process holds, in a process that has done nothing else.
+Measurement of memory, in a process that has done nothing else.
 """
 
 import resource
@@ -22,42 +22,46 @@ CLEAR_REFS = Path("/proc/self/clear_refs")
 
 class MemoryMeter:
     """
-    Tells how far the resident memory of this process has risen above what it was when the meter
-    was made. Where there is no `/proc`, what counts is how far the highest mark of the process has
-    risen.
+    A meter of the peak of this process's resident memory, above what it was at the beginning.
+
+    Without `/proc`, the meter reads how far the peak of the whole process has risen.
     """
 
     def __init__(self) -> None:
-        # The libraries' threads and buffers belong to no embedder.
+        # The threads and buffers of libraries belong to no embedder.
         torch.ones(256, 256).mm(torch.ones(256, 256))
         with suppress(OSError):
-            # Sets the highest mark to what is resident now (proc(5)).
+            # Sets the peak to the memory that is resident now (proc(5)).
             CLEAR_REFS.write_text("5")
         self._before = _resident("VmRSS")
 
     def peak(self) -> int:
         """
+        Returns the highest rise so far.
+
         # Returns
 
         `int`
-            The highest rise so far, in bytes.
+            Rise in bytes.
         """
         return _resident("VmHWM") - self._before
 
 
 def in_fresh_process(function: Callable[..., T], *arguments: Any) -> T:
     """
+    Calls a function in a new interpreter with as many threads as this one.
+
     # Parameters
 
     function : `Callable[..., T]`
-        A function of some module, called in a new interpreter with as many threads as here.
+        Function that a module defines, so that it can be pickled.
     arguments : `Any`
-        Its arguments, which travel there.
+        Arguments of the function, which are pickled.
 
     # Returns
 
     `T`
-        What it returned, which travels back.
+        Result of the function, which is pickled.
     """
     with ProcessPoolExecutor(
         max_workers=1,
@@ -69,9 +73,9 @@ def in_fresh_process(function: Callable[..., T], *arguments: Any) -> T:
 
 
 def _resident(field: str) -> int:
-    """A field of the process's status, in bytes; the highest mark where there is no status."""
+    """Returns a field of the process's status in bytes, or the peak where there is no status."""
     if STATUS.exists():
-        # Not getrusage's mark here: Linux hands it down from the process that started this one.
+        # Not getrusage's peak: Linux inherits it from the process that started this one.
         lines = STATUS.read_text(encoding="ascii").splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

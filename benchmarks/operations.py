@@ -1,5 +1,5 @@
 """
-Counts of the operations that a batch of sentences asks of the matrix products.
+Counts of the operations that matrix products need for a batch of sentences.
 """
 
 from typing import List, NamedTuple
@@ -14,55 +14,63 @@ DIRECTIONS = 2
 
 class Work(NamedTuple):
     """
-    What a batch asks of the matrix products. A multiplication and its addition are two operations;
-    everything else (gates, biases, max-pooling, clips) is left out, and so are gradients. The
-    convolutions count in full, though a table of what each character gives spares them their
-    multiplications: what is reckoned from these counts is no strict bound on that part, which
-    may be a fifth of the character CNN.
+    Operations of a batch in matrix products.
+
+    A multiplication and its addition are two operations. Gates, biases, max-pooling, clips and
+    gradients do not count. Convolutions count in full, although the kernels look up the products
+    of every character with every filter and only add them. A limit that is computed from these
+    counts is therefore no strict bound on the convolutions, which may be a fifth of the character
+    CNN.
+
+    The formulas have P, C and F for `projection_dim`, `cell_size` and the number of filters of the
+    biLM, and D for `char_embedding_dim`.
 
     # Parameters
 
     operations_at_once : `int`
-        What needs no state, so that it can be done for all tokens together. With P, C and F for
-        `projection_dim`, `cell_size` and the number of filters of the biLM:
+        Operations that need no state, so that all tokens can share one product:
 
-        - for each token, sentence boundaries included: the gates' share of the layer's input,
+        - for each token, sentence boundaries included, the gates' share of the layer's input:
           2 * 4 * C * P for each layer and direction;
         - for each distinct word of the batch, the two boundaries included: 2 * D * width * number
-          for each convolution (with D for `char_embedding_dim`) and position, 2 * 2 * F * F for
-          each highway, 2 * F * P for the projection. The positions are those that hold a
-          character of the longest word, its two edges included, and one of nothing but padding
-          behind, but never more than `max_characters_per_token` admits.
+          for each convolution and filter position, 2 * 2 * F * F for each highway, and 2 * F * P
+          for the projection. Filter positions are those that hold a character of the longest word
+          or one of its two edges, and one that holds only padding, but never more than
+          `max_characters_per_token` admits.
     operations_per_row : `int`
-        What a row asks of one step of one layer in one direction: 2 * (4 * C * P + C * P), the
-        gates' share of the state and the projection of the cell.
-    weights_per_step : `int`
-        The weights that such a step reads, however many rows it has: 4 * C * P + C * P.
+        Operations of one row at one timestep of one layer in one direction, for the gates' share of
+        the state and the projection of the cell: 2 * (4 * C * P + C * P).
+    weights_per_timestep : `int`
+        Number of weights that such a timestep reads for all its rows: 4 * C * P + C * P.
     rows : `List[int]`
-        The number of rows that each step has, for all steps of one layer in one direction. A row
-        has as many steps as tokens, sentence boundaries included.
+        Number of rows at each timestep. A row has as many timesteps as tokens, sentence boundaries
+        included.
     layers : `int`
-        The number of layers in both directions together.
+        Number of layers of both directions together.
     """
 
     operations_at_once: int
     operations_per_row: int
-    weights_per_step: int
+    weights_per_timestep: int
     rows: List[int]
     layers: int
 
 
 def count_work(options: ElmoOptions, batch: List[Sentence]) -> Work:
     """
+    Counts the operations of a batch.
+
     # Parameters
 
     options : `ElmoOptions`
-        The shape of the biLM, which has the projections that are optional.
+        Shape of a biLM that has both optional projections.
     batch : `List[Sentence]`
+        Sentences of the batch.
 
     # Returns
 
     `Work`
+        Operations of the batch.
     """
     cell, projection = options.cell_size, options.projection_dim
     layers = DIRECTIONS * options.num_layers
@@ -73,8 +81,8 @@ def count_work(options: ElmoOptions, batch: List[Sentence]) -> Work:
         operations_at_once=sum(lengths) * layers * 2 * 4 * cell * projection
         + (len(words) + 2) * _operations_per_word(options, longest),
         operations_per_row=2 * 5 * cell * projection,
-        weights_per_step=5 * cell * projection,
-        rows=[sum(length > step for length in lengths) for step in range(max(lengths))],
+        weights_per_timestep=5 * cell * projection,
+        rows=[sum(length > timestep for length in lengths) for timestep in range(max(lengths))],
         layers=layers,
     )
 

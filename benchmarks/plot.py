@@ -1,5 +1,5 @@
 """
-The picture of the speeds.
+Plot of the plugin's speeds.
 """
 
 from pathlib import Path
@@ -14,15 +14,16 @@ GROUP_WIDTH = 0.8
 
 def plot_speeds(rows: List[Dict[str, Any]], path: Path) -> None:
     """
-    Draws how many times as fast as AllenNLP's class the plugin embeds: a panel for each shape, a
-    group of bars for each batch size, a bar for each precision.
+    Draws the plugin's speed as a multiple of AllenNLP's.
+
+    Each shape has a panel, each batch size a group of bars, and each precision a bar.
 
     # Parameters
 
     rows : `List[Dict[str, Any]]`
-        The results of the section "embedding".
+        Results of the section `embedding`.
     path : `Path`
-        The PNG file to write.
+        PNG file to write.
     """
     shapes, batches, precisions = (
         list(dict.fromkeys(row[key] for row in rows)) for key in ("shape", "batch", "precision")
@@ -31,15 +32,15 @@ def plot_speeds(rows: List[Dict[str, Any]], path: Path) -> None:
     panels = figure.subplots(1, len(shapes), squeeze=False)[0]
     width = GROUP_WIDTH / len(precisions)
     for shape, panel in zip(shapes, panels):
-        for position, precision in enumerate(precisions):
+        for index, precision in enumerate(precisions):
             ratios = [
                 row["ratio"]
                 for row in rows
                 if row["shape"] == shape and row["precision"] == precision
             ]
-            offset = (position - (len(precisions) - 1) / 2) * width
-            places = [place + offset for place in range(len(batches))]
-            panel.bar(places, ratios, width, label=precision)
+            offset = (index - (len(precisions) - 1) / 2) * width
+            positions = [group + offset for group in range(len(batches))]
+            panel.bar(positions, ratios, width, label=precision)
         panel.axhline(1.0, color="black", linewidth=0.8)
         panel.set_title(shape)
         panel.set_xticks(range(len(batches)))

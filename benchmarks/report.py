@@ -1,5 +1,5 @@
 """
-What a section found, and how that is printed.
+Results of a section, and the tables that show them.
 """
 
 from typing import Any, Dict, List, NamedTuple, Sequence
@@ -9,14 +9,16 @@ __all__ = ["Section", "Table", "format_table", "mebibytes", "milliseconds", "tim
 
 class Table(NamedTuple):
     """
+    A table of text.
+
     # Parameters
 
     title : `str`
-        What is in it, and in which units.
+        Quantities in the table, and their units.
     columns : `Sequence[str]`
-        The heads of the columns.
+        Names of the columns.
     rows : `Sequence[Sequence[str]]`
-        The cells.
+        Cells of each row, one per column.
     """
 
     title: str
@@ -26,12 +28,14 @@ class Table(NamedTuple):
 
 class Section(NamedTuple):
     """
+    Results of one part of a run.
+
     # Parameters
 
     results : `Dict[str, List[Dict[str, Any]]]`
-        What goes into `results.json`: rows of numbers in seconds and bytes, by table.
+        Rows of `results.json` by the name of their table, with times in seconds and sizes in bytes.
     tables : `List[Table]`
-        What is printed.
+        Tables to print.
     """
 
     results: Dict[str, List[Dict[str, Any]]]
@@ -40,14 +44,17 @@ class Section(NamedTuple):
 
 def format_table(table: Table) -> str:
     """
+    Lays out a table as text.
+
     # Parameters
 
     table : `Table`
+        Table to lay out.
 
     # Returns
 
     `str`
-        Its lines: numbers to the right, the rest to the left.
+        Lines of the table. Columns of numbers are aligned right, all others left.
     """
     lines = [table.columns, *table.rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(table.columns))]
@@ -66,16 +73,16 @@ def format_table(table: Table) -> str:
 
 
 def milliseconds(seconds: float) -> str:
-    """The cell for a time: milliseconds, three digits at least."""
+    """Formats a time in milliseconds with at least three digits."""
     value = seconds * 1000
     return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
 
 
 def mebibytes(size: float) -> str:
-    """The cell for a size in bytes: MiB."""
+    """Formats a size in bytes as MiB."""
     return f"{size / 2**20:.0f}"
 
 
 def times(ratio: float) -> str:
-    """The cell for a ratio."""
+    """Formats a ratio of two speeds."""
     return f"{ratio:.2f}x" if ratio < 10 else f"{ratio:.1f}x"

@@ -1,5 +1,5 @@
 """
-What all sections of a run share.
+Settings that all sections of a run share.
 """
 
 from pathlib import Path
@@ -13,22 +13,24 @@ __all__ = ["Settings"]
 
 class Settings(NamedTuple):
     """
+    Models, sentences and workload of a run.
+
     # Parameters
 
     models : `Dict[str, Path]`
-        From the name of each shape, the smallest first, to the folder with its files.
+        Folder of each shape's files by the shape's name; the smallest shape comes first.
     sentences : `List[Sentence]`
-        What is embedded.
+        Sentences to embed.
     precisions : `Tuple[str, ...]`
-        The plugin's precisions.
+        Precisions of the plugin.
     batch_sizes : `Tuple[int, ...]`
-        In sentences, the smallest first.
+        Numbers of sentences per batch, in ascending order.
     document_lengths : `Tuple[int, ...]`
-        In tokens, the shortest first, for the plugin.
+        Numbers of tokens of the plugin's documents, in ascending order.
     allennlp_document_lengths : `Tuple[int, ...]`
-        The same for AllenNLP's class.
+        Numbers of tokens of the documents of AllenNLP's class, in ascending order.
     rounds : `int`
-        How often each side is timed.
+        Number of times that each task is timed.
     """
 
     models: Dict[str, Path]
@@ -41,15 +43,15 @@ class Settings(NamedTuple):
 
     @property
     def sides(self) -> Tuple[str, ...]:
-        """AllenNLP's class, and the plugin's in each precision."""
+        """Names of AllenNLP's class and of the plugin's in each precision."""
         return (ALLENNLP, *self.precisions)
 
     @property
     def smallest(self) -> str:
-        """The name of the smallest shape, which sections that take long measure alone."""
+        """Name of the smallest shape, the only one in sections that take long."""
         return next(iter(self.models))
 
     @property
     def largest(self) -> str:
-        """The name of the largest shape, which the sections after the first measure alone."""
+        """Name of the largest shape, the only one in most sections."""
         return list(self.models)[-1]

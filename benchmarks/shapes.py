@@ -1,5 +1,5 @@
 """
-The shapes of biLM that are measured: two of those that were published, with random weights.
+Shapes of biLM to measure: two published ones, with random weights.
 """
 
 import os
@@ -14,7 +14,7 @@ __all__ = ["SHAPES", "write_model"]
 
 FILTERS = ((1, 32), (2, 32), (3, 64), (4, 128), (5, 256), (6, 512), (7, 1024))
 
-# The smallest first.
+# The smallest shape comes first.
 SHAPES: Dict[str, ElmoOptions] = {
     "2x1024_128": ElmoOptions(
         filters=FILTERS,
@@ -39,19 +39,19 @@ SHAPES: Dict[str, ElmoOptions] = {
 
 def write_model(shape: str, folder: Union[str, "os.PathLike[str]"]) -> Path:
     """
-    Writes a biLM with random weights, always the same ones.
+    Writes a biLM with random weights, which are the same at every call.
 
     # Parameters
 
     shape : `str`
-        A key of `SHAPES`.
+        Key of `SHAPES`.
     folder : `Union[str, PathLike]`
-        A folder of that name is made in it.
+        Folder in which a folder named `shape` is created.
 
     # Returns
 
     `Path`
-        The folder with `options.json` and `weights.hdf5`.
+        Folder with `options.json` and `weights.hdf5`.
     """
     torch.manual_seed(0)
     path = Path(folder) / shape

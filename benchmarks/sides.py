@@ -1,5 +1,5 @@
 """
-The two sides of every comparison: AllenNLP's own embedder, and the plugin's in each precision.
+Two sides of every comparison: AllenNLP's own embedder, and the plugin's in each precision.
 """
 
 from pathlib import Path
@@ -31,26 +31,27 @@ def build_embedder(
     word_cache: Optional[WordCache] = None,
 ) -> TokenEmbedder:
     """
-    Loads an embedder without dropout. Its state is carried from batch to batch, the default on
-    both sides.
+    Loads an embedder without dropout.
+
+    It carries its state from batch to batch, which is the default on both sides.
 
     # Parameters
 
     side : `str`
-        `ALLENNLP`, always in float32, or one of `PRECISIONS` for the plugin's.
+        `ALLENNLP`, which is always in float32, or one of `PRECISIONS` for the plugin's embedder.
     folder : `Path`
-        The folder with `options.json` and `weights.hdf5`.
+        Folder with `options.json` and `weights.hdf5`.
     requires_grad : `bool`, optional (default = `False`)
-        Whether the biLM is trained.
+        If `True`, train the biLM.
     scalar_mix_parameters : `List[float]`, optional (default = `None`)
-        Fixed weights of the layers, before the softmax. By default they are learned.
+        Fixed weights of the layers, before the softmax; `None` is learned weights.
     word_cache : `WordCache`, optional (default = `NoWordCache()`)
-        The plugin's; AllenNLP's side has none.
+        Word cache of the plugin's embedder. AllenNLP's ignores it.
 
     # Returns
 
     `TokenEmbedder`
-        In training mode, as modules are born.
+        Embedder in training mode, like any new module.
     """
     files = (str(folder / "options.json"), str(folder / "weights.hdf5"))
     common: Dict[str, Any] = {
@@ -68,12 +69,12 @@ def build_embedder(
 
 def forget_state(embedder: TokenEmbedder) -> None:
     """
-    Lets the next batch start from zeros.
+    Resets the carried state, so that the next batch starts from zeros.
 
     # Parameters
 
     embedder : `TokenEmbedder`
-        Of either side.
+        Embedder of either side.
     """
     for module in embedder.modules():
         if isinstance(module, ElmoLstm):
@@ -84,13 +85,16 @@ def forget_state(embedder: TokenEmbedder) -> None:
 
 def character_ids(batch: List[Sentence]) -> torch.Tensor:
     """
+    Returns the character ids of a batch, which embedders of both sides read.
+
     # Parameters
 
     batch : `List[Sentence]`
+        Sentences of the batch.
 
     # Returns
 
     `torch.Tensor`
-        Shape (batch, timesteps, 50), int64: what embedders of both sides read.
+        Shape (batch, timesteps, 50), int64.
     """
     return batch_to_ids(batch)

@@ -1,6 +1,7 @@
 """
-What a biLM has learnt: part-of-speech tagging from few sentences. A command of its own,
-`python -m benchmarks.tagging --help`.
+Accuracy of part-of-speech tagging from few sentences, as a measure of what a biLM has learnt.
+
+The command is `python -m benchmarks.tagging`.
 """
 
 import argparse
@@ -33,7 +34,16 @@ HELD_OUT = 300
 
 
 class Accuracy(NamedTuple):
-    """Of one training."""
+    """
+    Accuracies of one training.
+
+    # Parameters
+
+    on_held_out : `float`
+        Accuracy on the held-out sentences, in [0, 1].
+    on_test : `float`
+        Accuracy on the test file, in [0, 1].
+    """
 
     on_held_out: float
     on_test: float
@@ -41,20 +51,37 @@ class Accuracy(NamedTuple):
 
 def main(arguments: Optional[Sequence[str]] = None) -> None:
     """
-    Measures, prints a table, and writes `tagging.json`.
+    Measures accuracies, prints their table, and writes `tagging.json`.
 
     # Parameters
 
     arguments : `Sequence[str]`, optional (default = `None`)
-        In place of those of the command line.
+        Arguments in place of the command line's.
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.tagging", description=__doc__)
-    parser.add_argument("--train", type=Path, required=True, help="a .conllu file")
-    parser.add_argument("--test", type=Path, required=True, help="a .conllu file")
-    parser.add_argument("--bilm", default="pretrained:small", help="a folder, or a name")
-    parser.add_argument("--sentences", type=int, default=500, help="how many are trained on")
-    parser.add_argument("--seeds", type=int, default=3, help="how often each side is trained")
-    parser.add_argument("--output", type=Path, default=Path("output/benchmarks"))
+    parser.add_argument("--train", type=Path, required=True, help="the .conllu file to train on")
+    parser.add_argument("--test", type=Path, required=True, help="the .conllu file to test on")
+    parser.add_argument(
+        "--bilm", default="pretrained:small", help="a folder or a name (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--sentences",
+        type=int,
+        default=500,
+        help="number of sentences to train on (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        default=3,
+        help="number of trainings per embedder (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("output/benchmarks"),
+        help="the folder to write to (default: %(default)s)",
+    )
     chosen = parser.parse_args(arguments)
     rows = measure_tagging(chosen.train, chosen.test, chosen.bilm, chosen.sentences, chosen.seeds)
     table = Table(
@@ -80,30 +107,33 @@ def measure_tagging(
     train: Path, test: Path, bilm: str, num_sentences: int, num_seeds: int
 ) -> List[Dict[str, Any]]:
     """
-    Trains AllenNLP's `simple_tagger`, with nothing but its linear layer between the vectors and the
-    tags, on the first sentences of a file, and measures it on another one, for three embedders: a
-    biLM that is frozen, its layers mixed by learned weights, each sentence starting from `warm`;
-    the same with weights that are drawn anew for each seed; and AllenNLP's `embedding` of the same
-    size, a vector for each word of the training, trained along.
+    Trains AllenNLP's `simple_tagger` on few sentences with each of three embedders, and tests it.
 
-    All have Adam, no dropout, and at most 200 epochs with each of two learning rates. Of all these
-    epochs the one is taken that is best on the 300 sentences that follow those trained on.
+    The tagger is one linear layer between the vectors and the tags. The embedders are:
+
+    - the frozen biLM with a learned scalar mix and the initial state `warm`;
+    - the same with random weights, which differ for each seed;
+    - AllenNLP's `embedding` of the same size, which trains a vector for each word.
+
+    Each trains with Adam and without dropout, for at most 200 epochs with each of two learning
+    rates. The epoch with the highest accuracy on the held-out sentences counts: the 300 sentences
+    that follow those to train on.
 
     # Parameters
 
     train, test : `Path`
         CoNLL-U files.
     bilm : `str`
-        A folder with `options.json` and `weights.hdf5`, or the name of a biLM of the plugin.
+        Folder with `options.json` and `weights.hdf5`, or the name of a biLM of the plugin.
     num_sentences : `int`
-        How many are trained on.
+        Number of sentences to train on.
     num_seeds : `int`
-        How often each is trained.
+        Number of trainings per embedder, with different seeds.
 
     # Returns
 
     `List[Dict[str, Any]]`
-        For each embedder, accuracies on the test file, and their mean.
+        Accuracies on the test file and their mean, for each embedder.
     """
     accuracies: Dict[str, List[float]] = {TRAINED: [], RANDOM: [], EMBEDDING: []}
     options = ElmoOptions.from_file(find_options_file(bilm))

@@ -1,5 +1,5 @@
 """
-Taking the time.
+Measurement of wall-clock times.
 """
 
 from functools import partial
@@ -12,15 +12,17 @@ __all__ = ["best_seconds", "interleaved_medians", "seconds_of"]
 
 def seconds_of(task: Callable[[], object]) -> float:
     """
+    Times one call of a task.
+
     # Parameters
 
     task : `Callable[[], object]`
-        It is called once.
+        Task to time.
 
     # Returns
 
     `float`
-        The wall-clock time in seconds.
+        Wall-clock time in seconds.
     """
     start = perf_counter()
     task()
@@ -29,20 +31,21 @@ def seconds_of(task: Callable[[], object]) -> float:
 
 def interleaved_medians(tasks: Mapping[str, Callable[[], object]], rounds: int) -> Dict[str, float]:
     """
-    Times tasks one after the other, round by round, so that what else the machine does meets all
-    of them alike. The tasks should have run once before: the first time is dearer.
+    Times tasks in turns, round by round, so that other work on the machine slows all of them alike.
+
+    Run each task once before: its first call takes longer.
 
     # Parameters
 
     tasks : `Mapping[str, Callable[[], object]]`
-        What to time, by name.
+        Tasks to time, by name.
     rounds : `int`
-        How often each task runs.
+        Number of times that each task runs.
 
     # Returns
 
     `Dict[str, float]`
-        The median of each task's wall-clock times in seconds.
+        Median of each task's wall-clock times, in seconds.
     """
     seconds: Dict[str, List[float]] = {name: [] for name in tasks}
     for _ in range(rounds):
@@ -55,16 +58,16 @@ def best_seconds(
     task: Callable[[], object], attempt: float = 0.002, at_least: float = 0.3
 ) -> float:
     """
-    Times a short task that runs over and over, as the machine can do it when nothing disturbs it.
+    Times a short task as the machine runs it when nothing disturbs it.
 
     # Parameters
 
     task : `Callable[[], object]`
-        What to time.
+        Task to time.
     attempt : `float`, optional (default = `0.002`)
-        The task is called so often in a row that this many seconds pass.
+        Least seconds of an attempt, which calls the task many times in a row.
     at_least : `float`, optional (default = `0.3`)
-        The seconds to spend on such attempts, of which the fastest counts.
+        Least seconds of all attempts together. The fastest attempt counts.
 
     # Returns
 

@@ -1,5 +1,5 @@
 """
-What a step of fine-tuning costs: forward, backward and an SGD step, in time and memory.
+Time and memory of a training step of fine-tuning: forward, backward and an SGD update.
 """
 
 from pathlib import Path
@@ -23,17 +23,20 @@ LEARNING_RATE = 0.01
 
 def measure_training(settings: Settings) -> Section:
     """
-    Times a step with a batch of 32 on both sides, interleaved, and measures each side's memory in
-    a process of its own. The loss is the mean of the squared vectors; there is no dropout.
+    Times a training step on 32 sentences on both sides, interleaved, and measures its peak memory.
+
+    Memory is measured in a process of its own for each side. The loss is the mean of the squared
+    vectors. There is no dropout.
 
     # Parameters
 
     settings : `Settings`
+        Models, sentences and workload of the run.
 
     # Returns
 
     `Section`
-        For the largest shape, in float32.
+        Time and peak memory for the largest shape in float32.
     """
     shape = settings.largest
     folder = settings.models[shape]
@@ -56,7 +59,7 @@ def measure_training(settings: Settings) -> Section:
         "memory_ratio": memory_ratio,
     }
     table = Table(
-        f"Fine-tuning {shape} in float32: a step with {BATCH_SIZE} sentences",
+        f"Fine-tuning {shape} in float32: a training step on {BATCH_SIZE} sentences",
         ("", ALLENNLP, "plugin", "ratio"),
         [
             (

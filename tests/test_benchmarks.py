@@ -1,4 +1,4 @@
-"""What the benchmarks read and count, and that they run. No time is looked at here."""
+"""The benchmarks read, count and run as documented. No test looks at a time."""
 
 import json
 from pathlib import Path
@@ -9,11 +9,11 @@ from allennlp.data.dataset_readers import SequenceTaggingDatasetReader
 
 from allennlp_elmo_plugin import ElmoBilm, ElmoOptions, NoWordCache
 from benchmarks.epochs import measure_epochs, write_tagged
+from benchmarks.language_model import measure_language_model
 from benchmarks.layers import measure_layers
 from benchmarks.limits import Machine, limit_of
 from benchmarks.operations import Work, count_work
-from benchmarks.pretraining import measure_pretraining
-from benchmarks.sentences import document, in_batches, made_up_sentences, read_sentences
+from benchmarks.sentences import document, generate_sentences, in_batches, read_sentences
 from benchmarks.settings import Settings
 from benchmarks.sides import ALLENNLP, build_embedder
 from benchmarks.tagging import main as measure_tagging
@@ -32,12 +32,12 @@ CONLLU = """# text = Don't stop
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """A run with a tiny biLM and few sentences."""
+    """Settings with a tiny biLM and few sentences."""
     options = ElmoOptions(filters=((1, 4),), projection_dim=3, cell_size=5, num_layers=2)
     ElmoBilm(options).to_folder(tmp_path / "tiny")
     return Settings(
         models={"tiny": tmp_path / "tiny"},
-        sentences=made_up_sentences(70),
+        sentences=generate_sentences(70),
         precisions=("float32",),
         batch_sizes=(2,),
         document_lengths=(5,),
@@ -47,27 +47,27 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def test_a_seed_gives_the_same_sentences() -> None:
-    """Two runs embed the same text, and another seed gives another."""
-    assert made_up_sentences(20, seed=1) == made_up_sentences(20, seed=1)
-    assert made_up_sentences(20, seed=1) != made_up_sentences(20, seed=2)
+    """Two runs generate the same sentences, and another seed generates others."""
+    assert generate_sentences(20, seed=1) == generate_sentences(20, seed=1)
+    assert generate_sentences(20, seed=1) != generate_sentences(20, seed=2)
 
 
-def test_conllu_gives_words(tmp_path: Path) -> None:
-    """Of a CoNLL-U file the words are read: neither ranges nor empty nodes."""
+def test_a_conllu_file_gives_its_word_forms(tmp_path: Path) -> None:
+    """Ranges and empty nodes of a CoNLL-U file are skipped."""
     path = tmp_path / "sentences.conllu"
     path.write_text(CONLLU, encoding="utf-8")
     assert read_sentences(path) == [["Do", "n't", "stop"], ["No"]]
 
 
-def test_text_gives_a_sentence_a_line(tmp_path: Path) -> None:
-    """Of any other file each line that is not blank is a sentence."""
+def test_a_text_file_gives_a_sentence_per_line(tmp_path: Path) -> None:
+    """Each line of any other file is a sentence, unless it is blank."""
     path = tmp_path / "sentences.txt"
     path.write_text("Na\u00efve words .\n\n  No \n", encoding="utf-8")
     assert read_sentences(path) == [["Na\u00efve", "words", "."], ["No"]]
 
 
 def test_a_file_without_sentences_is_refused(tmp_path: Path) -> None:
-    """Batches cannot be drawn from nothing, so the file is named."""
+    """The error names a file that has no sentence."""
     path = tmp_path / "blank.txt"
     path.write_text("\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"blank\.txt"):
@@ -75,13 +75,13 @@ def test_a_file_without_sentences_is_refused(tmp_path: Path) -> None:
 
 
 def test_few_sentences_are_used_again() -> None:
-    """Where the sentences do not suffice, they start again."""
+    """Batches and documents go on with the first sentence after the last."""
     assert in_batches([["a"], ["b", "c"]], 2, 2) == [[["a"], ["b", "c"]]] * 2
     assert document([["a"], ["b", "c"]], 5) == ["a", "b", "c", "a", "b"]
 
 
 def test_work_matches_a_count_by_hand() -> None:
-    """Two sentences of 3 and 1 words, 2 of them distinct, in a biLM of sizes that tell apart."""
+    """Two sentences of 3 and 1 words, 2 of them distinct, have the operations of the formulas."""
     options = ElmoOptions(
         filters=((1, 3), (2, 4)),
         projection_dim=5,
@@ -91,23 +91,23 @@ def test_work_matches_a_count_by_hand() -> None:
         num_highways=1,
     )
     work = count_work(options, [["ab", "a", "ab"], ["a"]])
-    # Tokens with boundaries: 5 + 3, in 2 layers of 2 directions, of 4 gates.
+    # There are 5 + 3 tokens with boundaries, in 2 layers of 2 directions with 4 gates.
     inputs = 8 * 4 * (2 * 4 * 11 * 5)
-    # The longest word has 4 symbols with its edges, and so 5 positions for either filter; with
-    # the boundaries there are 4 words.
+    # The longest word has 4 symbols with its edges, so each filter has 5 positions. With the
+    # boundaries there are 4 words.
     convolutions = 5 * (2 * 2 * 1 * 3) + 5 * (2 * 2 * 2 * 4)
     words = 4 * (convolutions + 2 * 2 * 7 * 7 + 2 * 7 * 5)
     assert work == Work(
         operations_at_once=inputs + words,
         operations_per_row=2 * (4 * 11 * 5 + 5 * 11),
-        weights_per_step=4 * 11 * 5 + 5 * 11,
+        weights_per_timestep=4 * 11 * 5 + 5 * 11,
         rows=[2, 2, 2, 1, 1],
         layers=4,
     )
 
 
-def test_positions_end_where_a_word_must() -> None:
-    """A word longer than the biLM reads asks for no more positions than a filter has."""
+def test_filter_positions_end_at_the_longest_possible_word() -> None:
+    """A word that the biLM cuts off needs no more filter positions than there are."""
     options = ElmoOptions(filters=((7, 1),), projection_dim=1, cell_size=1, num_layers=1)
     longer, longest = (
         count_work(options, [["a" * length]]).operations_at_once for length in (48, 100)
@@ -115,27 +115,27 @@ def test_positions_end_where_a_word_must() -> None:
     assert longer == longest
 
 
-def test_a_step_takes_the_longer_of_two_times() -> None:
-    """Reading bounds the steps of few rows, the products those of many."""
+def test_a_timestep_takes_the_longer_of_two_times() -> None:
+    """Reading limits timesteps of few rows, and products limit those of many."""
     work = Work(
-        operations_at_once=30, operations_per_row=10, weights_per_step=5, rows=[4, 1], layers=2
+        operations_at_once=30, operations_per_row=10, weights_per_timestep=5, rows=[4, 1], layers=2
     )
     machine = Machine(product_rate=10.0, product_by="", read_bandwidth=10.0, read_by="")
     limit = limit_of([work], "float32", machine)
-    # A step takes 1 s for each row, or 5 weights * 4 bytes / 10 = 2 s.
+    # A timestep takes 1 s for each row, or 5 weights * 4 bytes / 10 = 2 s.
     assert limit.seconds == 3 + 2 * (4 + 2)
     assert limit.products == 3 + 2 * (4 + 1)
     assert limit.reading == 2 * (2 + 2)
 
 
-def test_no_side_keeps_words(settings: Settings) -> None:
-    """The plugin's default would spare it words that AllenNLP's class computes each time."""
+def test_no_side_caches_words(settings: Settings) -> None:
+    """The plugin's embedder has no word cache, like AllenNLP's class."""
     embedder: Any = build_embedder("float32", settings.models["tiny"])
     assert isinstance(embedder._encoder.word_cache, NoWordCache)
 
 
 def test_layer_1_is_the_same_on_both_sides(settings: Settings) -> None:
-    """What is timed gives the same vectors."""
+    """The plugin's layer 1 has AllenNLP's vectors."""
     ((row,),) = measure_layers(settings).results.values()
     assert 0 <= row["largest_difference"] < 1e-5
 
@@ -143,18 +143,18 @@ def test_layer_1_is_the_same_on_both_sides(settings: Settings) -> None:
 def test_the_same_language_model_is_trained_on_both_sides(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From the same weights, the same text is as likely to either, window after window."""
+    """With the same weights, both sides have the same loss over consecutive windows."""
     options = ElmoOptions.from_file(settings.models["tiny"] / "options.json")
-    monkeypatch.setattr("benchmarks.pretraining.OPTIONS", options)
-    monkeypatch.setattr("benchmarks.pretraining.ROWS", 2)
-    ((row,),) = measure_pretraining(settings).results.values()
+    monkeypatch.setattr("benchmarks.language_model.OPTIONS", options)
+    monkeypatch.setattr("benchmarks.language_model.STREAMS", 2)
+    ((row,),) = measure_language_model(settings).results.values()
     assert 0 <= row["loss_difference"] < 1e-5
     assert 0 < row["samples"] < row["words"]
     assert row["tokens"] == 2 * 20 * 4
 
 
-def test_tagged_words_are_read_as_they_are(tmp_path: Path) -> None:
-    """Neither a delimiter of the format nor a space within a word breaks it."""
+def test_tagged_tokens_are_read_as_they_are(tmp_path: Path) -> None:
+    """A token may have a delimiter of the format or a space in it."""
     sentences = [["a", "b###c", "###"], ["1 000", "Na\u00efve\u00a0word"]]
     write_tagged(sentences, tmp_path / "tagged.txt")
     reader = SequenceTaggingDatasetReader(token_delimiter="\t")
@@ -163,10 +163,10 @@ def test_tagged_words_are_read_as_they_are(tmp_path: Path) -> None:
     assert [instance["tags"].labels for instance in instances] == [["1", "5", "3"], ["5", "9"]]
 
 
-def test_epochs_measure_the_same_with_the_cache(
+def test_the_cache_changes_no_metric_of_an_epoch(
     settings: Settings, capsys: pytest.CaptureFixture
 ) -> None:
-    """Each side trains without a word, and the cache changes no metric."""
+    """Each side trains silently, and the metrics with the cache are those without."""
     section = measure_epochs(settings)
     assert [row["side"] for row in section.results["epochs"]] == [
         ALLENNLP,
@@ -182,7 +182,7 @@ def test_epochs_measure_the_same_with_the_cache(
 def test_taggers_are_measured_on_the_test_file(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    """Each embedder is trained with each seed; what tells words apart gets them right."""
+    """Each embedder is trained with each seed, and the trained one tags every word right."""
     monkeypatch.setattr("benchmarks.tagging.HELD_OUT", 2)
     for name in ("train", "test"):
         (tmp_path / f"{name}.conllu").write_text(CONLLU * 2, encoding="utf-8")

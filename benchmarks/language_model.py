@@ -1,5 +1,5 @@
 """
-How fast a biLM is trained: steps of language modelling, in tokens per second.
+Throughput of training a biLM as a language model.
 """
 
 from collections import Counter
@@ -24,7 +24,7 @@ from benchmarks.settings import Settings
 from benchmarks.sides import ALLENNLP, character_ids
 from benchmarks.timing import interleaved_medians
 
-__all__ = ["measure_pretraining"]
+__all__ = ["measure_language_model"]
 
 SHAPE = "2x256_128"
 OPTIONS = ElmoOptions(
@@ -35,11 +35,11 @@ OPTIONS = ElmoOptions(
     cell_clip=3.0,
     proj_clip=3.0,
 )
-ROWS = 64
-STEPS = 20
-# In a row, before the state starts from zeros again.
+STREAMS = 64
+TIMESTEPS = 20
+# Windows of a stream before its state starts from zeros again.
 WINDOWS = 4
-SAMPLES = 1024
+NUM_SAMPLES = 1024
 DROPOUT = 0.1
 LEARNING_RATE = 0.001
 GRADIENT_NORM = 1.0
@@ -48,16 +48,16 @@ PLUGIN = "plugin"
 
 class Batch(NamedTuple):
     """
-    The next window of each row, as both sides read it.
+    Inputs and targets of both sides for the next window of each stream.
 
     # Parameters
 
     forward_ids, backward_ids : `torch.Tensor`
-        Shape (rows, steps, 50), int64: the characters of the tokens that each direction reads.
+        Shape (streams, timesteps, 50), int64: character ids of the tokens that a direction reads.
     following, preceding : `torch.Tensor`
-        Shape (rows, steps), int64: the words after and before each token of `forward_ids`.
+        Shape (streams, timesteps), int64: words after and before each token of `forward_ids`.
     backward_targets : `torch.Tensor`
-        Shape (rows, steps), int64: the words after each token of `backward_ids`.
+        Shape (streams, timesteps), int64: words after each token of `backward_ids`.
     """
 
     forward_ids: torch.Tensor
@@ -69,17 +69,19 @@ class Batch(NamedTuple):
 
 class AllennlpLanguageModel(torch.nn.Module):
     """
-    A biLM to be trained, made of AllenNLP's classes: `_ElmoBiLm`, with its `_ElmoCharacterEncoder`
-    and `ElmoLstm`, and one `SampledSoftmaxLoss` for both directions.
+    A bidirectional language model made of AllenNLP's classes.
+
+    It has the `_ElmoCharacterEncoder` and the `ElmoLstm` of an `_ElmoBiLm`, and one
+    `SampledSoftmaxLoss` for both directions.
 
     # Parameters
 
     folder : `Path`
-        The folder with `options.json` and `weights.hdf5`.
+        Folder with `options.json` and `weights.hdf5`.
     softmax : `Softmax`
-        The plugin's, whose weights it starts from.
+        Softmax of the plugin, whose weights are copied.
     num_samples : `int`
-        How many words of the vocabulary each direction is measured against in training.
+        Number of sampled words for the training softmax of each direction.
     """
 
     def __init__(self, folder: Path, softmax: Softmax, num_samples: int) -> None:
@@ -93,18 +95,20 @@ class AllennlpLanguageModel(torch.nn.Module):
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """
+        Computes the loss of both directions.
+
         # Parameters
 
         batch : `Batch`
-            Both directions read `forward_ids`.
+            Inputs and targets. Both directions read `forward_ids`.
 
         # Returns
 
         `torch.Tensor`
-            Shape (2,), float32: the mean loss of a token, forward and backward.
+            Shape (2,), float32: mean loss per token, forward and backward.
         """
         ids = batch.forward_ids
-        # All rows are one sentence, so that only two boundaries are added, and left out again.
+        # All streams form one sentence, so that only two boundaries are added and cut off again.
         words = self.encoder(ids.flatten(0, 1).unsqueeze(0))["token_embedding"][0, 1:-1]
         words = self._drop(words).view(*ids.shape[:2], -1)
         top = self.lstm(words, ids.new_ones(ids.shape[:2], dtype=torch.bool))[-1]
@@ -119,34 +123,39 @@ class AllennlpLanguageModel(torch.nn.Module):
         return torch.nn.functional.dropout(vectors, DROPOUT, self.training)
 
 
-def measure_pretraining(settings: Settings) -> Section:
+def measure_language_model(settings: Settings) -> Section:
     """
-    Times steps of the training that `training_configs/bidirectional_lm.jsonnet` describes, on both
-    sides, interleaved: the next window of 20 tokens in each of 64 rows, forward with dropout, a
-    sampled softmax, backward, clipped gradients and Adam. The state goes on from window to window.
-    The batches are tensors beforehand, so that neither reading nor the trainer is in the time. A
-    token counts once, though both directions read it. The vocabulary is that of the sentences.
+    Times training steps of `training_configs/bidirectional_lm.jsonnet`, interleaved on both sides.
 
-    The plugin's side is the model `bidirectional_lm`, with its metrics. AllenNLP's has the same
-    parameters and as many predictions, but its `ElmoLstm` gives both directions the same tokens:
-    those of the forward windows, each of which predicts the words after and before it. So half as
-    many tokens go through its character CNN, which computes them one by one, while the plugin's
-    computes each word of a batch once; and backward, a window starts where the one before it
-    began. Nothing is dropped between its layers, and each direction draws a sample of its own.
+    A training step takes the next window of 20 tokens in each of 64 streams: forward with dropout,
+    a sampled softmax, backward, clipped gradients and Adam. The state carries on from window to
+    window. The batches are tensors beforehand, so neither the reader nor the trainer is timed. A
+    token counts once, although both directions read it. The vocabulary is that of the sentences.
+
+    The plugin's side is the model `bidirectional_lm` with its metrics. AllenNLP's side has the same
+    parameters and the same number of predictions, but differs in four ways:
+
+    - Its `ElmoLstm` gives both directions the tokens of the forward windows, and each token
+      predicts the words after and before it. So its character CNN reads half as many tokens. It
+      computes all of them, while the plugin's computes each word of a batch once.
+    - Backward, the state of a window comes from the beginning of the window before it.
+    - It has no dropout between its layers.
+    - Each direction draws its own sample of words.
 
     # Parameters
 
     settings : `Settings`
+        Models, sentences and workload of the run.
 
     # Returns
 
     `Section`
-        For the shape of that config alone, in float32: speed, and how the forward losses agree
-        before the training, by the whole softmax and without dropout.
+        Throughput for the shape of that config alone in float32, and agreement of the forward
+        losses before the training, by the full softmax and without dropout.
     """
     vocab = _vocabulary_of(settings.sentences)
     num_words = vocab.get_vocab_size()
-    num_samples = min(SAMPLES, num_words // 2)
+    num_samples = min(NUM_SAMPLES, num_words // 2)
     batches = _batches_of(settings.sentences, vocab)
     tokens = sum(batch.following.numel() for batch in batches)
     torch.manual_seed(0)
@@ -164,8 +173,8 @@ def measure_pretraining(settings: Settings) -> Section:
     seconds = interleaved_medians(tasks, settings.rounds)
     row: Dict[str, Any] = {
         "shape": SHAPE,
-        "rows": ROWS,
-        "steps": STEPS,
+        "streams": STREAMS,
+        "timesteps": TIMESTEPS,
         "words": num_words,
         "samples": num_samples,
         "tokens": tokens,
@@ -175,9 +184,9 @@ def measure_pretraining(settings: Settings) -> Section:
         "loss_difference": difference,
     }
     table = Table(
-        f"Training {SHAPE} as a language model in float32, {ROWS} rows of {STEPS} tokens, with\n"
-        f"{num_samples} of {num_words} words sampled: tokens per second; difference of\n"
-        "the forward losses before the training",
+        f"Training {SHAPE} as a language model in float32, {STREAMS} streams of {TIMESTEPS}\n"
+        f"tokens and {num_samples} of {num_words} words sampled: throughput in tokens per second;\n"
+        "difference of the forward losses before the training",
         ("shape", ALLENNLP, PLUGIN, "ratio", "agreement"),
         [
             (
@@ -188,19 +197,20 @@ def measure_pretraining(settings: Settings) -> Section:
             )
         ],
     )
-    return Section({"pretraining": [row]}, [table])
+    return Section({"language_model": [row]}, [table])
 
 
 def _vocabulary_of(sentences: Iterable[Sentence]) -> Vocabulary:
-    """The words with the boundaries, in the order of falling frequency."""
+    """Returns a vocabulary of the words and boundaries; the most frequent word comes first."""
     words = Counter(word for s in sentences for word in sentence_window(s).forward)
     return Vocabulary({"tokens": words})
 
 
 def _batches_of(sentences: Iterable[Sentence], vocab: Vocabulary) -> List[Batch]:
-    """Full windows that follow each other; the first has one before it, for its first words."""
-    packed = list(islice(pack_into_windows(cycle(sentences), ROWS, STEPS), WINDOWS + 1))
-    return [_batch_of(before, windows, vocab) for before, windows in zip(packed, packed[1:])]
+    """Returns batches of consecutive full windows."""
+    # One window more than batches: the first batch predicts words of the window before it.
+    streamed = list(islice(pack_into_windows(cycle(sentences), STREAMS, TIMESTEPS), WINDOWS + 1))
+    return [_batch_of(before, windows, vocab) for before, windows in zip(streamed, streamed[1:])]
 
 
 def _batch_of(before: List[Window], windows: List[Window], vocab: Vocabulary) -> Batch:
@@ -227,7 +237,7 @@ def _run_plugin(model: BidirectionalLm, number: int, batch: Batch) -> torch.Tens
         forward_targets={"tokens": {"tokens": batch.following}},
         backward_inputs={"elmo": {"elmo_tokens": batch.backward_ids}},
         backward_targets={"tokens": {"tokens": batch.backward_targets}},
-        metadata=[{"stream": row, "window": number} for row in range(ROWS)],
+        metadata=[{"stream": stream, "window": number} for stream in range(STREAMS)],
     )
     return output["loss"]
 
@@ -239,7 +249,7 @@ def _run_allennlp(model: AllennlpLanguageModel, number: int, batch: Batch) -> to
 
 
 def _plugin_loss(model: BidirectionalLm, batches: List[Batch]) -> float:
-    """The forward loss over all batches, at evaluation."""
+    """Returns the plugin's forward loss over all batches at evaluation."""
     model.eval()
     with torch.no_grad():
         for number, batch in enumerate(batches):
@@ -248,7 +258,7 @@ def _plugin_loss(model: BidirectionalLm, batches: List[Batch]) -> float:
 
 
 def _allennlp_loss(model: AllennlpLanguageModel, batches: List[Batch]) -> float:
-    """The same on AllenNLP's side."""
+    """Returns AllenNLP's forward loss over all batches at evaluation."""
     model.eval()
     with torch.no_grad():
         losses = [float(model(batch)[0]) for batch in batches]
@@ -258,7 +268,7 @@ def _allennlp_loss(model: AllennlpLanguageModel, batches: List[Batch]) -> float:
 def _training_of(
     model: torch.nn.Module, run: Callable[[int, Batch], torch.Tensor], batches: List[Batch]
 ) -> Callable[[], None]:
-    """Trains on all batches, from zeros."""
+    """Returns a function that trains on all batches; the state starts from zeros."""
     optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
     model.train()
 
