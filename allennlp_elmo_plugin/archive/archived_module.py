@@ -11,9 +11,9 @@ from allennlp_elmo_plugin.archive.extra_state import EXTRA_STATE, to_extra_state
 __all__ = ["ArchivedModule"]
 
 
-class ArchivedModule(torch.nn.Module):
+class ArchivedModule:
     """
-    A module whose state dict also holds the facts that it was built from.
+    A mixin for modules whose state dict also holds the facts that they were built from.
 
     Subclasses set `component` and implement `archived_facts`. Their constructors read the facts
     back with `find_extra_state`.
@@ -45,4 +45,6 @@ class ArchivedModule(torch.nn.Module):
     ) -> None:
         # Archives of AllenNLP's built-in have none.
         state_dict.setdefault(prefix + EXTRA_STATE, self.get_extra_state())
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+        super()._load_from_state_dict(  # type: ignore[misc]
+            state_dict, prefix, *args, **kwargs
+        )

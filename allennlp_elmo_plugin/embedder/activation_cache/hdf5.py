@@ -123,7 +123,7 @@ class Hdf5ActivationCache(ActivationCache):
 
     @overrides
     def summary(self) -> Optional[str]:
-        """Returns a sentence on hits, misses, the size of the folder and the time that was saved."""
+        """Returns a sentence on hits, misses, the size of the folder and the time saved."""
         if self._store is None:
             return None
         sentences = self.hits + self.misses

@@ -6,7 +6,7 @@ One HDF5 file with the layers of some sentences.
 | `digests` | (sentences, digest size) | uint8 | cache key of each sentence |
 | `lengths` | (sentences,) | int64 | tokens of each sentence, the two boundaries included |
 | `checksums` | (sentences,) | uint32 | CRC-32 of the bytes of its layers |
-| `layers` | (tokens, size) | float32 or float16 | a row of numbers for each token, sentence after sentence |
+| `layers` | (tokens, size) | float32 or float16 | a row for each token, sentence after sentence |
 
 The attribute `format` names the version of this table, and `seconds` is the time that it took to
 compute the layers.
