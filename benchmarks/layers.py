@@ -1,5 +1,5 @@
 """
-Throughput of embedders that read one layer of a biLM in place of all.
+Throughput of embedders that read one layer of a biLM instead of all.
 """
 
 from functools import partial

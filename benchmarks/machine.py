@@ -40,7 +40,7 @@ def describe_kernels() -> str:
     # Returns
 
     `str`
-        Capability of the kernels, or a remark that PyTorch runs in their place.
+        Capability of the kernels, or a remark that PyTorch runs instead.
     """
     kernels = choose_kernels()
     return "none, but PyTorch" if kernels is None else kernels.capability

@@ -1,4 +1,4 @@
-"""Training in two processes, moved, copied and stopped: with every cache and initial state."""
+"""Training in two processes, recovery and copies work with every component."""
 
 import copy
 import io
@@ -11,17 +11,16 @@ from typing import Any, Dict
 
 import pytest
 import torch
-from allennlp.common import Params
 from allennlp.modules.elmo import batch_to_ids
 
-from allennlp_elmo_plugin import ElmoTokenEmbedder
 from tests.support.elmo_files import elmo_options, write_elmo_files
+from tests.support.embedders import embedder
 from tests.support.language_model_experiment import language_model
 from tests.support.tagger_experiment import final_metrics, tagger, train
 
 BATCH = batch_to_ids([["the", "rain", "falls"], ["a", "caf\u00e9"]])
 
-# One of each kind of initial state, word cache, activation cache and mix.
+# Every initial state, word cache, activation cache and scalar mix.
 EMBEDDERS: Dict[str, Dict[str, Any]] = {
     "carry, trained": {"requires_grad": True},
     "warm, trained, one layer": {
@@ -31,9 +30,9 @@ EMBEDDERS: Dict[str, Dict[str, Any]] = {
     },
     "warm, on disk": {
         "encoder": {"type": "bilm", "initial_state": {"type": "warm"}},
-        "activation_cache": {"type": "hdf5", "path": "kept"},
+        "activation_cache": {"type": "hdf5", "path": "activations"},
     },
-    "zero, int8, nothing kept": {
+    "zero, int8, nothing cached": {
         "encoder": {"type": "bilm", "precision": "int8", "initial_state": {"type": "zero"}},
         "word_cache": {"type": "none"},
     },
@@ -53,7 +52,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _in_two_processes(folder: Path, config: Dict[str, Any], output: str) -> str:
-    """What `allennlp train` says of a training in two processes."""
+    """Runs `allennlp train` in two processes and returns its output."""
     config = {**config, "distributed": {"cuda_devices": [-1, -1]}}
     (folder / "config.json").write_text(json.dumps(config))
     command = [sys.executable, "-m", "allennlp", "train", "config.json", "-s", output]
@@ -62,23 +61,24 @@ def _in_two_processes(folder: Path, config: Dict[str, Any], output: str) -> str:
     return done.stderr + done.stdout
 
 
-def test_two_processes_train(folder: Path) -> None:
+def test_embedders_train_in_two_processes(folder: Path) -> None:
     """
-    A distributed training on the CPU, of a model with one embedder of each kind, ends with an
-    archive. A second one reads from the disk all that the two processes of the first have kept.
+    A distributed training of one embedder of each kind runs on the CPU and writes an archive.
+
+    A second training finds everything that the processes of the first have cached on disk.
     """
     config = tagger(folder, options=OPTIONS)
     del config["trainer"]["cuda_device"]
     embedders = config["model"]["text_field_embedder"]["token_embedders"]
     indexers = config["dataset_reader"]["token_indexers"]
     plain, indexer = embedders.pop("elmo"), indexers.pop("elmo")
-    for number, said in enumerate(EMBEDDERS.values()):
-        embedders[f"elmo_{number}"] = {**plain, **said}
+    for number, parameters in enumerate(EMBEDDERS.values()):
+        embedders[f"elmo_{number}"] = {**plain, **parameters}
         indexers[f"elmo_{number}"] = indexer
     config["model"]["encoder"]["input_size"] = 32 * len(EMBEDDERS)
     _in_two_processes(folder, config, "first")
-    said = _in_two_processes(folder, config, "second")
-    assert "0 were computed" in said + (folder / "second" / "out.log").read_text()
+    output = _in_two_processes(folder, config, "second")
+    assert "0 were computed" in output + (folder / "second" / "out.log").read_text()
     metrics = final_metrics(folder / "second")
     assert metrics == pytest.approx(final_metrics(folder / "first"), abs=1e-6)
     assert 0 < metrics["training_loss"] < float("inf")
@@ -86,8 +86,8 @@ def test_two_processes_train(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["warm, trained, one layer", "warm, on disk"])
-def test_a_stopped_training_ends_like_an_unbroken_one(folder: Path, name: str) -> None:
-    """With a pure initial state `--recover` loses nothing."""
+def test_a_recovered_training_ends_like_an_uninterrupted_one(folder: Path, name: str) -> None:
+    """Training with `--recover` and the `warm` state has the metrics of one in a piece."""
     config = tagger(folder, options=OPTIONS, **EMBEDDERS[name])
     train(config, folder / "whole")
     once = {**config, "trainer": {**config["trainer"], "num_epochs": 1}}
@@ -100,10 +100,9 @@ def test_a_stopped_training_ends_like_an_unbroken_one(folder: Path, name: str) -
     assert final_metrics(folder / "stopped") == pytest.approx(expected, abs=1e-6)
 
 
-def _embedder(folder: Path, name: str) -> torch.nn.Module:
+def _embedder_of(folder: Path, name: str) -> torch.nn.Module:
     files = write_elmo_files(folder / "elmo", elmo_options(**OPTIONS), seed=3)
-    config = {"dropout": 0.0, **files._asdict(), **EMBEDDERS[name]}
-    return ElmoTokenEmbedder.from_params(Params(copy.deepcopy(config)))
+    return embedder(files, **EMBEDDERS[name])
 
 
 def _saved(module: torch.nn.Module) -> torch.nn.Module:
@@ -127,26 +126,26 @@ def _saved(module: torch.nn.Module) -> torch.nn.Module:
     ids=["deepcopy", "pickle", "torch.save", "to"],
 )
 @pytest.mark.parametrize("is_used", [False, True])
-def test_a_copy_is_as_good(folder: Path, name: str, moved: Any, is_used: bool) -> None:
-    """A copy made before the first batch or after gives the vectors that the original gives."""
-    embedder = _embedder(folder, name)
+def test_a_copy_gives_the_same_vectors(folder: Path, name: str, moved: Any, is_used: bool) -> None:
+    """A copy gives the original's vectors, whether made before or after the first batch."""
+    original = _embedder_of(folder, name)
     with torch.no_grad():
         if is_used:
-            embedder(BATCH)
-        twin = moved(embedder)
-        # Of a module that is moved, the twin is the module itself, which carries its state on.
-        expected = copy.deepcopy(twin)(BATCH) if twin is embedder else embedder(BATCH)
-        assert torch.allclose(twin(BATCH), expected, atol=1e-6)
+            original(BATCH)
+        copied = moved(original)
+        # `to` returns the module itself, which carries its state on.
+        expected = copy.deepcopy(copied)(BATCH) if copied is original else original(BATCH)
+        assert torch.allclose(copied(BATCH), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", list(EMBEDDERS))
 def test_every_buffer_can_be_sent(folder: Path, name: str) -> None:
-    """Gloo, by which a distributed training on the CPU sends them, knows no int16."""
-    assert torch.int16 not in {buffer.dtype for buffer in _embedder(folder, name).buffers()}
+    """No buffer is int16, which Gloo cannot send in a distributed training on the CPU."""
+    assert torch.int16 not in {buffer.dtype for buffer in _embedder_of(folder, name).buffers()}
 
 
 def test_a_language_model_trains_in_two_processes(folder: Path) -> None:
-    """Each reads its share of the corpus with a worker, and carries its own streams on."""
+    """Each process reads its share of the corpus with a worker, and writes one archive."""
     config = language_model(folder, dropout=0.0)
     config["data_loader"]["num_workers"] = 1
     del config["trainer"]["cuda_device"]

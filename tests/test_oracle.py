@@ -1,4 +1,4 @@
-"""The oracle is right: it agrees with AllenNLP's own class wherever that class can run."""
+"""The oracle agrees with AllenNLP's own class for every biLM that the class accepts."""
 
 import numpy
 import pytest
@@ -24,7 +24,7 @@ OPTIONS = {
     "defaults": {},
     "one layer, no highway, tanh": {"n_layers": 1, "n_highway": 0, "activation": "tanh"},
     "three layers, two highways": {"n_layers": 3, "n_highway": 2},
-    "clips that bite": {"cell_clip": 0.3, "proj_clip": 0.2},
+    "clips that take effect": {"cell_clip": 0.3, "proj_clip": 0.2},
     "no clips": {"cell_clip": None, "proj_clip": None},
     "zero clips": {"cell_clip": 0, "proj_clip": 0.0},
     "one wide filter": {"filters": ((7, 16),)},
@@ -34,7 +34,7 @@ OPTIONS = {
 
 
 def difference(ours, theirs):
-    """The largest absolute difference of two arrays of one shape."""
+    """Returns the largest absolute difference of two arrays of the same shape."""
     theirs = numpy.asarray(theirs)
     assert ours.shape == theirs.shape
     return numpy.abs(ours - theirs).max() if ours.size else 0.0
@@ -42,13 +42,13 @@ def difference(ours, theirs):
 
 @pytest.mark.parametrize("word", list(WORDS.values()), ids=list(WORDS))
 def test_characters_are_those_of_allennlp_less_one(word):
-    """A word's rows in the character table are AllenNLP's ids without the raise by 1."""
+    """A word's rows in the character embedding are AllenNLP's ids without the raise by 1."""
     theirs = batch_to_ids([[word]])[0, 0] - 1
     assert character_ids(word) == theirs.tolist()
 
 
 @pytest.mark.parametrize("name", list(OPTIONS))
-def test_all_layers_agree_over_stateful_batches(tmp_path, name):
+def test_all_layers_agree_over_batches_with_carried_state(tmp_path, name):
     """Every layer, mask and carried state agrees over four batches of changing size."""
     options = elmo_options(**OPTIONS[name])
     files = write_elmo_files(tmp_path, options, elmo_arrays(options, 3, True))
@@ -65,13 +65,15 @@ def test_all_layers_agree_over_stateful_batches(tmp_path, name):
         assert difference(result.layers, activations) < TOLERANCE
     hidden, cell = (state.numpy() for state in theirs._elmo_lstm._states)
     for layer in range(options["lstm"]["n_layers"]):
-        for kept, expected_state in ((0, hidden), (1, cell)):
-            rows = [numpy.concatenate([row[0, layer][kept], row[1, layer][kept]]) for row in states]
+        for index, expected_state in enumerate((hidden, cell)):
+            rows = [
+                numpy.concatenate([row[0, layer][index], row[1, layer][index]]) for row in states
+            ]
             assert difference(numpy.array(rows), expected_state[layer]) < TOLERANCE
 
 
 def test_words_of_every_kind_agree(tmp_path):
-    """A sentence with every kind of word has the layers AllenNLP gives it."""
+    """A sentence with words of every kind has AllenNLP's layers."""
     files = write_elmo_files(tmp_path, seed=5)
     theirs = Elmo(*files, num_output_representations=1, dropout=0.0)._elmo_lstm
     with torch.no_grad():
@@ -98,7 +100,7 @@ def test_the_mix_agrees(tmp_path, do_layer_norm, scalar_parameters):
 
 
 def test_the_mix_with_boundaries_agrees(tmp_path):
-    """With its boundaries kept, the mix agrees with AllenNLP's."""
+    """The mix with boundaries agrees with AllenNLP's."""
     files = write_elmo_files(tmp_path, seed=7)
     theirs = Elmo(*files, 1, dropout=0.0, keep_sentence_boundaries=True)
     batch = random_batches(13, LENGTHS)[2]
@@ -109,7 +111,7 @@ def test_the_mix_with_boundaries_agrees(tmp_path):
 
 
 def test_more_timesteps_are_only_padding(tmp_path):
-    """Asking for more timesteps adds zeros and masks them."""
+    """More timesteps add zeros that are masked."""
     oracle = Oracle(*write_elmo_files(tmp_path, seed=8))
     batch = random_batches(14, LENGTHS)[0]
     short, long = oracle.batch_layers(batch), oracle.batch_layers(batch, timesteps=9)
@@ -119,21 +121,21 @@ def test_more_timesteps_are_only_padding(tmp_path):
 
 
 @pytest.mark.parametrize("clip", ["cell_clip", "proj_clip"])
-def test_small_clips_bite(tmp_path, clip):
-    """The clips that the tests call biting change the layers by far more than the tolerance."""
+def test_small_clips_take_effect(tmp_path, clip):
+    """Small clips change the layers by far more than the tolerance."""
     arrays = elmo_arrays(elmo_options(), 3)
     batch = random_batches(11, LENGTHS)[2]
     layers = [
         Oracle(*write_elmo_files(tmp_path / name, elmo_options(**{clip: limit}), arrays))
         .batch_layers(batch)
         .layers
-        for name, limit in (("off", None), ("biting", 0.2))
+        for name, limit in (("off", None), ("small", 0.2))
     ]
     assert difference(*layers) > 0.1
 
 
 def test_a_missing_clip_is_no_clip(tmp_path):
-    """Options without the clips' keys give what null clips give."""
+    """Options without a clip's key give the same layers as a clip of null."""
     arrays = elmo_arrays(elmo_options(), 3)
     batch = random_batches(11, LENGTHS)[0]
     layers = [
@@ -145,7 +147,7 @@ def test_a_missing_clip_is_no_clip(tmp_path):
 
 
 def test_skip_connections_add_the_input_from_the_second_layer_on(tmp_path):
-    """Without skip connections the second layer differs by its input, and the first not at all."""
+    """Skip connections add the input to the second layer, and change nothing in the first."""
     arrays = elmo_arrays(elmo_options(), 3)
     batch = random_batches(11, LENGTHS)[0]
     added, plain = [
@@ -159,7 +161,7 @@ def test_skip_connections_add_the_input_from_the_second_layer_on(tmp_path):
 
 
 def test_a_cell_without_projection_is_one_projected_by_the_identity(tmp_path):
-    """Where there is no projection, the layers are those of an identity matrix in its place."""
+    """Layers without a projection are those with an identity matrix as projection."""
     options = elmo_options(cell_size=8, projection_dim=8, proj_clip=None)
     bare = elmo_arrays(options, 3)
     assert not any(name.endswith("W_P_0") for name in bare)
@@ -175,8 +177,8 @@ def test_a_cell_without_projection_is_one_projected_by_the_identity(tmp_path):
     assert difference(*results) < 1e-12
 
 
-def test_fewer_characters_cut_the_word_and_keep_one_window_of_padding(tmp_path):
-    """A table of 12 characters reads a short word as one of 50 does, and cuts a long one."""
+def test_fewer_characters_cut_long_words_and_change_no_short_one(tmp_path):
+    """A biLM of 12 characters per word cuts long words and gives short ones the same vectors."""
     arrays = elmo_arrays(elmo_options(), 3)
     short, full = [
         Oracle(*write_elmo_files(tmp_path / str(size), elmo_options(max_characters=size), arrays))

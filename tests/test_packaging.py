@@ -1,5 +1,5 @@
 """
-What is declared, what is locked, and what is imported say the same.
+Declared, locked and imported packages agree.
 """
 
 import ast
@@ -35,26 +35,30 @@ THIS_PYTHON = "{}.{}".format(*sys.version_info)
 
 built_by_make = pytest.mark.skipif(
     not list(Path(sys.prefix).glob(".locked-*")),
-    reason="make did not build this environment, so what is in it need not be the lock's",
+    reason="make did not build this environment, so it may differ from the lock",
 )
 
 
 def setup_cfg() -> configparser.ConfigParser:
+    """Reads setup.cfg."""
     config = configparser.ConfigParser()
     config.read(REPOSITORY / "setup.cfg")
     return config
 
 
 def requirements_of(text: str) -> List[Requirement]:
+    """Parses the lines of a requirements file, without comments."""
     lines = (line.strip() for line in text.splitlines())
     return [Requirement(line) for line in lines if line and not line.startswith("#")]
 
 
 def install_requires() -> List[Requirement]:
+    """Returns the requirements of the package itself."""
     return requirements_of(setup_cfg()["options"]["install_requires"])
 
 
 def all_requirements() -> List[Requirement]:
+    """Returns the requirements of the package and of its extras."""
     extras = setup_cfg()["options.extras_require"]
     return install_requires() + [
         requirement for name in extras for requirement in requirements_of(extras[name])
@@ -62,6 +66,7 @@ def all_requirements() -> List[Requirement]:
 
 
 def marker_environment(python: str) -> Dict[str, str]:
+    """Returns the environment markers of a Python version on Linux."""
     return {
         "extra": "",
         "implementation_name": "cpython",
@@ -74,14 +79,17 @@ def marker_environment(python: str) -> Dict[str, str]:
 
 
 def applies(requirement: Requirement, python: str) -> bool:
+    """Returns `True` for a requirement whose marker holds for a Python version."""
     return requirement.marker is None or requirement.marker.evaluate(marker_environment(python))
 
 
 def lock_text(stack: str) -> str:
+    """Reads the lock of a stack."""
     return (REPOSITORY / "requirements" / f"{stack}.txt").read_text(encoding="utf-8")
 
 
 def locked(stack: str, python: str) -> Dict[str, str]:
+    """Returns the locked version of every package for a Python version."""
     versions: Dict[str, str] = {}
     for requirement in requirements_of(lock_text(stack)):
         if applies(requirement, python):
@@ -93,6 +101,7 @@ def locked(stack: str, python: str) -> Dict[str, str]:
 
 
 def imported_modules() -> Set[str]:
+    """Returns the top-level modules that the package imports."""
     found: Set[str] = set()
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -104,6 +113,7 @@ def imported_modules() -> Set[str]:
 
 
 def in_standard_library(module: str) -> bool:
+    """Returns `True` for a module that comes with Python."""
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         return False
@@ -114,14 +124,14 @@ def in_standard_library(module: str) -> bool:
 
 
 def test_every_imported_module_is_declared() -> None:
-    """The package imports nothing that only happens to be there, nor an extra's."""
+    """The package imports nothing but its declared dependencies, without those of extras."""
     third_party = {name for name in imported_modules() if not in_standard_library(name)}
     declared = {requirement.name for requirement in install_requires()}
     assert {canonicalize_name(name) for name in third_party} <= declared
 
 
 def test_every_folder_is_packaged() -> None:
-    """A folder with Python files but no `__init__.py` would be left out of an installation."""
+    """Every folder with Python files has an `__init__.py`, which an installation needs."""
     options = setup_cfg()["options.packages.find"]
     packages = set(find_packages(str(REPOSITORY), include=options["include"].split()))
     folders = {
@@ -133,13 +143,13 @@ def test_every_folder_is_packaged() -> None:
 
 
 def test_plugins_file_names_the_package() -> None:
-    """AllenNLP finds the plugin when it is started in the checkout."""
+    """AllenNLP finds the plugin when it starts in the checkout."""
     assert list(discover_file_plugins(str(REPOSITORY / ".allennlp_plugins"))) == [PACKAGE.name]
 
 
 @pytest.mark.parametrize("stack", LOCKS)
 def test_lock_has_only_names_and_versions(stack: str) -> None:
-    """No host, path or option is in a lock, so it installs from any index."""
+    """A lock has no host, path or option, so it installs from any index."""
     allowed = re.compile(r"(#.*|[a-z0-9-]+==[0-9][0-9a-z.]*( ; [a-zA-Z0-9_.*<>!=' ()]+)?)")
     text = lock_text(stack)
     assert [line for line in text.splitlines() if not allowed.fullmatch(line)] == []
@@ -147,7 +157,7 @@ def test_lock_has_only_names_and_versions(stack: str) -> None:
 
 @pytest.mark.parametrize("stack, python", LOCKED_PYTHONS)
 def test_lock_meets_every_requirement(stack: str, python: str) -> None:
-    """For each Python, a lock has one allowed version of all that is declared, extras included."""
+    """A lock has one allowed version of every declared package and extra for each Python."""
     versions = locked(stack, python)
     for requirement in all_requirements():
         if applies(requirement, python):
@@ -157,11 +167,12 @@ def test_lock_meets_every_requirement(stack: str, python: str) -> None:
 
 @pytest.mark.parametrize("stack, python", LOCKED_PYTHONS)
 def test_lock_has_no_setuptools_without_pkg_resources(stack: str, python: str) -> None:
-    """py-rouge imports pkg_resources, which setuptools 81 dropped; nothing of pip's says so."""
+    """A lock has setuptools below 81, since py-rouge imports pkg_resources without declaring it."""
     assert int(locked(stack, python)["setuptools"].split(".")[0]) < 81
 
 
 def needed(requirements: Iterable[Requirement], extras: Set[str]) -> Iterator[Requirement]:
+    """Yields the requirements that this Python needs with the given extras."""
     for requirement in requirements:
         environments = [{"extra": extra} for extra in (extras or {""})]
         if not requirement.marker or any(map(requirement.marker.evaluate, environments)):
@@ -170,7 +181,7 @@ def needed(requirements: Iterable[Requirement], extras: Set[str]) -> Iterator[Re
 
 @built_by_make
 def test_lock_is_complete_and_consistent() -> None:
-    """All that the declared dependencies need in turn is locked, in a version they allow."""
+    """Every dependency of a dependency is locked in an allowed version."""
     versions = locked(THIS_STACK, THIS_PYTHON)
     set_aside = {"allennlp", "allennlp-models"} if THIS_STACK == "current" else set()
     waiting = [("", requirement) for requirement in needed(all_requirements(), set())]
@@ -194,6 +205,6 @@ def test_lock_is_complete_and_consistent() -> None:
 
 @built_by_make
 def test_installed_versions_are_the_locked_ones() -> None:
-    """What the tests run on is what the lock says."""
+    """The tests run on the locked versions."""
     versions = locked(THIS_STACK, THIS_PYTHON)
     assert {name: metadata.version(name) for name in versions} == versions

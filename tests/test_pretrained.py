@@ -1,4 +1,4 @@
-"""The biLM that comes with the plugin."""
+"""The biLM that comes with the plugin is small, loads everywhere and has learnt something."""
 
 from pathlib import Path
 
@@ -15,14 +15,14 @@ LARGEST_FILE = 6_000_000
 
 
 def test_it_is_small() -> None:
-    """It is a part of every installation, and says what it is."""
+    """The folder has weights, options and a README of less than 6 MB together."""
     files = {path.name: path.stat().st_size for path in FOLDER.iterdir()}
     assert sorted(files) == ["README.md", "options.json", "weights.hdf5"]
     assert sum(files.values()) < LARGEST_FILE
 
 
 def test_allennlp_reads_it() -> None:
-    """Its built-in gives the same layers."""
+    """AllenNLP's built-in class gives the same layers."""
     ids = batch_to_ids([["The", "rain", "falls", "."], ["Caf\u00e9", "!"]])
     bilm = ElmoBilm.from_files(NAME, NAME)
     layers = BilmEncoder(bilm, ZeroState())(ids).layers
@@ -32,14 +32,14 @@ def test_allennlp_reads_it() -> None:
 
 
 def test_it_is_named_in_a_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wherever one stands."""
+    """The name works in any working directory."""
     monkeypatch.chdir(tmp_path)
     embedder = ElmoTokenEmbedder(NAME, NAME)
     assert embedder(batch_to_ids([["rain"]])).shape == (1, 1, 256)
 
 
-def test_it_has_learnt_that_words_mean_something_in_their_place() -> None:
-    """A word's vector is nearer to that of a word of its kind than to its own in another role."""
+def test_it_has_learnt_the_meaning_of_a_word_in_context() -> None:
+    """The noun "walk" is more similar to the noun "rest" than to the verb "walk"."""
     encoder = BilmEncoder(ElmoBilm.from_files(NAME, NAME), ZeroState())
     sentences = [
         ["He", "took", "a", "long", "walk", "."],

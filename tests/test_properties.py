@@ -1,4 +1,4 @@
-"""What must hold for any batch of any words, whatever it is."""
+"""Properties of the embedder for any batch of any words."""
 
 from typing import Any, List, Optional
 
@@ -19,7 +19,7 @@ from tests.support.words import TOKENS_TO_ADD, WORD_LIST
 
 TOLERANCE = 1e-5
 
-# The fixtures hold no state that a run could leave behind: every sentence starts from zero.
+# Every sentence starts from zero, so the fixtures carry no state from one example to the next.
 PROPERTY = settings(
     max_examples=30,
     deadline=None,
@@ -36,7 +36,7 @@ IN_VOCABULARY = [*WORD_LIST[:20], "the", "of"]
 
 
 def indexed(batch: List[List[str]], vocab: Optional[Vocabulary] = None, **arguments: Any) -> Any:
-    """A batch's tensors, made by the indexer as a data loader makes them."""
+    """Returns a batch's tensors, which the indexer makes as for a data loader."""
     indexer = ElmoCharactersIndexer(**arguments)
     instances = Batch(
         Instance({"text": TextField([Token(word) for word in words], {"elmo": indexer})})
@@ -48,13 +48,13 @@ def indexed(batch: List[List[str]], vocab: Optional[Vocabulary] = None, **argume
 
 
 def embed(embedder: torch.nn.Module, batch: List[List[str]]) -> torch.Tensor:
-    """The vectors of a batch of words."""
+    """Returns the vectors of a batch of words."""
     with torch.no_grad():
         return embedder(**indexed(batch))
 
 
 def build(files: Any, vocab: Optional[Vocabulary] = None, **config: Any) -> torch.nn.Module:
-    """An embedder from a config, whose sentences start from zero and lose nothing to dropout."""
+    """Builds an embedder from a config. Sentences start from zero, and nothing is dropped out."""
     params = {
         "type": "elmo_token_embedder",
         "options_file": files.options_file,
@@ -66,7 +66,7 @@ def build(files: Any, vocab: Optional[Vocabulary] = None, **config: Any) -> torc
 
 
 def assert_close(left: torch.Tensor, right: torch.Tensor) -> None:
-    """Fails where two tensors differ in shape or by more than the tolerance."""
+    """Fails if two tensors differ in shape or by more than the tolerance."""
     assert left.shape == right.shape
     if left.numel():
         assert (left - right).abs().max().item() < TOLERANCE
@@ -74,26 +74,26 @@ def assert_close(left: torch.Tensor, right: torch.Tensor) -> None:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """A small biLM."""
+    """Files of a small biLM."""
     return write_elmo_files(tmp_path_factory.mktemp("elmo"), elmo_options(n_highway=2), seed=91)
 
 
 @pytest.fixture(scope="module")
 def embedder(files):
-    """An embedder of it."""
+    """Embedder of the small biLM."""
     return build(files)
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["", "layer norm"])
 def any_embedder(files, request):
-    """An embedder of it, with and without layer norm."""
+    """Embedder of the small biLM, with and without layer norm."""
     return build(files, do_layer_norm=request.param)
 
 
 @PROPERTY
 @given(batch=BATCHES, more=st.integers(1, 4))
 def test_more_padding_changes_nothing(any_embedder, batch, more):
-    """Columns of padding change no token's vector and get vectors of zeros."""
+    """More columns of padding change no token's vector and have vectors of zeros."""
     ids = indexed(batch)["elmo_tokens"]
     wider = torch.cat([ids, ids.new_zeros(len(batch), more, 50)], dim=1)
     with torch.no_grad():
@@ -105,7 +105,7 @@ def test_more_padding_changes_nothing(any_embedder, batch, more):
 @PROPERTY
 @given(batch=BATCHES)
 def test_padding_has_vectors_of_zeros(embedder, batch):
-    """What follows a sentence in its row is exactly zero, and its tokens are not."""
+    """Padding has vectors of exactly zero, and tokens do not."""
     output = embed(embedder, batch)
     for row, words in zip(output, batch):
         assert not row[len(words) :].any()
@@ -115,7 +115,7 @@ def test_padding_has_vectors_of_zeros(embedder, batch):
 @PROPERTY
 @given(data=st.data(), batch=BATCHES)
 def test_the_order_of_a_batch_is_the_order_of_its_output(embedder, data, batch):
-    """Rows in another order have the same vectors in that order."""
+    """Rows in another order have the same vectors in the other order."""
     order = data.draw(st.permutations(range(len(batch))))
     moved = embed(embedder, [batch[row] for row in order])
     assert_close(moved, embed(embedder, batch)[order])
@@ -130,16 +130,16 @@ def test_the_order_of_a_batch_is_the_order_of_its_output(embedder, data, batch):
     ),
     longer=st.lists(WORDS, min_size=5, max_size=7),
 )
-def test_a_full_mask_is_no_mask(embedder, batch, longer):
-    """Rows of one length have the vectors they have beside a longer row, which masks them."""
+def test_rows_without_padding_have_the_vectors_of_padded_rows(embedder, batch, longer):
+    """Rows of the same length have the same vectors without padding and beside a longer row."""
     full, masked = embed(embedder, batch), embed(embedder, [longer, *batch])
     assert_close(masked[1:, : full.size(1)], full)
 
 
 @PROPERTY
 @given(batch=BATCHES)
-def test_a_batch_is_its_rows_one_by_one(embedder, batch):
-    """Each row has the vectors it has alone."""
+def test_a_row_has_the_same_vectors_alone_and_in_a_batch(embedder, batch):
+    """Each row of a batch has the vectors that it has alone."""
     together = embed(embedder, batch)
     for row, words in zip(together, batch):
         assert_close(row[: len(words)], embed(embedder, [words])[0])
@@ -147,8 +147,8 @@ def test_a_batch_is_its_rows_one_by_one(embedder, batch):
 
 @PROPERTY
 @given(batch=BATCHES)
-def test_one_batch_leaves_nothing_to_the_next(embedder, batch):
-    """Started from zero, the same batch twice has the same vectors, to the bit."""
+def test_a_batch_does_not_change_the_next(embedder, batch):
+    """A batch that is embedded twice has the same vectors to the bit, if it starts from zero."""
     first, _, second = (embed(embedder, b) for b in (batch, [["between"]], batch))
     assert torch.equal(first, second)
 
@@ -161,8 +161,9 @@ def test_one_batch_leaves_nothing_to_the_next(embedder, batch):
 )
 def test_the_vocabulary_cache_changes_nothing(files, embedder, batch, with_special_tokens, cut_at):
     """
-    With any list of cached words, vectors are those computed from characters: of words in the
-    cache, of words in the vocabulary only, and of words in neither.
+    Any list of cached words gives the vectors that are computed from characters.
+
+    This holds for words in the cache, for words in the vocabulary alone, and for other words.
     """
     vocab = Vocabulary({"words": dict.fromkeys(IN_VOCABULARY, 1)})
     words = vocab.get_index_to_token_vocabulary("words")
@@ -177,7 +178,7 @@ def test_the_vocabulary_cache_changes_nothing(files, embedder, batch, with_speci
 @PROPERTY
 @given(batch=BATCHES)
 def test_a_cache_of_a_whole_namespace_changes_nothing(files, embedder, batch):
-    """With a namespace that was counted from the batch itself, every word may be cached."""
+    """A cache of all words of the batch gives the vectors that are computed from characters."""
     counted = {word: 1 for words in batch for word in words} or {"nothing": 1}
     vocab = Vocabulary({"words": counted})
     cached = build(files, vocab, word_cache={"type": "vocabulary", "namespace": "words"})

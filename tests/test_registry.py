@@ -1,4 +1,4 @@
-"""Every name that a config can say."""
+"""Every registered name has its class."""
 
 from typing import Dict, Type
 
@@ -47,17 +47,17 @@ NAMES: Dict[Type[Registrable], Dict[str, str]] = {
     [(base, name, cls) for base, names in NAMES.items() for name, cls in names.items()],
 )
 def test_a_name_gives_its_class(base: Type[Registrable], name: str, class_name: str) -> None:
-    """Importing the package registers the class, which the package also exports."""
+    """Importing the package registers the class, and the package exports it."""
     assert base.resolve_class_name(name)[0] is getattr(allennlp_elmo_plugin, class_name)
 
 
 @pytest.mark.parametrize("base", [ActivationCache, ElmoEncoder, InitialState, ScalarMix, WordCache])
 def test_the_table_above_is_complete(base: Type[Registrable]) -> None:
-    """No part is registered that this file does not know."""
+    """The table above has every registered component."""
     assert set(base.list_available()) == set(NAMES[base])
 
 
 @pytest.mark.parametrize("name", allennlp_elmo_plugin.__all__)
-def test_what_is_exported_exists(name: str) -> None:
-    """`__all__` promises nothing that is missing."""
+def test_every_exported_name_exists(name: str) -> None:
+    """The package has every name of its `__all__`."""
     assert hasattr(allennlp_elmo_plugin, name)

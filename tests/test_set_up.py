@@ -1,5 +1,5 @@
 """
-What `make` does before it runs anything: which stack it installs, and when it installs again.
+Setup by `make` installs the right stack, and installs again only if it must.
 """
 
 import os
@@ -13,8 +13,8 @@ import pytest
 
 from tests.support.paths import REPOSITORY
 
-# Stands in for a Python: it answers the Makefile's question for its version, and "installs" by
-# writing each pip command to a log, failing where the file `broken` says so.
+# A fake Python: it answers the Makefile's question for its version, and "installs" by writing each
+# pip command to a log. It fails if there is a file `broken`.
 PYTHON = """#!/bin/sh
 case "$*" in
     -c*) echo {version} ;;
@@ -23,10 +23,11 @@ case "$*" in
 esac
 """
 
-needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not there")
+needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 
 
 def executable(path: Path, text: str) -> Path:
+    """Writes an executable file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     path.chmod(0o755)
@@ -43,11 +44,11 @@ class Checkout:
         shutil.copytree(str(REPOSITORY / "requirements"), str(folder / "requirements"))
 
     def setup(self, version: str = "3.11") -> int:
+        """Runs `make setup` with a Python of this version and returns its exit status."""
         python = executable(
             self.folder / f"python{version}", PYTHON.format(version=version, folder=self.folder)
         )
-        # Without this process's environment, or the make that runs the tests would pass its own
-        # variables on.
+        # A make that runs the tests would pass its own variables on in the environment.
         done = subprocess.run(
             ["make", "setup", f"PYTHON={python}"],
             cwd=str(self.folder),
@@ -60,19 +61,20 @@ class Checkout:
         return done.returncode
 
     def installed_locks(self) -> List[str]:
-        """The locks installed so far, in order."""
+        """Returns the locks that were installed so far, in order."""
         words = (self.folder / "installs").read_text(encoding="utf-8").split()
         return [word for word in words if word.startswith("requirements/")]
 
     def age(self, name: str, seconds: int) -> None:
-        """Make a file newer than all that has been made, by some seconds."""
-        # Not newer than it was: a copy may be as old as the clone that it comes from.
+        """Makes a file some seconds newer than now."""
+        # Its own time is no base: a copy may be as old as the clone that it comes from.
         moment = time.time() + seconds
         os.utime(str(self.folder / name), (moment, moment))
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
+    """Checkout in a temporary folder."""
     return Checkout(tmp_path)
 
 
@@ -88,7 +90,7 @@ def checkout(tmp_path: Path) -> Checkout:
     ],
 )
 def test_python_chooses_the_stack(checkout: Checkout, version: str, stack: str) -> None:
-    """AllenNLP's own pins are installed on the Pythons that they support, and nowhere else."""
+    """The stack with AllenNLP's own pins is installed on Python 3.8 to 3.10 alone."""
     assert checkout.setup(version) == 0, checkout.output
     assert checkout.installed_locks() == [f"requirements/{stack}.txt"]
 
@@ -96,7 +98,7 @@ def test_python_chooses_the_stack(checkout: Checkout, version: str, stack: str) 
 @needs_make
 @pytest.mark.parametrize("version", ["2.7", "3.7"])
 def test_old_python_is_refused(checkout: Checkout, version: str) -> None:
-    """A Python that is too old is named, and nothing is installed."""
+    """The error names a Python that is too old, and nothing is installed."""
     assert checkout.setup(version) != 0
     assert f"is {version};" in checkout.output
     assert "3.8 or newer" in checkout.output
@@ -105,7 +107,7 @@ def test_old_python_is_refused(checkout: Checkout, version: str) -> None:
 
 @needs_make
 def test_second_run_reuses_the_environment(checkout: Checkout) -> None:
-    """Nothing is installed twice."""
+    """A second run installs nothing."""
     assert checkout.setup() == 0, checkout.output
     before = (checkout.folder / "installs").read_text(encoding="utf-8")
     assert checkout.setup() == 0, checkout.output
@@ -113,8 +115,8 @@ def test_second_run_reuses_the_environment(checkout: Checkout) -> None:
 
 
 @needs_make
-def test_half_finished_install_is_begun_again(checkout: Checkout) -> None:
-    """An install that failed does not pass for an environment."""
+def test_failed_install_is_repeated(checkout: Checkout) -> None:
+    """The next run after a failed install installs again."""
     (checkout.folder / "broken").touch()
     assert checkout.setup() != 0
     (checkout.folder / "broken").unlink()
@@ -124,7 +126,7 @@ def test_half_finished_install_is_begun_again(checkout: Checkout) -> None:
 
 @needs_make
 def test_changed_lock_is_installed_from_scratch(checkout: Checkout) -> None:
-    """A package that has left the lock leaves the environment too."""
+    """A changed lock is installed into an empty environment."""
     assert checkout.setup() == 0, checkout.output
     leftover = checkout.folder / ".venv" / "leftover"
     leftover.touch()
@@ -136,13 +138,14 @@ def test_changed_lock_is_installed_from_scratch(checkout: Checkout) -> None:
 
 @needs_make
 def test_another_python_makes_another_environment(checkout: Checkout) -> None:
-    """An environment made by one Python is not used for the next."""
+    """Another Python gets a new environment."""
     assert checkout.setup("3.11") == 0, checkout.output
     assert checkout.setup("3.10") == 0, checkout.output
     assert checkout.installed_locks() == ["requirements/current.txt", "requirements/pinned.txt"]
 
 
 def find_pinned_python(path: Path, pyenv: Path) -> "subprocess.CompletedProcess[bytes]":
+    """Runs the script that looks for a Python of the pinned stack."""
     return subprocess.run(
         ["/bin/bash", str(REPOSITORY / ".ci" / "pinned_python")],
         env={"PATH": str(path), "PYENV_ROOT": str(pyenv)},
@@ -152,7 +155,7 @@ def find_pinned_python(path: Path, pyenv: Path) -> "subprocess.CompletedProcess[
 
 
 def test_pinned_python_is_found_behind_a_shim_that_refuses(tmp_path: Path) -> None:
-    """pyenv's shim says "command not found"; the Python below pyenv's folder is taken."""
+    """A Python in the folder of pyenv is found if pyenv's shim fails."""
     executable(tmp_path / "path" / "python3.10", "#!/bin/sh\nexit 127\n")
     python = executable(tmp_path / "versions" / "3.10.13" / "bin" / "python", "#!/bin/sh\nexit 0\n")
     found = find_pinned_python(tmp_path / "path", tmp_path)
@@ -161,7 +164,7 @@ def test_pinned_python_is_found_behind_a_shim_that_refuses(tmp_path: Path) -> No
 
 
 def test_no_pinned_python_is_an_error_that_says_so(tmp_path: Path) -> None:
-    """Where there is no such Python, the message says what was looked for."""
+    """The error names the Python versions that were looked for."""
     found = find_pinned_python(tmp_path, tmp_path)
     assert found.returncode == 1
     assert found.stdout == b""

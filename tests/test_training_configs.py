@@ -1,4 +1,4 @@
-"""The experiments in training_configs/: each is trained, and the commands run on one."""
+"""Experiments in training_configs/ train, and AllenNLP's commands run on one."""
 
 import inspect
 import json
@@ -41,15 +41,15 @@ CONFIGS = sorted((REPOSITORY / "training_configs").glob("*.jsonnet"))
 LANGUAGE_MODELS = [path for path in CONFIGS if path.stem.startswith("bidirectional_lm")]
 DATA = REPOSITORY / "training_configs" / "data"
 
-# What the embedder hands to its parts, and AllenNLP to a constructor.
-HANDED_ON = {"num_representations", "serialization_dir", "vocab"}
+# Parameters that the embedder or AllenNLP supplies, and no config.
+SUPPLIED = {"num_representations", "serialization_dir", "vocab"}
 
 UNIVERSAL_TAGS = "ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X"
 
 
 @pytest.fixture(scope="module")
 def bilm(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a biLM as wide and deep as the configs expect, and otherwise tiny."""
+    """Folder of a tiny biLM with the width and depth that the configs expect."""
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("bilm")
     options = ElmoOptions(((1, 16), (3, 16)), projection_dim=128, cell_size=16, num_layers=2)
@@ -58,13 +58,13 @@ def bilm(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def activations(folder: Path) -> Dict[str, str]:
-    """Another folder for the activation cache of the demo's experiment."""
+    """Returns overrides that move the activation cache of the demo's experiment."""
     embedder = "model.text_field_embedder.token_embedders.elmo."
     return {embedder + "activation_cache.path": str(folder / "activations")}
 
 
 def overrides(bilm: Path, **more: Any) -> str:
-    """The biLM's files in place of those of the demo, for one epoch."""
+    """Returns overrides that name the biLM's files and train for one epoch."""
     embedder = "model.text_field_embedder.token_embedders.elmo."
     return json.dumps(
         {
@@ -77,7 +77,7 @@ def overrides(bilm: Path, **more: Any) -> str:
 
 
 def train(name: str, bilm: Path, folder: Path, **more: Any) -> Dict[str, Any]:
-    """Train one of the configs into the folder; returns its metrics."""
+    """Trains one of the configs into the folder and returns its metrics."""
     if name == "ner":
         import_module("allennlp_models.tagging")
     if name == "pos_tagging":
@@ -89,7 +89,7 @@ def train(name: str, bilm: Path, folder: Path, **more: Any) -> Dict[str, Any]:
 
 @pytest.mark.parametrize("path", LANGUAGE_MODELS, ids=lambda path: path.stem)
 def test_a_language_model_trains(path: Path, tmp_path: Path) -> None:
-    """The experiment runs, here with less of everything, and its archive can be measured."""
+    """A smaller version of the experiment runs, and its archive can be evaluated."""
     write_corpus(tmp_path / "text.txt", 1, 50)
     words = ["</S>", "<S>", "<UNK>", "the", "rain", "sun", "falls", "shines", "on", "over"]
     (tmp_path / "words.txt").write_text("".join(f"{word}\n" for word in words))
@@ -114,7 +114,7 @@ def test_a_language_model_trains(path: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [path.stem for path in CONFIGS if path not in LANGUAGE_MODELS])
 def test_it_trains(name: str, bilm: Path, tmp_path: Path, monkeypatch: Any) -> None:
-    """The experiment runs on the data in the project, and its archive loads and predicts."""
+    """The experiment runs on the project's data, and its archive loads and predicts."""
     monkeypatch.chdir(REPOSITORY)
     metrics = train(name, bilm, tmp_path)
     assert 0 < metrics["training_loss"] < float("inf")
@@ -128,7 +128,7 @@ def test_it_trains(name: str, bilm: Path, tmp_path: Path, monkeypatch: Any) -> N
 
 
 def test_fine_tuning_changes_the_bilm(bilm: Path, tmp_path: Path, monkeypatch: Any) -> None:
-    """Every weight of the biLM is trained, at the rate of its group."""
+    """Fine-tuning changes every weight of the biLM."""
     monkeypatch.chdir(REPOSITORY)
     train("fine_tuning", bilm, tmp_path, **{"dataset_reader.max_instances": 20})
     before = ElmoBilm.from_files(str(bilm), str(bilm)).state_dict()
@@ -158,36 +158,36 @@ def test_fine_tuning_trains_the_bilm_at_a_lower_rate(bilm: Path, monkeypatch: An
 
 
 def parameters(function: Any) -> Set[str]:
-    """The names of its parameters."""
+    """Returns the names of a function's parameters."""
     variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     found = inspect.signature(function).parameters.values()
-    return {each.name for each in found if each.kind not in variable} - HANDED_ON
+    return {each.name for each in found if each.kind not in variable} - SUPPLIED
 
 
 def options_to_show() -> List[str]:
-    """Each option of the embedder, of its indexer, and of their parts."""
+    """Returns every option of the embedder, the indexer, the language model and components."""
     names = parameters(ElmoTokenEmbedder) | parameters(ElmoCharactersIndexer)
     names |= parameters(BilmEncoder.from_files)
     names |= parameters(BidirectionalLm.from_files) | parameters(BilmCorpusReader)
     names |= parameters(BilmVocabulary.from_vocabulary_file) | parameters(BilmProgress)
-    for part in (ActivationCache, InitialState, ScalarMix, WordCache):
-        for registered in part.list_available():
-            names |= parameters(part.by_name(registered))
+    for component in (ActivationCache, InitialState, ScalarMix, WordCache):
+        for registered in component.list_available():
+            names |= parameters(component.by_name(registered))
     return sorted(names)
 
 
 @pytest.mark.parametrize("option", options_to_show())
 def test_an_option_is_shown(option: str) -> None:
-    """Every option stands in some experiment, or in a comment on what to say instead."""
+    """Every option stands in an experiment or in one of its comments."""
     shown = "\n".join(path.read_text(encoding="utf-8") for path in CONFIGS)
     assert re.search(rf"\b{option}:", shown), f"no experiment shows the option '{option}'"
 
 
-@pytest.mark.parametrize("part", [ActivationCache, InitialState, ScalarMix, WordCache])
-def test_a_registered_part_is_shown(part: Any) -> None:
-    """Every registered part of those that can be chosen stands in some experiment."""
+@pytest.mark.parametrize("component", [ActivationCache, InitialState, ScalarMix, WordCache])
+def test_a_registered_component_is_shown(component: Any) -> None:
+    """Every registered component stands in an experiment or in one of its comments."""
     shown = "\n".join(path.read_text(encoding="utf-8") for path in CONFIGS)
-    missing = [name for name in part.list_available() if f"type: '{name}'" not in shown]
+    missing = [name for name in component.list_available() if f"type: '{name}'" not in shown]
     assert missing == []
 
 
@@ -204,7 +204,7 @@ def test_a_registered_part_is_shown(part: Any) -> None:
     ],
 )
 def test_held_out_sentences_are_new(training: str, held_out: str, reader: Dict[str, Any]) -> None:
-    """No sentence that is measured with was trained on, and none stands twice."""
+    """No sentence occurs in both files, or twice in one."""
     seen: Set[str] = set()
     dataset_reader = DatasetReader.from_params(Params(reader))
     for path in (training, held_out):
@@ -216,7 +216,7 @@ def test_held_out_sentences_are_new(training: str, held_out: str, reader: Dict[s
 
 
 def test_the_tags_of_the_demo_are_those_of_universal_dependencies() -> None:
-    """Every tag is one of the seventeen, and the common ones all occur."""
+    """Every tag is one of the seventeen, and all of them but SYM and X occur."""
     reader = DatasetReader.from_params(Params({"type": "conllu_tagging"}))
     used: Set[str] = set()
     for path in ("pos_train.conllu", "pos_dev.conllu"):
@@ -228,7 +228,7 @@ def test_the_tags_of_the_demo_are_those_of_universal_dependencies() -> None:
 
 
 def allennlp(*arguments: str) -> str:
-    """Run a command of AllenNLP from the project's folder; returns what it printed."""
+    """Runs a command of AllenNLP in the project's folder and returns its output."""
     done = subprocess.run(
         [sys.executable, "-m", "allennlp", *arguments],
         cwd=REPOSITORY,
@@ -242,7 +242,7 @@ def allennlp(*arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def trained(bilm: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `allennlp train` leaves behind for the demo's experiment."""
+    """Folder that `allennlp train` writes for the demo's experiment."""
     folder = tmp_path_factory.mktemp("trained") / "output"
     changes = overrides(bilm, **activations(folder.parent))
     allennlp("train", "training_configs/pos_tagging.jsonnet", "-s", str(folder), "-o", changes)
@@ -250,7 +250,7 @@ def trained(bilm: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_command_evaluate_gives_the_metrics_of_training(trained: Path, tmp_path: Path) -> None:
-    """An archive is measured as the model was when it was trained."""
+    """Evaluation of an archive gives the accuracy that training gave."""
     metrics_file = tmp_path / "metrics.json"
     allennlp(
         "evaluate",
@@ -265,7 +265,7 @@ def test_the_command_evaluate_gives_the_metrics_of_training(trained: Path, tmp_p
 
 
 def test_the_command_predict_tags_sentences_in_batches(trained: Path, tmp_path: Path) -> None:
-    """Sentences and tokens come back as lines of words and tags."""
+    """Each sentence gets one line of words and tags."""
     output_file = tmp_path / "tags.jsonl"
     printed = allennlp(
         "predict",
@@ -285,7 +285,7 @@ def test_the_command_predict_tags_sentences_in_batches(trained: Path, tmp_path: 
 
 
 def test_the_command_predict_tags_the_sentences_of_a_reader(trained: Path, tmp_path: Path) -> None:
-    """With --use-dataset-reader and a text format, a treebank comes back to be read by people."""
+    """A text format and --use-dataset-reader give two lines per sentence of a treebank."""
     output_file = tmp_path / "tags.txt"
     allennlp(
         "predict",

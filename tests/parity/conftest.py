@@ -1,4 +1,4 @@
-"""Every parity test runs twice: with sizes that only PyTorch takes, and with the kernels' sizes."""
+"""Every parity test runs twice: with sizes that only PyTorch computes, and with the kernels'."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ SIZES = {
 
 @pytest.fixture(autouse=True, params=list(SIZES))
 def sizes(request: Any, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The default sizes of a biLM in this test: "plain" or "kernels"."""
+    """Default sizes of a biLM in this test: "plain" or "kernels"."""
     if request.param == "kernels" and available_kernels() == ["plain"]:
         pytest.skip("no kernels were compiled here")
     for name, size in SIZES[request.param].items():

@@ -13,10 +13,9 @@ from tests.parity.sides import (
     CACHED_WORDS,
     assert_close,
     both_sides,
-    character_batch,
-    word_batch,
 )
 from tests.support.elmo_files import elmo_options, write_elmo_files
+from tests.support.sentences import spell, word_ids
 from tests.support.words import random_batches
 
 LENGTHS = [[3, 5, 0], [4], [0, 2, 6, 1]]
@@ -29,7 +28,7 @@ MODES = {
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """One biLM of two layers, wide enough that no word vector is negative throughout."""
+    """Files of a biLM of two layers, so wide that no word vector is negative throughout."""
     return write_elmo_files(
         tmp_path_factory.mktemp("elmo"), elmo_options(projection_dim=16), seed=21
     )
@@ -48,7 +47,7 @@ def files(tmp_path_factory):
         )
     ),
 )
-def test_outputs_agree_over_stateful_batches(
+def test_outputs_agree_over_batches_with_carried_state(
     files, do_layer_norm, mode, requires_grad, projection_dim, cached, scalar_mix_parameters
 ):
     """Three batches of changing size, with empty rows, have the same outputs."""
@@ -66,30 +65,30 @@ def test_outputs_agree_over_stateful_batches(
     assert ours.get_output_dim() == theirs.get_output_dim()
     words = CACHED_WORDS[1:] if cached else ["the", "house", "<S>", "", "\U0001f600", "x" * 60]
     for batch in random_batches(22, LENGTHS, words):
-        inputs = [character_batch(batch)]
+        inputs = [spell(*batch)]
         if cached:
-            inputs.append(word_batch(batch))
+            inputs.append(word_ids(CACHED_WORDS, *batch))
         with torch.no_grad():
             assert_close(ours(*inputs), theirs(*inputs))
 
 
 @pytest.mark.parametrize("projection_dim", [None, 5])
 def test_dropout_with_one_seed_drops_the_same(files, projection_dim):
-    """In training, with the same random seed, the same values are dropped."""
+    """Training drops the same values on both sides with the same random seed."""
     ours, theirs = both_sides(files, True, dropout=0.5, projection_dim=projection_dim)
     outputs = []
     for side in (ours, theirs):
         torch.manual_seed(7)
-        outputs.append([side(character_batch(b)) for b in random_batches(23, LENGTHS)])
+        outputs.append([side(spell(*b)) for b in random_batches(23, LENGTHS)])
     for left, right in zip(*outputs):
         assert_close(left, right)
 
 
 def test_parameters_can_be_given_by_position(files):
-    """The eight parameters of the built-in have its order."""
+    """The first eight parameters have the built-in's order."""
     arguments = (*files, True, 0.25, True, 4, ["@@PADDING@@", "a"], [1.0, 2.0, 3.0])
     ours, theirs = ElmoTokenEmbedder(*arguments), BuiltInEmbedder(*arguments)
-    batch = character_batch([["a", "b"], []])
+    batch = spell("a b", "")
     assert ours.get_output_dim() == theirs.get_output_dim() == 4
     projection = {k: v for k, v in theirs.state_dict().items() if "_projection" in k}
     ours.load_state_dict(projection, strict=False)
@@ -100,13 +99,13 @@ def test_parameters_can_be_given_by_position(files):
 @pytest.mark.parametrize("projection_dim", [None, 5])
 @pytest.mark.parametrize("cached", [None, CACHED_WORDS])
 def test_inputs_of_more_dimensions_agree(files, wrapping, projection_dim, cached):
-    """Inputs of four and five dimensions have the built-in's shape and numbers."""
+    """Outputs for inputs of four and five dimensions have the built-in's shape and values."""
     ours, theirs = both_sides(
         files, dropout=0.0, projection_dim=projection_dim, vocab_to_cache=cached
     )
     rows = int(torch.tensor(wrapping).prod())
     for batch in random_batches(24, [[2, 5, 0, 3], [1, 1, 4, 0]], CACHED_WORDS[1:]):
-        characters, words = character_batch(batch[:rows]), word_batch(batch[:rows])
+        characters, words = spell(*batch[:rows]), word_ids(CACHED_WORDS, *batch[:rows])
         inputs = [characters.view(*wrapping, -1, 50)]
         if cached:
             inputs.append(words.view(*wrapping, -1))
@@ -114,8 +113,8 @@ def test_inputs_of_more_dimensions_agree(files, wrapping, projection_dim, cached
             assert_close(ours(*inputs), theirs(*inputs))
 
 
-def test_the_mixture_follows_its_parameters(files):
-    """With other values in the scalar mix, outputs still agree."""
+def test_the_scalar_mix_follows_its_parameters(files):
+    """Outputs agree with other values in the scalar mix."""
     ours, theirs = both_sides(files, dropout=0.0)
     state = theirs.state_dict()
     for name in state:
@@ -125,13 +124,13 @@ def test_the_mixture_follows_its_parameters(files):
     ours.load_state_dict(state)
     for batch in random_batches(25, LENGTHS):
         with torch.no_grad():
-            assert_close(ours(character_batch(batch)), theirs(character_batch(batch)))
+            assert_close(ours(spell(*batch)), theirs(spell(*batch)))
 
 
 @pytest.mark.parametrize("given", [None, [0.5, -1.0, 2.0]])
 @pytest.mark.parametrize("requires_grad", [False, True])
 def test_the_same_parameters_are_trained(files, given, requires_grad):
-    """What is frozen in the built-in is frozen here, and what is trained is trained."""
+    """As many parameters are trained as in the built-in."""
     ours, theirs = both_sides(
         files, requires_grad=requires_grad, scalar_mix_parameters=given, projection_dim=3
     )

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from tests.parity.sides import assert_close, both_sides, character_batch
+from tests.parity.sides import assert_close, both_sides
 from tests.support.elmo_files import elmo_options, write_elmo_files
+from tests.support.sentences import spell
 from tests.support.words import random_batches
 
 SEQUENCES = {
@@ -20,35 +21,35 @@ SEQUENCES = {
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("name", list(SEQUENCES))
 def test_batches_of_changing_size_agree(tmp_path, name, training):
-    """Each row starts where AllenNLP's starts it, whatever sizes came before."""
+    """Each row starts from the same state as AllenNLP's, after batches of any size."""
     files = write_elmo_files(tmp_path, elmo_options(cell_clip=0.5, proj_clip=0.4), seed=51)
     ours, theirs = both_sides(files, training, dropout=0.0)
     for batch in random_batches(52, SEQUENCES[name]):
         with torch.no_grad():
-            assert_close(ours(character_batch(batch)), theirs(character_batch(batch)))
+            assert_close(ours(spell(*batch)), theirs(spell(*batch)))
 
 
 def test_many_batches_do_not_drift_apart(tmp_path):
-    """After thirty batches the two are as near as after one."""
+    """Both sides agree after thirty batches as closely as after one."""
     ours, theirs = both_sides(write_elmo_files(tmp_path, seed=53), dropout=0.0)
     lengths = [[(i * 7 + row) % 5 for row in range(1 + i % 4)] for i in range(30)]
     for batch in random_batches(54, lengths):
         with torch.no_grad():
-            assert_close(ours(character_batch(batch)), theirs(character_batch(batch)))
+            assert_close(ours(spell(*batch)), theirs(spell(*batch)))
 
 
 def test_the_state_matters(tmp_path):
-    """The same batch twice has two outputs far apart: the tests above do see the state."""
+    """The same batch has two different outputs, so the tests above do depend on the state."""
     ours, _ = both_sides(write_elmo_files(tmp_path, seed=55), dropout=0.0)
-    batch = character_batch(random_batches(56, [[3, 2]])[0])
+    batch = spell(*random_batches(56, [[3, 2]])[0])
     with torch.no_grad():
         assert (ours(batch) - ours(batch)).abs().max() > 1e-2
 
 
 def test_training_and_evaluation_share_one_state(tmp_path):
-    """Evaluating between two training batches changes what the second starts from, as there."""
+    """Evaluation between two training batches changes the state of the second on both sides."""
     ours, theirs = both_sides(write_elmo_files(tmp_path, seed=57), dropout=0.0)
     batches = random_batches(58, [[3, 2], [1, 4, 2], [2, 2]])
     for training, batch in zip([True, False, True], batches):
-        left, right = (side.train(training)(character_batch(batch)) for side in (ours, theirs))
+        left, right = (side.train(training)(spell(*batch)) for side in (ours, theirs))
         assert_close(left, right)

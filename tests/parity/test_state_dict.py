@@ -7,8 +7,9 @@ from allennlp.modules.token_embedders.elmo_token_embedder import (
 )
 
 from allennlp_elmo_plugin import ElmoTokenEmbedder
-from tests.parity.sides import CACHED_WORDS, assert_close, character_batch, word_batch
+from tests.parity.sides import CACHED_WORDS, assert_close
 from tests.support.elmo_files import elmo_options, write_elmo_files
+from tests.support.sentences import spell, word_ids
 from tests.support.words import random_batches
 
 LENGTHS = [[3, 5, 0], [4], [0, 2, 6, 1]]
@@ -23,7 +24,7 @@ ARGUMENTS = {
 
 
 def scrambled(embedder, seed):
-    """A state dict like the embedder's with other values."""
+    """Returns a state dict like the embedder's with other values."""
     generator = torch.Generator().manual_seed(seed)
     return {
         key: value + 0.1 * torch.randn(value.shape, generator=generator)
@@ -34,7 +35,7 @@ def scrambled(embedder, seed):
 @pytest.mark.parametrize("name", list(ARGUMENTS))
 @pytest.mark.parametrize("n_highway", [0, 2])
 def test_the_built_in_state_dict_loads_strictly(tmp_path, name, n_highway):
-    """Keys of the built-in load, none missing or unexpected, and outputs agree."""
+    """The built-in's state dict loads without missing or unexpected keys, and outputs agree."""
     files = write_elmo_files(tmp_path, elmo_options(n_highway=n_highway, n_layers=2), seed=71)
     theirs = BuiltInEmbedder(*files, dropout=0.0, **ARGUMENTS[name])
     state = scrambled(theirs, 72)
@@ -43,23 +44,23 @@ def test_the_built_in_state_dict_loads_strictly(tmp_path, name, n_highway):
     ours.load_state_dict(state)
     for batch in random_batches(73, LENGTHS):
         with torch.no_grad():
-            assert_close(ours(character_batch(batch)), theirs(character_batch(batch)))
+            assert_close(ours(spell(*batch)), theirs(spell(*batch)))
 
 
 def test_our_own_state_dict_loads_strictly(tmp_path):
-    """What is saved here loads here, and the outputs are the same to the bit."""
+    """The plugin's own state dict loads, and outputs are the same to the bit."""
     files = write_elmo_files(tmp_path, seed=74)
     saved = ElmoTokenEmbedder(*files, projection_dim=5)
     saved.load_state_dict(scrambled(saved, 75))
     loaded = ElmoTokenEmbedder(*files, projection_dim=5)
     loaded.load_state_dict(saved.state_dict())
-    batch = character_batch(random_batches(76, LENGTHS)[2])
+    batch = spell(*random_batches(76, LENGTHS)[2])
     with torch.no_grad():
         assert torch.equal(saved.eval()(batch), loaded.eval()(batch))
 
 
 def test_loading_leaves_the_given_state_dict_alone(tmp_path):
-    """Loading the built-in's state dict does not rename the keys of the caller's dict."""
+    """Loading the built-in's state dict does not rename keys in the caller's dict."""
     files = write_elmo_files(tmp_path, seed=74)
     state = BuiltInEmbedder(*files, projection_dim=5).state_dict()
     keys = list(state)
@@ -68,25 +69,25 @@ def test_loading_leaves_the_given_state_dict_alone(tmp_path):
 
 
 def test_a_state_dict_with_a_word_cache_loads(tmp_path):
-    """An embedder saved with cached words loads, and gives the same for cached words."""
+    """A state dict of the built-in with cached words loads, and vectors of these words agree."""
     files = write_elmo_files(tmp_path, elmo_options(projection_dim=16), seed=77)
     theirs = BuiltInEmbedder(*files, dropout=0.0, vocab_to_cache=CACHED_WORDS)
     ours = ElmoTokenEmbedder(*files, dropout=0.0, vocab_to_cache=CACHED_WORDS)
     ours.load_state_dict(theirs.state_dict())
     for batch in random_batches(78, LENGTHS, CACHED_WORDS[1:]):
-        inputs = character_batch(batch), word_batch(batch)
+        inputs = spell(*batch), word_ids(CACHED_WORDS, *batch)
         with torch.no_grad():
             assert_close(ours(*inputs), theirs(*inputs))
 
 
 def test_loading_other_weights_changes_cached_words(tmp_path):
-    """Word vectors cached before other weights are loaded are computed anew."""
+    """Loading other weights recomputes the cached word vectors."""
     options = elmo_options(projection_dim=16)
     first = write_elmo_files(tmp_path / "first", options, seed=79)
     second = write_elmo_files(tmp_path / "second", options, seed=80)
     ours = ElmoTokenEmbedder(*first, dropout=0.0, vocab_to_cache=CACHED_WORDS)
     batch = random_batches(81, LENGTHS, CACHED_WORDS[1:])[0]
-    inputs = character_batch(batch), word_batch(batch)
+    inputs = spell(*batch), word_ids(CACHED_WORDS, *batch)
     ours.load_state_dict(
         ElmoTokenEmbedder(*second, dropout=0.0, vocab_to_cache=CACHED_WORDS).state_dict()
     )
@@ -95,28 +96,30 @@ def test_loading_other_weights_changes_cached_words(tmp_path):
         assert_close(ours(*inputs), expected(*inputs))
 
 
-def test_parameters_stand_in_the_order_of_the_built_in(tmp_path):
+def test_parameters_have_the_order_of_the_built_in(tmp_path):
     """
-    An optimizer's state knows parameters by their place alone, so that a training begun with the
-    built-in is recovered here only if each stands in its place.
+    Parameters have the built-in's order.
+
+    An optimizer's state knows parameters by their position alone, so a training that began with the
+    built-in can only be recovered if the order is the same.
     """
     files = write_elmo_files(tmp_path, elmo_options(n_layers=3, n_highway=2), seed=83)
     theirs, ours = (
         side(*files, requires_grad=True, projection_dim=5)
         for side in (BuiltInEmbedder, ElmoTokenEmbedder)
     )
-    places = {
-        name: torch.full_like(parameter, place)
-        for place, (name, parameter) in enumerate(theirs.named_parameters())
+    positions = {
+        name: torch.full_like(parameter, position)
+        for position, (name, parameter) in enumerate(theirs.named_parameters())
     }
-    ours.load_state_dict(places, strict=False)
+    ours.load_state_dict(positions, strict=False)
     found = [int(parameter.flatten()[0]) for parameter in ours.parameters()]
-    assert found == list(range(len(places)))
+    assert found == list(range(len(positions)))
 
 
 @pytest.mark.parametrize("kind", ["missing", "unexpected"])
 def test_wrong_keys_are_refused(tmp_path, kind):
-    """A state dict with a key too few or too many is refused, as by any module."""
+    """A state dict with a missing or an unexpected key is refused, as by any module."""
     files = write_elmo_files(tmp_path, seed=82)
     ours = ElmoTokenEmbedder(*files)
     state = BuiltInEmbedder(*files).state_dict()

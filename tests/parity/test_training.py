@@ -9,25 +9,24 @@ from tests.parity.sides import (
     CACHED_WORDS,
     assert_close,
     both_sides,
-    character_batch,
-    word_batch,
 )
 from tests.support.elmo_files import elmo_arrays, elmo_options, write_elmo_files
 from tests.support.oracle import Oracle, mix_without_boundaries
+from tests.support.sentences import spell, word_ids
 from tests.support.words import random_batches
 
 LENGTHS = [[3, 5, 0], [4], [0, 2, 6, 1]]
 
 OPTIONS = {
     "defaults": {},
-    "clips that bite": {"cell_clip": 0.5, "proj_clip": 0.4},
+    "clips that take effect": {"cell_clip": 0.5, "proj_clip": 0.4},
     "three layers, two highways, tanh": {"n_layers": 3, "n_highway": 2, "activation": "tanh"},
     "one layer, no highway": {"n_layers": 1, "n_highway": 0},
 }
 
 
 def loss_of(output, seed=0):
-    """A weighted sum of an output, with weights of both signs, by a seed."""
+    """Returns a weighted sum of an output, with weights of both signs drawn by `seed`."""
     weights = torch.randn(output.shape, generator=torch.Generator().manual_seed(seed))
     return (output * weights).sum() / output.shape[0]
 
@@ -43,10 +42,10 @@ def test_the_gradient_of_every_parameter_agrees(tmp_path, name, do_layer_norm):
     for batch in random_batches(62, LENGTHS):
         for side in (ours, theirs):
             side.zero_grad()
-            loss_of(side(character_batch(batch))).backward()
+            loss_of(side(spell(*batch))).backward()
         gradients = {key: parameter.grad for key, parameter in theirs.named_parameters()}
         assert all(gradient.abs().max() > 0 for gradient in gradients.values())
-        # Loaded like weights, the built-in's gradients come under our names.
+        # Loading the built-in's gradients like weights gives them the plugin's names.
         expected = both_sides(files, requires_grad=True, projection_dim=5)[0]
         expected.load_state_dict(gradients)
         for parameter, gradient in zip(ours.parameters(), expected.parameters()):
@@ -54,11 +53,11 @@ def test_the_gradient_of_every_parameter_agrees(tmp_path, name, do_layer_norm):
 
 
 def test_without_requires_grad_only_the_mix_and_projection_are_trained(tmp_path):
-    """A frozen biLM gets no gradient, the mix and the projection get AllenNLP's."""
+    """A frozen biLM gets no gradient, and the mix and the projection get AllenNLP's."""
     ours, theirs = both_sides(
         write_elmo_files(tmp_path, seed=63), True, dropout=0.0, projection_dim=5
     )
-    batch = character_batch(random_batches(64, LENGTHS)[0])
+    batch = spell(*random_batches(64, LENGTHS)[0])
     for side in (ours, theirs):
         loss_of(side(batch)).backward()
     expected = {
@@ -79,8 +78,8 @@ def test_without_requires_grad_only_the_mix_and_projection_are_trained(tmp_path)
 
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
 @pytest.mark.parametrize("name", list(OPTIONS))
-def test_outputs_agree_after_steps_through_the_bilm(tmp_path, name, dropout):
-    """After each of three SGD steps through the biLM, over stateful batches, outputs agree."""
+def test_outputs_agree_after_training_steps_through_the_bilm(tmp_path, name, dropout):
+    """Outputs agree after each SGD step through the biLM, over batches with carried state."""
     files = write_elmo_files(tmp_path, elmo_options(**OPTIONS[name]), seed=65)
     sides = both_sides(files, True, dropout=dropout, requires_grad=True, projection_dim=5)
     before = {key: value.detach().clone() for key, value in sides[0].named_parameters()}
@@ -89,7 +88,7 @@ def test_outputs_agree_after_steps_through_the_bilm(tmp_path, name, dropout):
         outputs = []
         for side, optimizer in zip(sides, optimizers):
             torch.manual_seed(step)
-            output = side(character_batch(batch))
+            output = side(spell(*batch))
             optimizer.zero_grad()
             loss_of(output, step).backward()
             optimizer.step()
@@ -100,7 +99,7 @@ def test_outputs_agree_after_steps_through_the_bilm(tmp_path, name, dropout):
 
 
 def test_cached_words_are_trained_as_in_the_built_in(tmp_path):
-    """With a cache and a trained biLM, the cached vectors are trained, over three steps."""
+    """Cached word vectors beside a trained biLM are trained, as in the built-in."""
     files = write_elmo_files(tmp_path, elmo_options(projection_dim=16), seed=71)
     sides = both_sides(
         files, True, dropout=0.0, requires_grad=True, vocab_to_cache=CACHED_WORDS, projection_dim=5
@@ -109,7 +108,7 @@ def test_cached_words_are_trained_as_in_the_built_in(tmp_path):
     for step, batch in enumerate(random_batches(72, [*LENGTHS, [2, 2]], CACHED_WORDS[1:])):
         outputs = []
         for side, optimizer in zip(sides, optimizers):
-            output = side(character_batch(batch), word_batch(batch))
+            output = side(spell(*batch), word_ids(CACHED_WORDS, *batch))
             optimizer.zero_grad()
             loss_of(output, step).backward()
             optimizer.step()
@@ -133,8 +132,9 @@ def test_cached_words_are_trained_as_in_the_built_in(tmp_path):
 )
 def test_gradients_agree_with_differences_of_the_oracle(tmp_path, changes):
     """
-    For biLMs that the built-in refuses, the slope of the oracle's loss along a random direction
-    of the file's weights is the gradient along it.
+    Gradients of biLMs that the built-in refuses are the slopes of the oracle's loss.
+
+    The slope is measured along a random direction of the file's weights.
     """
     options = elmo_options(activation="tanh", **changes)
     arrays, direction = elmo_arrays(options, 67), elmo_arrays(options, 68)
@@ -148,7 +148,7 @@ def test_gradients_agree_with_differences_of_the_oracle(tmp_path, changes):
         return dict(ElmoTokenEmbedder(*files, dropout=0.0, requires_grad=True).named_parameters())
 
     ours = ElmoTokenEmbedder(*written("here", 0.0), dropout=0.0, requires_grad=True)
-    output = ours(character_batch(batch))
+    output = ours(spell(*batch))
     weights = numpy.random.RandomState(70).normal(size=output.shape)
     (output * torch.from_numpy(weights).float()).sum().backward()
     moved = parameters(written("there", 1.0))

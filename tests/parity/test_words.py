@@ -14,7 +14,7 @@ from tests.support.words import TOKENS_TO_ADD, WORD_LIST, WORDS
 
 
 def index(indexer, words, timesteps=None):
-    """One sentence's tensors, through a text field as a dataset reader makes it."""
+    """Returns the tensors of a sentence, through a text field like a dataset reader's."""
     field = TextField([Token(word) for word in words], {"elmo": indexer})
     field.index(Vocabulary())
     lengths = field.get_padding_lengths()
@@ -26,7 +26,7 @@ def index(indexer, words, timesteps=None):
 @pytest.mark.parametrize("tokens_to_add", [None, TOKENS_TO_ADD, {"<S>": 5, "": 6}])
 @pytest.mark.parametrize("word", list(WORDS.values()), ids=list(WORDS))
 def test_a_word_has_the_ids_of_the_built_in(word, tokens_to_add):
-    """The indexer gives the ids that AllenNLP's gives, with and without special tokens."""
+    """The indexer gives AllenNLP's ids, with and without special tokens."""
     ours = index(ElmoCharactersIndexer(tokens_to_add=tokens_to_add), [word])
     theirs = index(ELMoTokenCharactersIndexer(tokens_to_add=tokens_to_add), [word])
     assert list(ours) == list(theirs) == ["elmo_tokens"]
@@ -36,8 +36,8 @@ def test_a_word_has_the_ids_of_the_built_in(word, tokens_to_add):
 
 @pytest.mark.parametrize("words", [[], ["a"], ["a", ""]])
 @pytest.mark.parametrize("minimum", [0, 3])
-def test_padding_is_that_of_the_built_in(words, minimum):
-    """Padded by a batch or by a minimum, the ids have AllenNLP's shape and zeros."""
+def test_padding_agrees_with_the_built_in(words, minimum):
+    """Ids that are padded to a batch or to a minimum have AllenNLP's shape and zeros."""
     ours = ElmoCharactersIndexer(token_min_padding_length=minimum)
     theirs = ELMoTokenCharactersIndexer(token_min_padding_length=minimum)
     for timesteps in (None, 4):
@@ -59,7 +59,7 @@ def test_special_tokens_agree(tmp_path):
 
 @pytest.mark.parametrize("word", list(WORDS.values()), ids=list(WORDS))
 def test_a_word_alone_agrees(tmp_path, word):
-    """A sentence of one word agrees, so that no longer neighbour hides a cut column."""
+    """A sentence of one word agrees, where no longer word can hide a lost column."""
     ours, theirs = both_sides(write_elmo_files(tmp_path, seed=42), dropout=0.0)
     ids = index(ELMoTokenCharactersIndexer(), [word])["elmo_tokens"].unsqueeze(0)
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Small ELMo models with random weights, written as `options.json` and HDF5 by h5py alone."""
+"""Small ELMo models with random weights, as `options.json` and an HDF5 file of plain h5py."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,16 @@ Clip = Union[float, str, None]
 
 
 class ElmoFiles(NamedTuple):
-    """Where one model lies on disk."""
+    """
+    Files of one model.
+
+    # Parameters
+
+    options_file : `str`
+        Path of `options.json`.
+    weight_file : `str`
+        Path of the HDF5 file.
+    """
 
     options_file: str
     weight_file: str
@@ -36,7 +45,7 @@ def elmo_options(
     use_skip_connections: bool = True,
 ) -> Dict[str, Any]:
     """
-    The content of an options file. A clip of `"missing"` leaves its key out.
+    Returns the content of an options file. A clip of `"missing"` leaves its key out.
     """
     lstm: Dict[str, Any] = {
         "dim": cell_size,
@@ -67,12 +76,12 @@ def elmo_arrays(
     with_word_projection: bool = True,
 ) -> Dict[str, numpy.ndarray]:
     """
-    Random float32 weights for `options`, by the name of their dataset.
+    Returns random float32 weights for `options`, by the name of their dataset.
 
-    The scales keep every gate between linear and saturated, and the states near 1, so that a clip
-    of 3 is rarely reached and one of 0.2 often. Without `with_state_projection`, the LSTMs have a
-    projection unless their cells are as wide as it. The character CNN may lack its own where it
-    has as many filters.
+    The scales keep every gate between linear and saturated, and the states near 1. So a clip of 3
+    rarely takes effect, and a clip of 0.2 often does. By default the LSTMs have a projection unless
+    their cells are as wide as its output. The character CNN may lack its projection if it has as
+    many filters as the projection has outputs.
     """
     random = numpy.random.RandomState(seed)
     cnn, lstm = options["char_cnn"], options["lstm"]
@@ -116,7 +125,9 @@ def write_elmo_files(
     seed: int = 0,
 ) -> ElmoFiles:
     """
-    Write a model into `folder`, made if it is not there. Weights not given are random, by `seed`.
+    Writes a model into `folder`, which is created if needed.
+
+    Options that are not given have their defaults, and weights that are not given are random.
     """
     options = elmo_options() if options is None else options
     arrays = elmo_arrays(options, seed) if arrays is None else arrays

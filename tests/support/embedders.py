@@ -1,28 +1,20 @@
-"""Embedders of small ELMo models, built from configs of their components."""
+"""Embedders of small ELMo models, built from configs."""
 
 import copy
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Union
 
-from allennlp.common import Lazy, Params
+from allennlp.common import Params
 
-from allennlp_elmo_plugin import (
-    ActivationCache,
-    ElmoEncoder,
-    ElmoTokenEmbedder,
-    ScalarMix,
-    WordCache,
-)
+from allennlp_elmo_plugin import ActivationCache, ElmoTokenEmbedder, WordCache
 from tests.support.elmo_files import ElmoFiles
 
 __all__ = ["embedder"]
-
-LAZY = {"encoder": ElmoEncoder, "scalar_mix": ScalarMix}
 
 
 def embedder(
     files: ElmoFiles,
     cache: Optional[ActivationCache] = None,
-    word_cache: Optional[WordCache] = None,
+    word_cache: Union[WordCache, Dict[str, Any], str, None] = None,
     **parameters: Any,
 ) -> ElmoTokenEmbedder:
     """
@@ -34,10 +26,10 @@ def embedder(
         Files of the biLM.
     cache : `ActivationCache`, optional (default = `None`)
         Activation cache; `None` is the embedder's own default, which caches nothing.
-    word_cache : `WordCache`, optional (default = `None`)
-        Word cache; `None` is the encoder's own default.
+    word_cache : `Union[WordCache, Dict[str, Any], str]`, optional (default = `None`)
+        Word cache or its config; `None` is the encoder's own default.
     **parameters
-        Other parameters of `ElmoTokenEmbedder`, with `encoder` and `scalar_mix` as in a config:
+        Other parameters of `ElmoTokenEmbedder` as in a config, such as
         `encoder={"initial_state": {"type": "warm"}}`.
 
     # Returns
@@ -45,10 +37,12 @@ def embedder(
     `ElmoTokenEmbedder`
         Embedder in training mode, like any new module.
     """
-    arguments: Dict[str, Any] = {"dropout": 0.0, **files._asdict(), **parameters}
-    for name, component in LAZY.items():
-        config = arguments.get(name)
-        if config is not None:
-            config = {"type": config} if isinstance(config, str) else copy.deepcopy(config)
-            arguments[name] = Lazy(component, Params(config))
-    return ElmoTokenEmbedder(**arguments, activation_cache=cache, word_cache=word_cache)
+    config = {"dropout": 0.0, **files._asdict(), **copy.deepcopy(parameters)}
+    objects: Dict[str, Any] = {}
+    if cache is not None:
+        objects["activation_cache"] = cache
+    if isinstance(word_cache, WordCache):
+        objects["word_cache"] = word_cache
+    elif word_cache is not None:
+        config["word_cache"] = copy.deepcopy(word_cache)
+    return ElmoTokenEmbedder.from_params(Params(config), **objects)

@@ -1,9 +1,8 @@
 """
-ELMo in plain NumPy, one sentence and one step at a time, in float64.
+ELMo in plain NumPy, one sentence and one timestep at a time, in float64.
 
-It reads the options and the weight file itself and shares nothing with the package: what the
-package computes is measured against it. Its matrices stay as TensorFlow left them (inputs times
-matrix, gates in the order i, g, f, o).
+Tests compare the package with this oracle, which reads the files itself and shares no code with the
+package. Its matrices keep TensorFlow's layout: inputs times matrix, gates in the order i, g, f, o.
 """
 
 import json
@@ -24,17 +23,22 @@ __all__ = [
 
 Array = numpy.ndarray
 
-# One sentence's recurrent state: (direction, layer) -> (hidden, cell). A missing entry is zero.
+# Recurrent state of a sentence: (direction, layer) -> (hidden, cell). A missing entry is zero.
 RowState = Dict[Tuple[int, int], Tuple[Array, Array]]
 
 
 class Layers(NamedTuple):
     """
-    What the biLM gives for a batch.
+    Layers and states of a batch.
 
-    layers : `(num_layers + 1, batch, timesteps + 2, 2 * projection_dim)`, zero where masked.
-    mask : `(batch, timesteps + 2)`, true at every token and boundary.
-    states : one per sentence.
+    # Parameters
+
+    layers : `numpy.ndarray`
+        Shape (num_layers + 1, batch, timesteps + 2, 2 * projection_dim), zero outside of the mask.
+    mask : `numpy.ndarray`
+        Shape (batch, timesteps + 2), bool: `True` at every token and boundary.
+    states : `List[RowState]`
+        State of each sentence after its last timestep.
     """
 
     layers: Array
@@ -46,7 +50,7 @@ def character_ids(
     word: str, max_characters: int = 50, tokens_to_add: Optional[Dict[str, int]] = None
 ) -> List[int]:
     """
-    The characters of a word as rows of the file's character table: not raised by 1.
+    Returns a word's characters as rows of the file's character embedding, without the raise by 1.
     """
     if tokens_to_add and word in tokens_to_add:
         inner = [tokens_to_add[word]]
@@ -74,7 +78,14 @@ def clip(x: Array, limit: Optional[float]) -> Array:
 
 class Oracle:
     """
-    A biLM as its two files describe it.
+    A biLM that computes what its two files describe.
+
+    # Parameters
+
+    options_file : `str`
+        Path of `options.json`.
+    weight_file : `str`
+        Path of the HDF5 file.
     """
 
     def __init__(self, options_file: str, weight_file: str) -> None:
@@ -95,7 +106,7 @@ class Oracle:
 
     def word_vector(self, word: str, tokens_to_add: Optional[Dict[str, int]] = None) -> Array:
         """
-        The context-free vector of a word, `(projection_dim,)`.
+        Returns the context-free vector of a word, of shape (projection_dim,).
         """
         options = self.options["char_cnn"]
         activation = numpy.tanh if options["activation"] == "tanh" else relu
@@ -106,13 +117,13 @@ class Oracle:
         for index, (width, _) in enumerate(options["filters"]):
             kernel = self.weights[f"CNN/W_cnn_{index}"][0]
             bias = self.weights[f"CNN/b_cnn_{index}"]
-            windows = []
+            values = []
             for start in range(self.max_characters - width + 1):
                 value = bias.copy()
                 for offset in range(width):
                     value = value + characters[start + offset] @ kernel[offset]
-                windows.append(value)
-            pieces.append(activation(numpy.max(windows, axis=0)))
+                values.append(value)
+            pieces.append(activation(numpy.max(values, axis=0)))
         vector = numpy.concatenate(pieces)
         for index in range(options["n_highway"]):
             group = f"CNN_high_{index}/"
@@ -131,7 +142,7 @@ class Oracle:
         self, direction: int, layer: int, x: Array, hidden: Array, cell: Array
     ) -> Tuple[Array, Array]:
         """
-        One step of one cell: the new hidden and cell state.
+        Returns the hidden and cell state of one cell after one timestep.
         """
         options = self.options["lstm"]
         group = f"RNN_{direction}/RNN/MultiRNNCell/Cell{layer}/LSTMCell/"
@@ -151,15 +162,17 @@ class Oracle:
         tokens_to_add: Optional[Dict[str, int]] = None,
     ) -> Tuple[Array, RowState]:
         """
-        All layers of one sentence, its boundaries included, and the state it ends in.
+        Computes all layers of one sentence with its boundaries.
 
         # Returns
 
-        `(num_layers + 1, len(words) + 2, 2 * projection_dim)` and the state.
+        `Tuple[Array, RowState]`
+            Layers of shape (num_layers + 1, len(words) + 2, 2 * projection_dim), and the state
+            after the last timestep.
         """
         vectors = [
-            self.word_vector(word, tokens_to_add if 0 < place <= len(words) else None)
-            for place, word in enumerate(["<S>"] + list(words) + ["</S>"])
+            self.word_vector(word, tokens_to_add if 0 < position <= len(words) else None)
+            for position, word in enumerate(["<S>"] + list(words) + ["</S>"])
         ]
         final: RowState = {}
         halves = []
@@ -189,7 +202,7 @@ class Oracle:
         timesteps: Optional[int] = None,
     ) -> Layers:
         """
-        All layers of a batch. Row i starts from `states[i]`, or from zero where there is none.
+        Computes all layers of a batch. Row i starts from `states[i]`, or from zero without one.
         """
         if timesteps is None:
             timesteps = max([len(words) for words in sentences] + [0])
@@ -207,7 +220,7 @@ class Oracle:
 
 def carry_states(before: Sequence[RowState], after: Sequence[RowState]) -> List[RowState]:
     """
-    What is remembered after a batch: its rows' new states, and the old ones of rows beyond it.
+    Returns the carried states after a batch: new ones of its rows, and old ones of further rows.
     """
     return list(after) + list(before[len(after) :])
 
@@ -220,7 +233,7 @@ def mix_layers(
     do_layer_norm: bool = False,
 ) -> Array:
     """
-    The weighted sum of the layers, boundaries still in place: `(batch, timesteps + 2, dim)`.
+    Returns the weighted sum of the layers with boundaries, of shape (batch, timesteps + 2, dim).
     """
     if scalar_parameters is None:
         scalar_parameters = [0.0] * len(layers)
@@ -241,7 +254,7 @@ def mix_without_boundaries(
     do_layer_norm: bool = False,
 ) -> Array:
     """
-    What the embedder gives before dropout and projection: `(batch, timesteps, dim)`.
+    Returns the embedder's vectors before dropout and projection, of shape (batch, timesteps, dim).
     """
     mixed = mix_layers(result.layers, result.mask, scalar_parameters, gamma, do_layer_norm)
     batch, timesteps, dim = mixed.shape

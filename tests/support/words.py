@@ -1,4 +1,4 @@
-"""Words of every kind that a tokenizer can hand to an indexer, and batches made of them."""
+"""Words of every kind that a tokenizer can produce, and batches of them."""
 
 from typing import Dict, List, Sequence
 
@@ -44,7 +44,9 @@ def random_batches(
     seed: int, lengths: Sequence[Sequence[int]], words: Sequence[str] = WORD_LIST
 ) -> List[List[List[str]]]:
     """
-    One batch of sentences for each list of sentence lengths, of words drawn with replacement.
+    Returns a batch of random sentences for each list of sentence lengths.
+
+    Words are drawn with replacement.
     """
     random = numpy.random.RandomState(seed)
     return [
