@@ -15,7 +15,7 @@ setup(
             # A plain shared library, loaded with ctypes: it needs no headers but C's own.
             "allennlp_elmo_plugin.kernels._compiled",
             sources=sorted(str(path) for path in SOURCES.glob("*.c")),
-            depends=sorted(str(path) for path in SOURCES.glob("kernels.*")),
+            depends=sorted(str(path) for path in SOURCES.glob("*.[hi]*")),
             # OpenMP is compiled in but not linked: its functions are those of PyTorch's library,
             # so that both share one pool of threads. Apple's compiler has none.
             extra_compile_args=["-O3"] + ([] if sys.platform == "darwin" else ["-fopenmp"]),

@@ -1,5 +1,8 @@
 """
-Products and recurrences in C, for the processors they were compiled for; see `levels`.
+Compiled kernels for the biLM: matrix products, the LSTM and character convolutions in C.
+
+Each operation has a file of its own. `dispatch` chooses the kernels, `tiling` lays matrices out for
+them, `abi` describes their arguments, and csrc/README.md explains how they compute.
 """
 
 from allennlp_elmo_plugin.kernels.convolution import (
@@ -11,6 +14,7 @@ from allennlp_elmo_plugin.kernels.dispatch import (
     Kernels,
     available_kernels,
     choose_kernels,
+    kernels_for,
     use_kernels,
 )
 from allennlp_elmo_plugin.kernels.linear import kernel_linear
@@ -39,6 +43,7 @@ __all__ = [
     "kernel_linear",
     "kernel_lstm",
     "kernel_lstm_with_gradients",
+    "kernels_for",
     "tile_matrix",
     "tile_vector",
     "round_activations",

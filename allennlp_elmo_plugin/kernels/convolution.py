@@ -1,8 +1,8 @@
 """
 Convolutions over the characters of words, max-pooled, on the compiled kernels.
 
-There are few characters, so what a filter makes of a character at each of its places is computed
-once, into a table; a window is then a sum of rows of that table.
+There are few distinct characters, so the product of each character with each column of each filter
+is computed once. A filter's value at a position is then a sum of such products.
 """
 
 from typing import Any, List, NamedTuple, Optional, Tuple
@@ -10,7 +10,7 @@ from typing import Any, List, NamedTuple, Optional, Tuple
 import torch
 from torch.autograd.function import once_differentiable
 
-from allennlp_elmo_plugin.kernels.abi import ConvolutionArguments
+from allennlp_elmo_plugin.kernels.abi import ConvolutionArguments, Filters
 from allennlp_elmo_plugin.kernels.dispatch import Kernels
 
 __all__ = ["CharacterProducts", "character_products", "kernel_convolutions"]
@@ -18,14 +18,14 @@ __all__ = ["CharacterProducts", "character_products", "kernel_convolutions"]
 
 class CharacterProducts(NamedTuple):
     """
-    Filters of one width, applied to every character.
+    The products of every character with every filter of one width.
 
     # Parameters
 
     products : `torch.Tensor`
-        Shape (width, characters, filters), float32.
+        Shape (width, characters, filters), float32, contiguous.
     bias : `torch.Tensor`
-        Shape (filters,), float32.
+        Shape (filters,), float32, contiguous.
     """
 
     products: torch.Tensor
@@ -36,18 +36,21 @@ def character_products(
     characters: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor
 ) -> CharacterProducts:
     """
+    Multiplies the vector of every character with every column of every filter.
+
     # Parameters
 
     characters : `torch.Tensor`
         Shape (characters, dim), float32: the vector of each character.
     weight : `torch.Tensor`
-        Shape (filters, dim, width), float32: that of a `torch.nn.Conv1d`.
+        Shape (filters, dim, width), float32: the weight of a `torch.nn.Conv1d`.
     bias : `torch.Tensor`
         Shape (filters,), float32.
 
     # Returns
 
     `CharacterProducts`
+        The products, through which autograd reaches the three tensors.
     """
     # The kernels read float32, also under autocast.
     with torch.autocast("cpu", enabled=False):
@@ -56,41 +59,42 @@ def character_products(
 
 
 def kernel_convolutions(
-    kernels: Kernels, words: torch.Tensor, tables: List[CharacterProducts], padding: int
+    kernels: Kernels, words: torch.Tensor, filters: List[CharacterProducts], padding: int
 ) -> torch.Tensor:
     """
-    With gradients of first order for the tables, if autograd follows them.
+    Computes the largest value of each filter over all its positions in each word.
+
+    If autograd records, the products and biases get gradients of first order.
 
     # Parameters
 
     kernels : `Kernels`
-        Which kernels run.
+        The kernels that run.
     words : `torch.Tensor`
-        Shape (words, places), int64: the characters of each word.
-    tables : `List[CharacterProducts]`
-        Filters, in multiples of 16 for each width.
+        Shape (words, characters), int64: the characters of each word, at least as many as the
+        widest filter covers.
+    filters : `List[CharacterProducts]`
+        The products for each width of filters, over the same characters. Each width has a multiple
+        of 16 filters.
     padding : `int`
-        The character that fills places behind a word's end. Of the windows of nothing but padding,
-        which are all the same, at most one is computed.
+        The character behind the end of a word. Positions that see nothing but padding all have the
+        same value, so at most one of them is computed.
 
     # Returns
 
     `torch.Tensor`
-        Shape (words, all filters), float32: for each filter the largest value over all windows.
+        Shape (words, all filters), float32.
 
     # Raises
 
     `IndexError`
-        When there is a character that the tables do not have.
+        If a word has a character without products.
     """
     words = words.to(torch.int64).contiguous()
-    num_characters = tables[0].products.size(1)
-    if len(words) and not (int(words.min()) >= 0 and int(words.max()) < num_characters):
-        raise IndexError(f"Expected characters from 0 to {num_characters - 1}, got others.")
-    if torch.is_grad_enabled() and any(part.requires_grad for table in tables for part in table):
-        flat = [part for table in tables for part in table]
+    if torch.is_grad_enabled() and any(part.requires_grad for one in filters for part in one):
+        flat = [part for one in filters for part in one]
         return _ConvolutionFunction.apply(kernels, words, padding, *flat)
-    return _run(kernels, words, tables, padding, None)
+    return _run(kernels, words, filters, padding, None)
 
 
 class _ConvolutionFunction(torch.autograd.Function):
@@ -98,12 +102,12 @@ class _ConvolutionFunction(torch.autograd.Function):
     def forward(
         ctx: Any, kernels: Kernels, words: torch.Tensor, padding: int, *flat: torch.Tensor
     ) -> torch.Tensor:
-        tables = [CharacterProducts(*parts) for parts in zip(flat[::2], flat[1::2])]
-        num_filters = [len(table.bias) for table in tables]
-        argmax = torch.empty(len(words), sum(num_filters), dtype=torch.int32)
-        outputs = _run(kernels, words, tables, padding, argmax)
+        filters = [CharacterProducts(*parts) for parts in zip(flat[::2], flat[1::2])]
+        ctx.shapes = [one.products.shape for one in filters]
+        num_outputs = sum(num_filters for _, _, num_filters in ctx.shapes)
+        argmax = torch.empty(len(words), num_outputs, dtype=torch.int32)
+        outputs = _run(kernels, words, filters, padding, argmax)
         ctx.save_for_backward(words, argmax)
-        ctx.shapes = [table.products.shape for table in tables]
         return outputs
 
     @staticmethod
@@ -112,13 +116,14 @@ class _ConvolutionFunction(torch.autograd.Function):
         words, argmax = ctx.saved_tensors
         num_filters = [filters for _, _, filters in ctx.shapes]
         gradients: List[Optional[torch.Tensor]] = []
-        for shape, share, places in zip(
+        for shape, share, positions in zip(
             ctx.shapes, gradient.split(num_filters, 1), argmax.long().split(num_filters, 1)
         ):
             products = share.new_zeros(shape)
-            # Of a word's windows only the largest takes part: one row of the table for each place.
-            for place, rows in enumerate(products):
-                rows.scatter_add_(0, words.gather(1, places + place), share)
+            # Only the argmax of a filter's positions gets a gradient: one character for each
+            # column of the filter.
+            for column, of_column in enumerate(products):
+                of_column.scatter_add_(0, words.gather(1, positions + column), share)
             gradients += [products, share.sum(dim=0)]
         return (None, None, None, *gradients)
 
@@ -126,32 +131,31 @@ class _ConvolutionFunction(torch.autograd.Function):
 def _run(
     kernels: Kernels,
     words: torch.Tensor,
-    tables: List[CharacterProducts],
+    filters: List[CharacterProducts],
     padding: int,
     argmax: Optional[torch.Tensor],
 ) -> torch.Tensor:
-    """Gives the outputs; writes the places where the largest windows begin to `argmax`."""
-    num_filters = [len(table.bias) for table in tables]
-    outputs = torch.empty(len(words), sum(num_filters))
-    first = 0
-    for table in tables:
-        width, num_characters, filters = table.products.shape
-        kernels.run(
-            "convolution",
-            ConvolutionArguments(
-                num_words=len(words),
-                num_places=words.size(1),
-                num_characters=num_characters,
-                width=width,
-                num_filters=filters,
-                padding=padding,
-                words=words.data_ptr(),
-                products=table.products.data_ptr(),
-                bias=table.bias.data_ptr(),
-                outputs=outputs[:, first:].data_ptr(),
-                argmax=None if argmax is None else argmax[:, first:].data_ptr(),
-                stride=outputs.size(1),
-            ),
-        )
-        first += filters
+    """Returns the outputs. Writes the position of each largest value to `argmax`, if given."""
+    pointers = (Filters * len(filters))()
+    num_outputs = 0
+    for pointer, (products, bias) in zip(pointers, filters):
+        pointer.width, num_characters, pointer.num_filters = products.shape
+        pointer.products, pointer.bias = products.data_ptr(), bias.data_ptr()
+        num_outputs += pointer.num_filters
+    num_words, word_length = words.shape
+    outputs = torch.empty(num_words, num_outputs)
+    arguments = ConvolutionArguments(
+        num_words=num_words,
+        word_length=word_length,
+        num_characters=num_characters,
+        padding=padding,
+        words=words.data_ptr(),
+        num_widths=len(pointers),
+        filters=pointers,
+        num_outputs=num_outputs,
+        outputs=outputs.data_ptr(),
+        argmax=None if argmax is None else argmax.data_ptr(),
+    )
+    if not kernels.run("convolution", arguments):
+        raise IndexError(f"Expected characters from 0 to {num_characters - 1}, got others.")
     return outputs

@@ -1,9 +1,8 @@
 """
-The compiled kernels: whether they are there, which of them this processor runs, and which are
-chosen.
+Dispatch: which compiled kernels there are, and which of them run.
 
-They are compiled when the package is installed, if there is a C compiler, in several versions
-("levels") from one source. Where there are none, the same computations run in PyTorch.
+The kernels are compiled when the package is installed, if there is a C compiler, once for each
+capability (an instruction set) from one text. Where there are none, PyTorch computes the same.
 """
 
 import ctypes
@@ -14,11 +13,13 @@ from functools import lru_cache
 from importlib.util import find_spec
 from typing import Dict, Iterator, List, Optional, Tuple
 
+import torch
 from allennlp.common.checks import ConfigurationError
 
-from allennlp_elmo_plugin.kernels.abi import ARGUMENTS
+from allennlp_elmo_plugin.kernels.abi import ARGUMENTS, DONE, NO_MEMORY, find_mismatch
+from allennlp_elmo_plugin.kernels.tiling import can_tile
 
-__all__ = ["Kernels", "available_kernels", "choose_kernels", "use_kernels"]
+__all__ = ["Kernels", "available_kernels", "choose_kernels", "kernels_for", "use_kernels"]
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ CAPABILITIES = {
     "avx2": "the processor has AVX2, but not AVX-512",
     "generic": "they run on any processor",
 }
-"""From best to plainest, with what speaks for each."""
+"""The capabilities from fastest to slowest, each with the reason why it is chosen."""
 
 _forced: Optional[str] = None
 
@@ -46,6 +47,11 @@ class Kernels:
         The shared library.
     capability : `str`
         One of `CAPABILITIES`.
+
+    # Raises
+
+    `AttributeError`
+        If the library lacks one of the kernels.
     """
 
     def __init__(self, library: ctypes.CDLL, capability: str) -> None:
@@ -55,70 +61,115 @@ class Kernels:
             function.argtypes = [ctypes.POINTER(ARGUMENTS[name])]
             function.restype = ctypes.c_int64
 
-    def run(self, name: str, call: ctypes.Structure) -> None:
+    def run(self, name: str, arguments: ctypes.Structure) -> bool:
         """
+        Runs a kernel.
+
         # Parameters
 
         name : `str`
             One of `ARGUMENTS`.
-        call : `ctypes.Structure`
-            What the kernel reads and where it writes. The tensors behind its pointers have to
-            live until this returns.
+        arguments : `ctypes.Structure`
+            The kernel's structure. The tensors behind its pointers have to live until the kernel
+            returns.
+
+        # Returns
+
+        `bool`
+            `True` if the kernel ran. `False` if it refused values in its arguments (batch sizes,
+            characters) with which it would leave the memory of the tensors; it wrote nothing then.
 
         # Raises
 
         `MemoryError`
-            When the kernel could not get memory to work in.
+            If the kernel got no memory to work in.
         """
-        if self._functions[name](ctypes.byref(call)) != 0:
+        status = self._functions[name](ctypes.byref(arguments))
+        if status == NO_MEMORY:
             raise MemoryError(f"The kernel '{name}' got no memory to work in.")
+        return status == DONE
 
 
 def available_kernels() -> List[str]:
     """
+    Returns the names of all kernels that can be chosen here.
+
     # Returns
 
     `List[str]`
-        The levels that are compiled and that this processor runs, best first; then `"plain"`.
+        The capabilities that are compiled and that this processor has, fastest first; then
+        `"plain"`, which stands for PyTorch.
     """
     return [*_load()[0], PLAIN]
 
 
 def choose_kernels() -> Optional[Kernels]:
     """
-    The best kernels for this processor, unless `use_kernels` or the environment variable
-    `ALLENNLP_ELMO_KERNELS` names others. The choice and its reason are logged when they are new.
+    Returns the fastest kernels for this processor, or those that were asked for.
+
+    `use_kernels` and the environment variable `ALLENNLP_ELMO_KERNELS` ask for others. Each new
+    choice is logged with its reason.
 
     # Returns
 
     `Optional[Kernels]`
-        `None` for plain PyTorch.
+        The kernels, or `None` for plain PyTorch.
 
     # Raises
 
     `ConfigurationError`
-        When kernels are named that are not there.
+        If kernels are asked for that are not available.
     """
-    levels, problem = _load()
+    compiled, problem = _load()
     forced = _forced or os.environ.get(ENVIRONMENT_VARIABLE)
     if not forced:
-        chosen = next(iter(levels), PLAIN)
+        chosen = next(iter(compiled), PLAIN)
         reason = problem if chosen == PLAIN else CAPABILITIES[chosen]
     else:
         chosen, reason = forced, "they were asked for by name"
-    if chosen != PLAIN and chosen not in levels:
+    if chosen != PLAIN and chosen not in compiled:
         raise ConfigurationError(
-            f"Expected kernels from {[*levels, PLAIN]}, got '{chosen}'"
+            f"Expected kernels from {[*compiled, PLAIN]}, got '{chosen}'"
             + (f" ({problem})." if problem else ", which this processor does not run.")
         )
     _log(chosen, reason)
-    return levels.get(chosen)
+    return compiled.get(chosen)
+
+
+def kernels_for(parameter: torch.Tensor, inputs: torch.Tensor, *sizes: int) -> Optional[Kernels]:
+    """
+    Returns the kernels that can run these inputs, or `None` where PyTorch has to.
+
+    # Parameters
+
+    parameter : `torch.Tensor`
+        Any parameter of the module. All parameters of a module share one device and type.
+    inputs : `torch.Tensor`
+        The module's inputs, of any shape, type and device.
+    sizes : `int`
+        The sizes that have to suit the kernels; see `can_tile`.
+
+    # Returns
+
+    `Optional[Kernels]`
+        The choice of `choose_kernels` for rows on the CPU with float32 parameters of suitable
+        sizes. `None` for other devices, types and sizes, for no rows, and while
+        `torch.jit.trace` runs.
+    """
+    fits = (
+        parameter.device.type == inputs.device.type == "cpu"
+        and parameter.dtype == torch.float32
+        and can_tile(*sizes)
+        and len(inputs) > 0
+        and not torch.jit.is_tracing()
+    )
+    return choose_kernels() if fits else None
 
 
 @contextmanager
 def use_kernels(name: str) -> Iterator[None]:
     """
-    Forces a choice for the time of a `with` block.
+    Forces a choice of kernels inside a `with` block.
 
     # Parameters
 
@@ -135,7 +186,7 @@ def use_kernels(name: str) -> Iterator[None]:
 
 @lru_cache(maxsize=None)
 def _load() -> Tuple[Dict[str, Kernels], str]:
-    """The kernels that can run, and what is wrong where there are none."""
+    """Returns the kernels that can run by capability, and the problem if there are none."""
     spec = find_spec("allennlp_elmo_plugin.kernels._compiled")
     if spec is None or spec.origin is None:
         return {}, "no kernels were compiled at the installation, which takes a C compiler"
@@ -145,13 +196,26 @@ def _load() -> Tuple[Dict[str, Kernels], str]:
         library = ctypes.CDLL(spec.origin)
     except OSError as error:
         return {}, f"the compiled kernels cannot be loaded ({error})"
+    try:
+        problem = find_mismatch(library)
+        if problem is None:
+            return _kernels_of(library), ""
+    except AttributeError as error:
+        problem = str(error)
+    return {}, (
+        f"the compiled kernels are those of another version of the package ({problem}). "
+        "Install the package again to compile them"
+    )
+
+
+def _kernels_of(library: ctypes.CDLL) -> Dict[str, Kernels]:
     library.runs_here.argtypes = [ctypes.c_char_p]
     library.runs_here.restype = ctypes.c_int64
     return {
         capability: Kernels(library, capability)
         for capability in CAPABILITIES
         if library.runs_here(capability.encode())
-    }, ""
+    }
 
 
 @lru_cache(maxsize=None)

@@ -1,10 +1,10 @@
 """
-A matrix product on the compiled kernels.
+A matrix product with a bias, on the compiled kernels.
 """
 
 import torch
 
-from allennlp_elmo_plugin.kernels.abi import LinearArguments, pointers
+from allennlp_elmo_plugin.kernels.abi import LinearArguments, matrix_pointers
 from allennlp_elmo_plugin.kernels.dispatch import Kernels
 from allennlp_elmo_plugin.kernels.tiling import PRECISIONS, TiledMatrix
 
@@ -15,16 +15,16 @@ def kernel_linear(
     kernels: Kernels, inputs: torch.Tensor, matrix: TiledMatrix, bias: torch.Tensor
 ) -> torch.Tensor:
     """
-    Without gradients.
+    Multiplies rows with a matrix and adds a bias, without gradients.
 
     # Parameters
 
     kernels : `Kernels`
-        Which kernels run.
+        The kernels that run.
     inputs : `torch.Tensor`
         Shape (rows, columns of the matrix), float32.
     matrix : `TiledMatrix`
-        A matrix whose rows are no gates, and a multiple of 16.
+        A matrix with a multiple of 16 rows that are no gates.
     bias : `torch.Tensor`
         Shape (panels * 64,), float32, from `tile_vector`.
 
@@ -36,27 +36,26 @@ def kernel_linear(
     # Raises
 
     `RuntimeError`
-        When the inputs have another size than the matrix has columns.
+        If the inputs have another size than the matrix has columns, or another type.
     """
+    num_rows, num_inputs = inputs.shape
     _, units, _, unit = matrix.weight.shape
-    if inputs.size(1) != units * unit:
+    if num_inputs != units * unit or inputs.dtype != torch.float32:
         raise RuntimeError(
-            f"Expected inputs of size {units * unit}, the columns of the matrix, got shape "
-            f"{tuple(inputs.shape)}."
+            f"Expected float32 inputs of size {units * unit}, the columns of the matrix, got "
+            f"shape {tuple(inputs.shape)} of type {inputs.dtype}."
         )
     inputs = inputs.contiguous()
-    outputs = inputs.new_empty(len(inputs), matrix.rows)
-    kernels.run(
-        "linear",
-        LinearArguments(
-            precision=PRECISIONS.index(matrix.precision),
-            num_rows=len(inputs),
-            num_inputs=inputs.size(1),
-            num_outputs=matrix.rows,
-            matrix=pointers(matrix),
-            bias=bias.data_ptr(),
-            inputs=inputs.data_ptr(),
-            outputs=outputs.data_ptr(),
-        ),
+    outputs = inputs.new_empty(num_rows, matrix.rows)
+    arguments = LinearArguments(
+        precision=PRECISIONS.index(matrix.precision),
+        num_rows=num_rows,
+        num_inputs=num_inputs,
+        num_outputs=matrix.rows,
+        matrix=matrix_pointers(matrix),
+        bias=bias.data_ptr(),
+        inputs=inputs.data_ptr(),
+        outputs=outputs.data_ptr(),
     )
+    kernels.run("linear", arguments)
     return outputs

@@ -3,17 +3,22 @@ One layer of LSTM with projection in one direction, on the compiled kernels.
 """
 
 from math import inf
-from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, List, NamedTuple, Optional, Tuple
 
 import torch
 
-from allennlp_elmo_plugin.kernels.abi import LstmBackwardArguments, LstmForwardArguments, pointers
+from allennlp_elmo_plugin.kernels.abi import (
+    LstmBackwardArguments,
+    LstmForwardArguments,
+    matrix_pointers,
+)
 from allennlp_elmo_plugin.kernels.dispatch import Kernels
 from allennlp_elmo_plugin.kernels.tiling import PRECISIONS, TiledMatrix, tile_matrix, tile_vector
 
 __all__ = ["TiledLstm", "kernel_lstm", "kernel_lstm_with_gradients"]
 
 State = Tuple[torch.Tensor, torch.Tensor]
+Clips = Tuple[Optional[float], Optional[float]]
 
 
 class TiledLstm(NamedTuple):
@@ -25,7 +30,7 @@ class TiledLstm(NamedTuple):
     weight_ih : `TiledMatrix`
         4 * cell_size rows, which are gates, and projection_dim columns.
     weight_hh : `TiledMatrix`
-        The same shape.
+        4 * cell_size rows, which are gates, and projection_dim columns.
     weight_hr : `TiledMatrix`
         projection_dim rows and cell_size columns.
     bias : `torch.Tensor`
@@ -41,63 +46,85 @@ class TiledLstm(NamedTuple):
 def kernel_lstm(
     kernels: Kernels,
     inputs: torch.Tensor,
-    batch_sizes: Sequence[int],
+    batch_sizes: torch.Tensor,
     state: State,
     weights: TiledLstm,
     cell_clip: Optional[float],
     proj_clip: Optional[float],
+    out: Optional[torch.Tensor] = None,
 ) -> Tuple[torch.Tensor, State]:
     """
-    Without gradients.
+    Runs a layer in one direction, without gradients.
 
     # Parameters
 
     kernels : `Kernels`
-        Which kernels run.
+        The kernels that run.
     inputs : `torch.Tensor`
-        Shape (tokens, projection_dim), float32: the tokens step by step, longest row first.
-    batch_sizes : `Sequence[int]`
-        The number of tokens of each step.
+        Shape (tokens, projection_dim), float32, in time-major order: timestep by timestep, longest
+        row first.
+    batch_sizes : `torch.Tensor`
+        Shape (timesteps,), int64, on the CPU: the number of rows at each timestep, which never
+        grows.
     state : `Tuple[torch.Tensor, torch.Tensor]`
         The hidden state, of shape (rows, projection_dim), and the cell, of shape
         (rows, cell_size), float32, longest row first.
     weights : `TiledLstm`
         The weights, in any precision.
     cell_clip, proj_clip : `Optional[float]`
-        The bounds of the cell and of what was projected.
+        Bounds of the cell and of the projected output; `None` for no bound.
+    out : `torch.Tensor`, optional (default = `None`)
+        Shape (tokens, projection_dim), float32, contiguous, sharing no memory with the inputs. The
+        outputs are written here.
 
     # Returns
 
     `Tuple[torch.Tensor, Tuple[torch.Tensor, torch.Tensor]]`
-        The outputs, of shape (tokens, projection_dim), and the state after each row's last step.
+        The outputs, of shape (tokens, projection_dim), which are `out` if it was given; and the
+        state after each row's last timestep, in the shapes of `state`.
+
+    # Raises
+
+    `RuntimeError`
+        If the shapes or types do not fit each other.
     """
-    hidden, cell = (part.contiguous().clone() for part in state)
-    outputs = _run_forward(
-        kernels, inputs, batch_sizes, (hidden, cell), weights, cell_clip, proj_clip, None
-    )
-    return outputs, (hidden, cell)
+    inputs = inputs.contiguous()
+    if out is None:
+        out = torch.empty_like(inputs)
+    last = _copy(state)
+    _run_forward(kernels, inputs, batch_sizes, last, weights, (cell_clip, proj_clip), out, None)
+    return out, last
 
 
 def kernel_lstm_with_gradients(
     kernels: Kernels,
     inputs: torch.Tensor,
-    batch_sizes: Sequence[int],
+    batch_sizes: torch.Tensor,
     state: State,
     weights: Tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor],
     cell_clip: Optional[float],
     proj_clip: Optional[float],
 ) -> Tuple[torch.Tensor, State]:
     """
-    Like `kernel_lstm`, in float32, with gradients of first order for the inputs, the state and
-    the weights.
+    Runs a layer in one direction like `kernel_lstm`, in float32.
+
+    The inputs, the state and the weights get gradients of first order.
 
     # Parameters
 
+    kernels, inputs, batch_sizes, state, cell_clip, proj_clip :
+        See `kernel_lstm`.
     weights : `Tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]`
-        `weight_ih`, `weight_hh`, `weight_hr` and `bias`, float32, as parameters hold them.
+        `weight_ih` and `weight_hh`, of shape (4 * cell_size, projection_dim), `weight_hr`, of shape
+        (projection_dim, cell_size), and `bias`, of shape (4 * cell_size,), float32.
+
+    # Returns
+
+    `Tuple[torch.Tensor, Tuple[torch.Tensor, torch.Tensor]]`
+        See `kernel_lstm`.
     """
     outputs, hidden, cell = _LstmFunction.apply(
-        inputs, *state, *weights, kernels, list(batch_sizes), cell_clip, proj_clip
+        inputs, *state, *weights, batch_sizes, kernels, (cell_clip, proj_clip)
     )
     return outputs, (hidden, cell)
 
@@ -113,89 +140,47 @@ class _LstmFunction(torch.autograd.Function):
         weight_hh: torch.Tensor,
         weight_hr: torch.Tensor,
         bias: torch.Tensor,
+        batch_sizes: torch.Tensor,
         kernels: Kernels,
-        batch_sizes: List[int],
-        cell_clip: Optional[float],
-        proj_clip: Optional[float],
+        clips: Clips,
     ) -> Tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        packed = TiledLstm(
+        tiled = TiledLstm(
             tile_matrix(weight_ih, is_gates=True),
             tile_matrix(weight_hh, is_gates=True),
             tile_matrix(weight_hr),
             tile_vector(bias, is_gates=True),
         )
-        hidden, cell = first_hidden.contiguous().clone(), first_cell.contiguous().clone()
-        saved = (
-            inputs.new_empty(len(inputs), len(bias)),
-            inputs.new_empty(len(inputs), len(bias) // 4),
-        )
-        outputs = _run_forward(
-            kernels, inputs, batch_sizes, (hidden, cell), packed, cell_clip, proj_clip, saved
-        )
+        inputs = inputs.contiguous()
+        outputs, last = torch.empty_like(inputs), _copy((first_hidden, first_cell))
+        gates = inputs.new_empty(len(inputs), len(bias))
+        cells = inputs.new_empty(len(inputs), len(bias) // 4)
+        _run_forward(kernels, inputs, batch_sizes, last, tiled, clips, outputs, (gates, cells))
         ctx.save_for_backward(
-            inputs, first_hidden, first_cell, weight_ih, weight_hh, weight_hr, outputs, *saved
+            *(inputs, first_hidden, first_cell, weight_ih, weight_hh, weight_hr, batch_sizes),
+            *(outputs, gates, cells),
         )
-        ctx.kernels, ctx.batch_sizes = kernels, batch_sizes
-        ctx.cell_clip, ctx.proj_clip = cell_clip, proj_clip
-        return outputs, hidden, cell
+        ctx.kernels, ctx.clips = kernels, clips
+        return (outputs, *last)
 
     @staticmethod
     def backward(
         ctx: Any, grad_outputs: torch.Tensor, grad_hidden: torch.Tensor, grad_cell: torch.Tensor
     ) -> Tuple[Optional[torch.Tensor], ...]:
-        # Grad mode is on where these gradients are to have gradients of their own.
+        # Grad mode is on if these gradients are to have gradients of their own.
         if torch.is_grad_enabled():
             raise RuntimeError(
                 "The kernels give gradients of first order only. For 'create_graph', choose plain "
                 "PyTorch: `with allennlp_elmo_plugin.kernels.use_kernels('plain')`."
             )
-        (
-            inputs,
-            first_hidden,
-            first_cell,
-            weight_ih,
-            weight_hh,
-            weight_hr,
-            outputs,
-            gates,
-            cells,
-        ) = ctx.saved_tensors
-        grad_gates, projected = torch.empty_like(gates), torch.empty_like(cells)
-        # The kernel writes over these, which are not its own.
+        inputs, first_hidden, _, weight_ih, *_, batch_sizes, outputs, _, _ = ctx.saved_tensors
+        # The kernel adds to these, and the caller keeps its own.
         grad_outputs, grad_hidden, grad_cell = (
-            gradient.to(torch.float32).contiguous().clone()
+            gradient.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
             for gradient in (grad_outputs, grad_hidden, grad_cell)
         )
-        first_cell = first_cell.contiguous()
-        # The kernel reads the matrices the other way round: from what they gave to what they took.
-        recurrent, projection = tile_matrix(weight_hh.t()), tile_matrix(weight_hr.t())
-        sizes = torch.tensor(ctx.batch_sizes)
-        ctx.kernels.run(
-            "lstm_backward",
-            LstmBackwardArguments(
-                num_steps=len(sizes),
-                num_rows=len(first_cell),
-                projection_dim=inputs.size(1),
-                cell_size=cells.size(1),
-                batch_sizes=sizes.data_ptr(),
-                cell_clip=_limit(ctx.cell_clip),
-                proj_clip=_limit(ctx.proj_clip),
-                recurrent=pointers(recurrent),
-                projection=pointers(projection),
-                first_cell=first_cell.data_ptr(),
-                outputs=outputs.data_ptr(),
-                gates=gates.data_ptr(),
-                cells=cells.data_ptr(),
-                grad_gates=grad_gates.data_ptr(),
-                projected=projected.data_ptr(),
-                grad_outputs=grad_outputs.data_ptr(),
-                grad_hidden=grad_hidden.data_ptr(),
-                grad_cell=grad_cell.data_ptr(),
-            ),
-        )
-        del recurrent, projection
-        # Now `grad_outputs` has the recurrence's share too. Each weight's gradient is one product
-        # over all tokens.
+        grad_gates, projected = _run_backward(ctx, grad_outputs, grad_hidden, grad_cell)
+        # Now `grad_outputs` includes what comes through the recurrence. Each weight's gradient is
+        # one product over all tokens.
         needs = ctx.needs_input_grad
         gradients: List[Optional[torch.Tensor]] = [
             grad_gates.mm(weight_ih) if needs[0] else None,
@@ -207,71 +192,150 @@ class _LstmFunction(torch.autograd.Function):
             grad_gates.sum(dim=0) if needs[6] else None,
         ]
         if needs[3] or needs[4]:
-            before = _hidden_before_each_token(first_hidden, outputs, ctx.batch_sizes)
-            read = torch.cat([inputs, before], dim=1)
+            previous = _hidden_before_each_token(first_hidden, outputs, batch_sizes)
+            read = torch.cat([inputs, previous], dim=1)
             gradients[3:5] = grad_gates.t().mm(read).split(inputs.size(1), dim=1)
-        return (*gradients, None, None, None, None)
+        return (*gradients, None, None, None)
 
 
 def _hidden_before_each_token(
-    first_hidden: torch.Tensor, outputs: torch.Tensor, batch_sizes: List[int]
+    first_hidden: torch.Tensor, outputs: torch.Tensor, batch_sizes: torch.Tensor
 ) -> torch.Tensor:
-    steps = [first_hidden, *outputs.split(batch_sizes)]
-    return torch.cat([before[:alive] for before, alive in zip(steps, batch_sizes)])
+    sizes = batch_sizes.tolist()
+    states = [first_hidden, *outputs.split(sizes)]
+    return torch.cat([hidden[:size] for hidden, size in zip(states, sizes)])
+
+
+def _copy(state: State) -> State:
+    hidden, cell = state
+    return (
+        hidden.clone(memory_format=torch.contiguous_format),
+        cell.clone(memory_format=torch.contiguous_format),
+    )
 
 
 def _run_forward(
     kernels: Kernels,
     inputs: torch.Tensor,
-    batch_sizes: Sequence[int],
+    batch_sizes: torch.Tensor,
     state: State,
     weights: TiledLstm,
-    cell_clip: Optional[float],
-    proj_clip: Optional[float],
+    clips: Clips,
+    outputs: torch.Tensor,
     saved: Optional[Tuple[torch.Tensor, torch.Tensor]],
-) -> torch.Tensor:
-    """Gives the outputs; writes the last state over `state`, and the gates and cells to `saved`."""
+) -> None:
+    """
+    Writes the outputs to `outputs`, the last state over `state`, and gates and cells to `saved`.
+
+    All tensors but `batch_sizes` are contiguous unless the caller says otherwise.
+    """
     hidden, cell = state
-    rows, size = hidden.shape
-    # The kernels write where these say.
+    _check_shapes(inputs, batch_sizes, hidden, cell, weights, outputs)
+    num_tokens, projection_dim = inputs.shape
+    num_rows, cell_size = cell.shape
+    batch_sizes = batch_sizes.contiguous()
+    gates, cells = (None, None) if saved is None else (saved[0].data_ptr(), saved[1].data_ptr())
+    arguments = LstmForwardArguments(
+        precision=PRECISIONS.index(weights.weight_hh.precision),
+        num_timesteps=len(batch_sizes),
+        num_tokens=num_tokens,
+        num_rows=num_rows,
+        projection_dim=projection_dim,
+        cell_size=cell_size,
+        batch_sizes=batch_sizes.data_ptr(),
+        cell_clip=_limit(clips[0]),
+        proj_clip=_limit(clips[1]),
+        input=matrix_pointers(weights.weight_ih),
+        recurrent=matrix_pointers(weights.weight_hh),
+        projection=matrix_pointers(weights.weight_hr),
+        bias=weights.bias.data_ptr(),
+        inputs=inputs.data_ptr(),
+        hidden=hidden.data_ptr(),
+        cell=cell.data_ptr(),
+        outputs=outputs.data_ptr(),
+        gates=gates,
+        cells=cells,
+    )
+    if not kernels.run("lstm_forward", arguments):
+        raise RuntimeError(
+            f"Expected batch sizes that never grow, are at most {num_rows}, the number of rows, "
+            f"and sum to {num_tokens}, the number of tokens, got {batch_sizes.tolist()}."
+        )
+
+
+def _run_backward(
+    ctx: Any, grad_outputs: torch.Tensor, grad_hidden: torch.Tensor, grad_cell: torch.Tensor
+) -> Tuple[torch.Tensor, torch.Tensor]:
+    """
+    Writes over the gradients, and returns those of the gates and the vectors that were projected.
+    """
+    (*_, first_cell, _, weight_hh, weight_hr, batch_sizes, outputs, gates, cells) = (
+        ctx.saved_tensors
+    )
+    grad_gates, projected = torch.empty_like(gates), torch.empty_like(cells)
+    first_cell, batch_sizes = first_cell.contiguous(), batch_sizes.contiguous()
+    # The kernel goes from outputs to inputs, so it reads the matrices transposed.
+    recurrent, projection = tile_matrix(weight_hh.t()), tile_matrix(weight_hr.t())
+    arguments = LstmBackwardArguments(
+        num_timesteps=len(batch_sizes),
+        num_tokens=len(outputs),
+        num_rows=len(first_cell),
+        projection_dim=outputs.size(1),
+        cell_size=cells.size(1),
+        batch_sizes=batch_sizes.data_ptr(),
+        cell_clip=_limit(ctx.clips[0]),
+        proj_clip=_limit(ctx.clips[1]),
+        recurrent=matrix_pointers(recurrent),
+        projection=matrix_pointers(projection),
+        first_cell=first_cell.data_ptr(),
+        outputs=outputs.data_ptr(),
+        gates=gates.data_ptr(),
+        cells=cells.data_ptr(),
+        grad_gates=grad_gates.data_ptr(),
+        projected=projected.data_ptr(),
+        grad_outputs=grad_outputs.data_ptr(),
+        grad_hidden=grad_hidden.data_ptr(),
+        grad_cell=grad_cell.data_ptr(),
+    )
+    if not ctx.kernels.run("lstm_backward", arguments):
+        raise RuntimeError(f"The batch sizes became {batch_sizes.tolist()} after the forward pass.")
+    return grad_gates, projected
+
+
+def _check_shapes(
+    inputs: torch.Tensor,
+    batch_sizes: torch.Tensor,
+    hidden: torch.Tensor,
+    cell: torch.Tensor,
+    weights: TiledLstm,
+    outputs: torch.Tensor,
+) -> None:
+    """Raises a `RuntimeError` if the kernel would leave the memory of one of these tensors."""
+    projection_dim, cell_size = weights.weight_hr.rows, weights.weight_hh.rows // 4
+    num_tokens, num_rows = inputs.size(0), hidden.size(0)
+    expected = (num_tokens, projection_dim, num_rows, projection_dim, num_rows, cell_size)
     if (
-        inputs.shape != (sum(batch_sizes), size)
-        or len(cell) != rows
-        or max(batch_sizes, default=0) > rows
+        (*inputs.shape, *hidden.shape, *cell.shape) != expected
+        or not inputs.dtype == hidden.dtype == cell.dtype == torch.float32
+        or batch_sizes.dtype != torch.int64
+        or batch_sizes.device.type != "cpu"
     ):
         raise RuntimeError(
-            f"Expected inputs of shape (tokens, {size}) and steps of at most {rows} rows that have "
-            f"all tokens, got inputs of shape {tuple(inputs.shape)}, a cell of shape "
-            f"{tuple(cell.shape)} and steps of {list(batch_sizes)} rows."
+            f"Expected float32 inputs of shape (tokens, {projection_dim}), a float32 state of "
+            f"shapes (rows, {projection_dim}) and (rows, {cell_size}), and int64 batch sizes on "
+            f"the CPU, got shapes {tuple(inputs.shape)}, {tuple(hidden.shape)} and "
+            f"{tuple(cell.shape)} and types {inputs.dtype}, {hidden.dtype}, {cell.dtype} and "
+            f"{batch_sizes.dtype} on '{batch_sizes.device}'."
         )
-    inputs = inputs.contiguous()
-    outputs = torch.empty_like(inputs)
-    sizes = torch.tensor(batch_sizes, dtype=torch.int64)
-    gates, cells = (part.data_ptr() for part in saved) if saved is not None else (None, None)
-    kernels.run(
-        "lstm_forward",
-        LstmForwardArguments(
-            precision=PRECISIONS.index(weights.weight_hh.precision),
-            num_steps=len(sizes),
-            num_rows=len(hidden),
-            projection_dim=hidden.size(1),
-            cell_size=cell.size(1),
-            batch_sizes=sizes.data_ptr(),
-            cell_clip=_limit(cell_clip),
-            proj_clip=_limit(proj_clip),
-            input=pointers(weights.weight_ih),
-            recurrent=pointers(weights.weight_hh),
-            projection=pointers(weights.weight_hr),
-            bias=weights.bias.data_ptr(),
-            inputs=inputs.data_ptr(),
-            hidden=hidden.data_ptr(),
-            cell=cell.data_ptr(),
-            outputs=outputs.data_ptr(),
-            gates=gates,
-            cells=cells,
-        ),
-    )
-    return outputs
+    if (
+        outputs.shape != inputs.shape
+        or outputs.dtype != torch.float32
+        or not outputs.is_contiguous()
+    ):
+        raise RuntimeError(
+            f"Expected a contiguous float32 'out' of shape {tuple(inputs.shape)}, got shape "
+            f"{tuple(outputs.shape)}, strides {outputs.stride()} and type {outputs.dtype}."
+        )
 
 
 def _limit(clip: Optional[float]) -> float:

@@ -17,9 +17,9 @@ from allennlp_elmo_plugin.kernels import (
 )
 from allennlp_elmo_plugin.network.char_cnn import CharCnn
 from allennlp_elmo_plugin.network.spelling import NUM_CHARACTERS, PADDING, spell_word
+from tests.support.kernels import CAPABILITIES
 from tests.support.words import WORD_LIST
 
-CAPABILITIES = [capability for capability in available_kernels() if capability != "plain"]
 TOLERANCE = 1e-5
 
 CHARACTERS = 20

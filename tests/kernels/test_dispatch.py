@@ -1,5 +1,7 @@
 """Which kernels run, and what is said about it."""
 
+import _ctypes
+import ctypes
 import importlib.machinery
 import logging
 from pathlib import Path
@@ -10,10 +12,16 @@ import torch
 from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin import ElmoOptions
-from allennlp_elmo_plugin.kernels import available_kernels, choose_kernels, dispatch, use_kernels
+from allennlp_elmo_plugin.kernels import (
+    abi,
+    available_kernels,
+    choose_kernels,
+    dispatch,
+    kernels_for,
+    use_kernels,
+)
 from allennlp_elmo_plugin.network.projected_lstm import ProjectedLstm
-
-CAPABILITIES = [capability for capability in available_kernels() if capability != "plain"]
+from tests.support.kernels import CAPABILITIES
 
 needs_kernels = pytest.mark.skipif(not CAPABILITIES, reason="no kernels were compiled here")
 
@@ -61,7 +69,7 @@ def _run() -> torch.Tensor:
     layer = ProjectedLstm(ElmoOptions(((1, 16),), projection_dim=16, cell_size=32, num_layers=1))
     with torch.no_grad():
         state = (torch.zeros(2, 16), torch.zeros(2, 32))
-        outputs, _ = layer(torch.randn(3, 16), [2, 1], state)
+        outputs, _ = layer(torch.randn(3, 16), torch.tensor([2, 1]), state)
     return outputs
 
 
@@ -230,3 +238,124 @@ def test_too_little_memory_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernels, "_functions", functions)
     with use_kernels("generic"), pytest.raises(MemoryError, match="'lstm_forward'"):
         _run()
+
+
+def _assert_falls_back(caplog: pytest.LogCaptureFixture, difference: str) -> None:
+    """PyTorch runs, and one message names the difference and says what to do."""
+    assert available_kernels() == ["plain"]
+    outputs = [_run(), _run()]
+    (message,) = _messages(caplog)
+    assert message.startswith("ELMo runs on plain PyTorch: the compiled kernels are those of anoth")
+    assert difference in message
+    assert "Install the package again" in message
+    with use_kernels("plain"):
+        assert all(torch.equal(output, _run()) for output in outputs)
+
+
+@needs_kernels
+@pytest.mark.parametrize("name", ["ABI_VERSION", "GROUP", "PANEL", "INVALID"])
+def test_a_library_with_other_constants_is_not_used(
+    name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The message gives both values."""
+    value = getattr(abi, name)
+    monkeypatch.setattr(abi, name, value + 1)
+    _assert_falls_back(caplog, f"({name} is {value}, expected {value + 1})")
+
+
+@needs_kernels
+def test_a_library_with_other_precisions_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each precision has to have the same number on both sides, and there are no others."""
+    monkeypatch.setattr(abi, "PRECISIONS", ("float32", "int8", "float16"))
+    _assert_falls_back(
+        caplog,
+        "(INT8 is 2, expected 1; FLOAT16 is missing, expected 2; BFLOAT16 is 1, expected nothing)",
+    )
+
+
+@needs_kernels
+@pytest.mark.parametrize("kernel", list(abi.ARGUMENTS))
+def test_a_library_with_other_structures_is_not_used(
+    kernel: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The message names the structure and both sizes."""
+    size = ctypes.sizeof(abi.ARGUMENTS[kernel])
+
+    class Longer(ctypes.Structure):
+        _fields_ = [*abi.ARGUMENTS[kernel]._fields_, ("more", ctypes.c_int64)]
+
+    monkeypatch.setitem(abi.ARGUMENTS, kernel, Longer)
+    _assert_falls_back(
+        caplog, f"(sizeof(struct {kernel}_arguments) is {size}, expected {size + 8})"
+    )
+
+
+@needs_kernels
+def test_a_library_without_a_kernel_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An older library may lack a kernel that this version calls; the message names it."""
+    constants = abi.abi_constants()
+    monkeypatch.setattr(abi, "abi_constants", lambda: constants)
+    monkeypatch.setitem(abi.ARGUMENTS, "attention", abi.LinearArguments)
+    _assert_falls_back(caplog, "attention_")
+
+
+@needs_kernels
+def test_a_library_without_constants_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The oldest libraries export no constants at all."""
+    spec = importlib.machinery.ModuleSpec("_compiled", None, origin=_ctypes.__file__)
+    monkeypatch.setattr(dispatch, "find_spec", lambda name: spec)
+    _assert_falls_back(caplog, "abi_constants")
+
+
+@needs_kernels
+def test_kernels_of_another_version_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking for them by name is an error that says what differs."""
+    monkeypatch.setattr(abi, "PANEL", 32)
+    with use_kernels("generic"), pytest.raises(ConfigurationError, match="PANEL is 64, expected 3"):
+        choose_kernels()
+
+
+def test_kernels_run_rows_on_the_cpu_in_float32() -> None:
+    """Inputs of any type are taken, since the caller converts them."""
+    kernels = choose_kernels()
+    assert kernels_for(torch.ones(1), torch.ones(2, 3), 16, 32) is kernels
+    assert kernels_for(torch.ones(1), torch.ones(2, 3, dtype=torch.bfloat16), 16) is kernels
+    with use_kernels("plain"):
+        assert kernels_for(torch.ones(1), torch.ones(2, 3), 16) is None
+
+
+@pytest.mark.parametrize(
+    "parameter, inputs, sizes",
+    [
+        (torch.ones(1).double(), torch.ones(2), [16]),
+        (torch.ones(1, device="meta"), torch.ones(2), [16]),
+        (torch.ones(1), torch.ones(2, device="meta"), [16]),
+        (torch.ones(1), torch.ones(0, 3), [16]),
+        (torch.ones(1), torch.ones(2), [16, 24]),
+    ],
+    ids=["double precision", "parameters elsewhere", "inputs elsewhere", "no rows", "odd size"],
+)
+def test_other_computations_run_in_pytorch(
+    parameter: torch.Tensor, inputs: torch.Tensor, sizes: List[int]
+) -> None:
+    """Kernels are for float32 parameters and at least one row on the CPU, in multiples of 16."""
+    assert kernels_for(parameter, inputs, *sizes) is None
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_trace_runs_in_pytorch() -> None:
+    """A trace cannot record a kernel."""
+    seen = []
+
+    def traced(inputs: torch.Tensor) -> torch.Tensor:
+        seen.append(kernels_for(torch.ones(1), inputs, 16))
+        return inputs + 1
+
+    torch.jit.trace(traced, torch.ones(2), check_trace=False)
+    assert seen and not any(seen)

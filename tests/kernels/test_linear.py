@@ -20,8 +20,7 @@ from allennlp_elmo_plugin.kernels import (
     use_kernels,
 )
 from allennlp_elmo_plugin.network.kernel_linear import Linear
-
-CAPABILITIES = [capability for capability in available_kernels() if capability != "plain"]
+from tests.support.kernels import CAPABILITIES
 
 SIZES = [(16, 16), (48, 80), (80, 48), (64, 128), (112, 64), (2064, 16)]
 """Inputs and outputs. The widest takes more than one pass over a panel in every precision."""

@@ -1,7 +1,7 @@
 """The recurrence on the compiled kernels is the one in PyTorch."""
 
 from contextlib import contextmanager
-from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 from unittest.mock import patch
 
 import pytest
@@ -10,10 +10,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from allennlp_elmo_plugin import ElmoOptions
-from allennlp_elmo_plugin.kernels import PRECISIONS, available_kernels, use_kernels
+from allennlp_elmo_plugin.kernels import (
+    PRECISIONS,
+    Kernels,
+    TiledLstm,
+    available_kernels,
+    choose_kernels,
+    kernel_lstm,
+    kernel_lstm_with_gradients,
+    tile_matrix,
+    tile_vector,
+    use_kernels,
+)
 from allennlp_elmo_plugin.network.projected_lstm import ProjectedLstm
+from tests.support.kernels import CAPABILITIES
 
-CAPABILITIES = [capability for capability in available_kernels() if capability != "plain"]
 TOLERANCE = 1e-5
 
 SHAPES = {
@@ -44,7 +55,7 @@ CLIPS = {
 }
 
 State = Tuple[torch.Tensor, torch.Tensor]
-Runner = Callable[[torch.Tensor, Sequence[int], State], Tuple[torch.Tensor, State]]
+Runner = Callable[[torch.Tensor, torch.Tensor, State], Tuple[torch.Tensor, State]]
 
 
 class Case(NamedTuple):
@@ -52,7 +63,7 @@ class Case(NamedTuple):
 
     layer: ProjectedLstm
     inputs: torch.Tensor
-    batch_sizes: List[int]
+    batch_sizes: torch.Tensor
     state: State
 
 
@@ -96,7 +107,7 @@ def _case(
     return Case(
         _layer(_options(projection_dim, cell_size, clips)),
         torch.randn(sum(batch_sizes), projection_dim),
-        batch_sizes,
+        torch.tensor(batch_sizes),
         (torch.randn(rows, projection_dim), torch.randn(rows, cell_size)),
     )
 
@@ -366,7 +377,9 @@ def test_a_row_alone_has_the_outputs_it_has_in_a_batch(capability: str, precisio
             hidden, cell = (part[row : row + 1] for part in case.state)
             alone = _evaluate(
                 case._replace(
-                    inputs=case.inputs[tokens], batch_sizes=[1] * length, state=(hidden, cell)
+                    inputs=case.inputs[tokens],
+                    batch_sizes=torch.ones(length, dtype=torch.long),
+                    state=(hidden, cell),
                 ),
                 case.layer,
             )
@@ -483,7 +496,7 @@ def test_nothing_but_zeros_gives_numbers(capability: str, precision: str) -> Non
     with use_kernels(capability):
         results = _evaluate(zeros, case.layer)
     i, _, g, _ = case.layer.bias.detach().chunk(4)
-    first = zeros._replace(inputs=zeros.inputs[:3], batch_sizes=[3])
+    first = zeros._replace(inputs=zeros.inputs[:3], batch_sizes=torch.tensor([3]))
     with use_kernels(capability):
         cell = _evaluate(first, case.layer)["last cell"]
     assert all(part.isfinite().all() for part in results.values())
@@ -532,7 +545,7 @@ def test_no_tokens_leave_the_state(capability: str) -> None:
     """A batch of nothing gives nothing, and the state as it was."""
     case = _case((16, 32), [2])
     with use_kernels(capability):
-        outputs, state = case.layer(case.inputs[:0], [], case.state)
+        outputs, state = case.layer(case.inputs[:0], torch.empty(0, dtype=torch.long), case.state)
     assert outputs.shape == (0, 16)
     assert all(torch.equal(after, before) for after, before in zip(state, case.state))
 
@@ -545,7 +558,7 @@ def test_a_trace_is_of_pytorch(capability: str) -> None:
     layer = case.layer.requires_grad_(False)
 
     def run(inputs: torch.Tensor, hidden: torch.Tensor, cell: torch.Tensor) -> torch.Tensor:
-        outputs, _ = layer(inputs, [3, 2, 2], (hidden, cell))
+        outputs, _ = layer(inputs, case.batch_sizes, (hidden, cell))
         return outputs
 
     with use_kernels(capability):
@@ -580,3 +593,137 @@ def test_gates_are_exact_to_rounding(capability: str) -> None:
         _, (_, cell) = case.layer(case.inputs.detach(), case.batch_sizes, zeros)
     i, _, g, _ = case.layer.bias.detach().double().chunk(4)
     assert (cell[0].double() - torch.sigmoid(i) * torch.tanh(g)).abs().max() < 2e-7
+
+
+def _chosen(capability: str) -> Kernels:
+    with use_kernels(capability):
+        kernels = choose_kernels()
+    assert kernels is not None
+    return kernels
+
+
+def _tiled(layer: ProjectedLstm, precision: str = "float32") -> TiledLstm:
+    return TiledLstm(
+        tile_matrix(layer.weight_ih, precision, is_gates=True),
+        tile_matrix(layer.weight_hh, precision, is_gates=True),
+        tile_matrix(layer.weight_hr, precision),
+        tile_vector(layer.bias, is_gates=True),
+    )
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_outputs_can_be_written_to_a_given_tensor(capability: str, precision: str) -> None:
+    """The given rows get the outputs to the bit, and the rows around them stay."""
+    case = _case((48, 80), [5, 5, 3, 1], CLIPS["both clipped"])
+    arguments = (
+        _chosen(capability),
+        case.inputs,
+        case.batch_sizes,
+        case.state,
+        _tiled(case.layer, precision),
+        *CLIPS["both clipped"],
+    )
+    expected, _ = kernel_lstm(*arguments)
+    larger = torch.full((3, 14, 48), 7.0)
+    outputs, _ = kernel_lstm(*arguments, out=larger[1])
+    assert outputs.data_ptr() == larger[1].data_ptr()
+    assert torch.equal(larger[1], expected)
+    assert (larger[::2] == 7.0).all()
+
+
+@pytest.mark.parametrize(
+    "out",
+    [torch.empty(14, 64), torch.empty(13, 48), torch.empty(48, 14).t(), torch.empty(14, 48).int()],
+    ids=["wider", "shorter", "transposed", "integers"],
+)
+def test_an_unsuitable_out_is_refused(out: torch.Tensor) -> None:
+    """Nothing is written outside the given tensor."""
+    case = _case((48, 80), [5, 5, 3, 1])
+    with pytest.raises(RuntimeError, match=r"'out' of shape \(14, 48\)"):
+        kernel_lstm(
+            _chosen(CAPABILITIES[0]),
+            case.inputs,
+            case.batch_sizes,
+            case.state,
+            _tiled(case.layer),
+            None,
+            None,
+            out=out,
+        )
+
+
+WRONG_BATCH_SIZES = {
+    "too many rows": [6, 5, 3],
+    "too few tokens": [5, 5, 3],
+    "too many tokens": [5, 5, 3, 2],
+    "growing": [5, 4, 5],
+    "negative": [5, 5, 5, -1],
+    "none": [],
+}
+
+
+@pytest.mark.parametrize("trains", [False, True])
+@pytest.mark.parametrize("name", list(WRONG_BATCH_SIZES))
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_wrong_batch_sizes_are_refused(capability: str, name: str, trains: bool) -> None:
+    """Batch sizes that do not fit the rows and tokens are an error that lists them."""
+    case = _case((48, 80), [5, 5, 3, 1])
+    batch_sizes = torch.tensor(WRONG_BATCH_SIZES[name], dtype=torch.long)
+    with pytest.raises(RuntimeError, match="14, the number of tokens") as error:
+        if trains:
+            layer = case.layer
+            weights = (layer.weight_ih, layer.weight_hh, layer.weight_hr, layer.bias)
+            kernel_lstm_with_gradients(
+                _chosen(capability), case.inputs, batch_sizes, case.state, weights, None, None
+            )
+        else:
+            kernel_lstm(
+                _chosen(capability),
+                case.inputs,
+                batch_sizes,
+                case.state,
+                _tiled(case.layer),
+                None,
+                None,
+            )
+    assert str(WRONG_BATCH_SIZES[name]) in str(error.value)
+
+
+def _changed(case: Case, name: str) -> Case:
+    hidden, cell = case.state
+    changed = {
+        "wider inputs": case._replace(inputs=torch.randn(14, 64)),
+        "inputs in double precision": case._replace(inputs=case.inputs.double()),
+        "a wider cell": case._replace(state=(hidden, torch.randn(5, 96))),
+        "fewer cells": case._replace(state=(hidden, cell[:4])),
+        "a wider hidden state": case._replace(state=(torch.randn(5, 64), cell)),
+        "batch sizes in int32": case._replace(batch_sizes=case.batch_sizes.int()),
+    }
+    return changed[name]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "wider inputs",
+        "inputs in double precision",
+        "a wider cell",
+        "fewer cells",
+        "a wider hidden state",
+        "batch sizes in int32",
+    ],
+)
+def test_shapes_and_types_that_do_not_fit_are_refused(name: str) -> None:
+    """The error names what was expected and what came."""
+    case = _changed(_case((48, 80), [5, 5, 3, 1]), name)
+    with pytest.raises(RuntimeError, match=r"shape \(tokens, 48\).*shapes.*\(rows, 80\)"):
+        kernel_lstm(
+            _chosen(CAPABILITIES[0]),
+            case.inputs,
+            case.batch_sizes,
+            case.state,
+            _tiled(case.layer),
+            None,
+            None,
+        )
