@@ -68,4 +68,4 @@ __all__ = [
 ]
 
 apply_patches()
-add_default_callbacks()
+add_default_callbacks(ActivationCacheSummary, BilmProgress, BilmResumption)
