@@ -25,7 +25,8 @@ def test_callbacks_follow_the_defaults_in_their_order() -> None:
     """AllenNLP's own callbacks stay first."""
     before = gradient_descent_trainer.DEFAULT_CALLBACKS
     add_default_callbacks(First, Second)
-    assert gradient_descent_trainer.DEFAULT_CALLBACKS == (*before, First, Second)
+    after = gradient_descent_trainer.DEFAULT_CALLBACKS
+    assert after == (*before, First, Second)
 
 
 def test_a_callback_is_added_once() -> None:
@@ -33,4 +34,5 @@ def test_a_callback_is_added_once() -> None:
     before = gradient_descent_trainer.DEFAULT_CALLBACKS
     add_default_callbacks(First)
     add_default_callbacks(First, Second)
-    assert gradient_descent_trainer.DEFAULT_CALLBACKS == (*before, First, Second)
+    after = gradient_descent_trainer.DEFAULT_CALLBACKS
+    assert after == (*before, First, Second)
