@@ -37,7 +37,7 @@ def find_files(paths: Paths) -> List[str]:
     """
     patterns = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
     files: List[str] = []
-    for pattern in map(os.fspath, patterns):
+    for pattern in (os.fspath(pattern) for pattern in patterns):
         found = [pattern]
         if has_magic(pattern):
             found = sorted(filter(os.path.isfile, glob(pattern, recursive=True)))
