@@ -75,4 +75,4 @@ __all__ = [
 __version__ = "0.1.0"
 
 apply_patches()
-add_default_callbacks()
+add_default_callbacks(ActivationCacheSummary, BilmProgress, BilmResumption)

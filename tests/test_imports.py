@@ -12,13 +12,13 @@ ROOT = Path(allennlp_elmo_plugin.__file__).parent
 
 # Each room may import from those above it, and from itself.
 LAYERS = (
-    ("io", "archive", "network.spelling"),
+    ("io", "archive", "patches", "network.spelling"),
     ("network.options",),
     ("weights", "kernels"),
     ("network",),
     ("embedder",),
-    ("language_model", "tagging", "patches"),
-    ("commands", "patches.default_callbacks"),
+    ("language_model", "tagging"),
+    ("commands",),
     ("__init__",),
 )
 RANKS = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}

@@ -1,40 +1,42 @@
-// A small biLM of your own, on a laptop: forty minutes for 20 million tokens on two free cores. The
-// one that comes with the plugin, `pretrained:small`, was trained with this file. What follows the
-// progress is logged every half minute, and drawn by `tensorboard --logdir output/lm/log`.
+// Trains a small biLM on your own text, on a laptop. `pretrained:small`, the biLM that comes with the
+// plugin, was trained with this file; allennlp_elmo_plugin/pretrained/small/README.md has its text,
+// training time and perplexity.
 //
-// The text: one sentence a line, tokens separated by spaces, in any number of files, gzipped or
-// not. From plain text, these make it:
+// The corpus is text files, gzipped or not, with one sentence a line and tokens separated by spaces.
+// Make it from plain text:
 //   allennlp elmo-tokenize 'texts/*.txt' corpus/train
 //   allennlp elmo-tokenize 'held_out/*.txt' corpus/dev
-// The training, and how to go on after it was stopped:
+// Train, and resume an interrupted training:
 //   allennlp train training_configs/bidirectional_lm.jsonnet -s output/lm
 //   allennlp train training_configs/bidirectional_lm.jsonnet -s output/lm --recover
-// Perplexity, and the files that every ELMo reads:
+// The progress is logged every 30 seconds and plotted by `tensorboard --logdir output/lm/log`.
+// Measure the perplexity, and export the files that every ELMo implementation reads:
 //   allennlp evaluate output/lm/model.tar.gz 'corpus/test/*.txt'
 //   allennlp elmo-export output/lm/model.tar.gz my_elmo
 local train = 'corpus/train/*.txt';
 local dev = 'corpus/dev/*.txt';
 
-// Streams of text, side by side, and the tokens of each that a step sees.
+// The number of streams in a batch, and of tokens that a training step predicts in each.
 local batch_size = 64;
 local num_steps = 20;
 
 local reader = { type: 'bilm_corpus', batch_size: batch_size, num_steps: num_steps };
-// What is in memory does not grow with the corpus.
+// Memory does not grow with the corpus.
 local loader = { batch_size: batch_size, max_instances_in_memory: batch_size, quiet: true };
 
 {
-  // Sentences are shuffled as far as they wait in the buffer, files altogether.
+  // The next sentence is drawn at random from a buffer of this size. Files are shuffled as well.
   dataset_reader: reader { shuffle_buffer: 50000, seed: 13370 },
-  // In their own order. With `num_steps: null` each sentence would be a window of its own.
+  // Validation keeps the order of the text. With `num_steps: null`, each sentence is a window.
   validation_dataset_reader: reader,
   train_data_path: train,
   validation_data_path: dev,
-  // The words that are predicted, in the order of their frequency; all others count as one.
+  // The most frequent words are predicted. All others count as one, the unknown word.
   vocabulary: { max_vocab_size: 20000 },
   model: {
     type: 'bidirectional_lm',
-    // As in an `options.json`. To go on from a biLM that is there, in place of this:
+    // The shape of a new biLM, as in an `options.json`. To continue from an existing biLM, replace
+    // `options` by
     //   options_file: 'my_elmo/options.json', weight_file: 'my_elmo/weights.hdf5',
     options: {
       char_cnn: {
@@ -44,7 +46,7 @@ local loader = { batch_size: batch_size, max_instances_in_memory: batch_size, qu
         max_characters_per_token: 50,
         n_highway: 1,
       },
-      // Sizes in multiples of 16 run on the kernels.
+      // The compiled kernels need sizes that are multiples of 16.
       lstm: {
         dim: 256,
         projection_dim: 128,
@@ -54,16 +56,17 @@ local loader = { batch_size: batch_size, max_instances_in_memory: batch_size, qu
         use_skip_connections: true,
       },
     },
-    // A training step is measured against so many words of the vocabulary, drawn at random. `null`
-    // takes them all, which is exact and slower; an evaluation always does.
+    // The number of sampled words for the training softmax. `null` is the full softmax, which is
+    // exact and slower, and which evaluation always uses.
     num_samples: 1024,
     dropout: 0.1,
-    // Where a stream starts; with `num_steps: null`, every sentence. Say for one evaluation
+    // The state in which a stream starts, or every sentence with `num_steps: null`. To evaluate
+    // sentence by sentence from a warm state, add
     //   -o '{"model.initial_state": {"type": "warm"}, "validation_dataset_reader.num_steps": null}'
     initial_state: { type: 'zero' },
   },
-  // An "epoch" is a stretch of 1000 steps, after which there is a checkpoint and a validation. It
-  // goes on in the corpus where the last one ended.
+  // An epoch has 1000 training steps and ends with a validation and a checkpoint. The next epoch
+  // continues in the corpus where this one ended.
   data_loader: loader { batches_per_epoch: 1000 },
   validation_data_loader: loader,
   trainer: {

@@ -1,11 +1,11 @@
-// The published ELMo: 2 layers of 4096 cells projected to 512, as Peters et al. (2018) trained it on
-// the 1 Billion Word Benchmark (768,648,884 tokens), with the settings of bilm-tf's train_elmo.py
-// and training.py. There it took three GTX 1080 for about two weeks (10 epochs), for a perplexity
-// of 39.7, the mean of both directions. It is no job for a CPU.
+// Trains a biLM of the published shape: 2 layers of 4096 cells, projected to 512. The settings are
+// those of bilm-tf's train_elmo.py and training.py, with which Peters et al. (2018) trained on the
+// 1 Billion Word Benchmark (768,648,884 tokens). Their 10 epochs took about two weeks on three GTX
+// 1080 GPUs and reached a perplexity of 39.7, the mean of both directions. A CPU is too slow for it.
 //
 //   allennlp train training_configs/bidirectional_lm_2x4096_512.jsonnet -s output/lm
 //
-// To go on from published weights with text of your own, see "to go on" below.
+// To continue from published weights on your own text, see "to continue" below.
 local train = '1-billion-word/training/*';
 local dev = '1-billion-word/heldout/*';
 local vocabulary = 'vocab-2016-09-10.txt';
@@ -22,7 +22,7 @@ local loader = { batch_size: batch_size, max_instances_in_memory: batch_size, qu
   validation_dataset_reader: reader,
   train_data_path: train,
   validation_data_path: dev,
-  // Line i belongs to row i of the published softmax: 793,471 words.
+  // The file has 793,471 words. Line i belongs to row i of the published softmax.
   vocabulary: { type: 'bilm_vocabulary', file: vocabulary, namespace: 'tokens' },
   model: {
     type: 'bidirectional_lm',
@@ -43,24 +43,25 @@ local loader = { batch_size: batch_size, max_instances_in_memory: batch_size, qu
         use_skip_connections: true,
       },
     },
-    // To go on, in place of `options`:
+    // To continue from published weights, replace `options` by
     //   options_file: 'elmo_2x4096_512_2048cnn_2xhighway_options.json',
     //   weight_file: 'elmo_2x4096_512_2048cnn_2xhighway_weights.hdf5',
     //   softmax_file: 'elmo_2x4096_512_2048cnn_2xhighway_softmax_weights.hdf5',
-    // With these and `trainer: { type: 'no_op' }`, `allennlp train` only makes an archive, whose
-    // perplexity `allennlp evaluate` measures.
+    // With these files and `trainer: { type: 'no_op' }`, `allennlp train` only makes an archive.
+    // `allennlp evaluate` then measures the perplexity of the published model.
     num_samples: 8192,
     dropout: 0.1,
     namespace: 'tokens',
   },
   data_loader: loader { num_workers: 1 },
   validation_data_loader: loader,
-  // One process for each GPU, each with streams of its own.
+  // One process for each GPU. Each process has its own streams.
   distributed: { cuda_devices: [0, 1, 2] },
   trainer: {
     num_epochs: 10,
-    // bilm-tf multiplies the loss by its 20 steps, clips the gradient's norm at 10 and has Adagrad's
-    // sums start at 1. Of the loss for one token the same steps are made with these.
+    // bilm-tf multiplies the loss by num_steps, clips the norm of the gradient at 10 and starts
+    // Adagrad's accumulators at 1. Here the loss is the mean over tokens, so these values make the
+    // same updates.
     optimizer: {
       type: 'adagrad',
       lr: 0.2,

@@ -1,5 +1,5 @@
-// Part-of-speech tagging by a biLM that is trained along, at a lower rate than the rest. It takes
-// more data, time and memory than a frozen one.
+// Part-of-speech tagging with a fine-tuned biLM: it is trained with the tagger, at a lower learning
+// rate. Fine-tuning needs more data, time and memory than a frozen biLM.
 //   allennlp train training_configs/fine_tuning.jsonnet -s output/fine_tuning
 //
 // For your own data and biLM, change these lines.
@@ -29,14 +29,15 @@ local elmo_dim = 256;
           // The biLM's weights are trained and saved with the model.
           requires_grad: true,
           dropout: 0.2,
-          // The sentences are shuffled, so a state that is carried would come from elsewhere. 'warm'
-          // starts each from the state that the biLM settled into before its training.
+          // The sentences are shuffled, so 'carry' would start each from the state of an unrelated
+          // one. 'warm' starts each from the state to which the biLM converged on the warm-up text
+          // before the training.
           encoder: { type: 'bilm', initial_state: { type: 'warm' } },
           scalar_mix: { type: 'learned' },
         },
       },
     },
-    // The biLM learns the task itself, so nothing stands between it and the tags.
+    // The biLM learns the task itself, so the tagger needs no encoder of its own.
     encoder: { type: 'pass_through', input_dim: elmo_dim },
   },
   data_loader: { batch_size: 8, shuffle: true },
@@ -47,14 +48,14 @@ local elmo_dim = 256;
       lr: 0.01,
       weight_decay: 0.01,
       parameter_groups: [
-        // The biLM: carefully, so as not to lose what it knows. Lower still with published weights,
-        // such as 1e-4.
+        // A low learning rate keeps what the biLM has learnt. With published weights, use a lower
+        // one, such as 1e-4.
         [['_encoder\\.bilm\\.'], { lr: 0.002 }],
-        // Few weights that mean a lot: not to be pulled towards zero.
+        // The few weights of the scalar mix should not decay towards zero.
         [['scalar_parameters', 'gamma'], { weight_decay: 0.0 }],
       ],
     },
-    // Long recurrent networks give large gradients now and then.
+    // The gradients of recurrent networks are sometimes very large.
     grad_norm: 1.0,
     validation_metric: '+accuracy',
   },

@@ -1,4 +1,4 @@
-// Named entities from files in the format of CoNLL-2003, with a CRF (from allennlp-models).
+// Named entity recognition on files in CoNLL-2003 format, with a CRF (from allennlp-models).
 //   allennlp train training_configs/ner.jsonnet -s output/ner
 //
 // For your own data and biLM, change these lines.
@@ -17,14 +17,14 @@ local projection_dim = 100;
     token_indexers: {
       elmo: {
         type: 'elmo_characters',
-        // A name in AllenNLP's vocabulary that characters never need: the default does for all.
+        // Not used, because characters need no vocabulary. AllenNLP's indexer has the option, too.
         namespace: 'elmo_characters',
-        // Tokens that stand for no text, each spelled by one character id of its own. Choose ids
-        // that text hardly uses, such as 1 to 31; only a fine-tuned biLM learns what they mean.
+        // Special tokens, each with a character id of its own. Choose ids that text hardly uses,
+        // such as 1 to 31. Only a fine-tuned biLM learns what they mean.
         tokens_to_add: { '-DOCSTART-': 1 },
-        // The least number of tokens in a batch, for models that cannot take shorter sentences.
+        // Batches are padded to at least this many tokens, for models that need a minimum length.
         token_min_padding_length: 0,
-        // What the biLM's options say: 50 in all published models.
+        // Must equal `max_characters_per_token` in the biLM's options. All published models have 50.
         max_characters_per_token: 50,
       },
     },
@@ -43,30 +43,30 @@ local projection_dim = 100;
           options_file: options_file,
           weight_file: weight_file,
           dropout: 0.1,
-          // Makes the vectors smaller by a layer that is trained. The sizes below then stay the
-          // same whatever the biLM.
+          // Projects the vectors to this size by a layer that is trained. The sizes below then do
+          // not depend on the biLM.
           projection_dim: projection_dim,
-          // Levels the sizes of the layers before they are mixed. The numbers are taken from the
-          // whole batch, so a sentence's vectors then depend on its neighbours. Try both.
+          // Layer normalization before the scalar mix. Mean and variance are those of the whole
+          // batch, so a sentence's vectors depend on the others in its batch. Try both.
           do_layer_norm: false,
           encoder: {
             type: 'bilm',
-            // For AllenNLP's numbers, and sentences that follow each other in the file, leave it
-            // out: { type: 'carry' }, the default, goes on in row i of a batch where row i of the
-            // last batch ended.
+            // Remove this line to get the same numbers as AllenNLP's built-in, or if the sentences
+            // of a file follow each other. The default is { type: 'carry' }: row i of a batch starts
+            // in the state in which row i of the previous batch ended.
             initial_state: { type: 'warm' },
           },
-          // Layers by weights that stay: here the mean of all. Instead
-          //   layers: 'top', or a layer's number, of which 0 is the token layer
-          //   normalized: [0, 0.5, 0.5], weights as they are
-          //   scalar_parameters: [0, 0, 0], weights before a softmax
-          // and scalar_mix_parameters: [0, 0, 0], beside `dropout`, is short for the last. Layers
-          // behind the last that is read are not computed.
+          // Mixes the layers by fixed weights. 'average' is the mean of all layers. Instead:
+          //   layers: 'top', or the number of one layer (0 is the token layer)
+          //   normalized: [0, 0.5, 0.5], the weights themselves
+          //   scalar_parameters: [0, 0, 0], the weights before a softmax
+          // The last one can also be given as scalar_mix_parameters: [0, 0, 0] beside `dropout`.
+          // Layers above the last one with a weight are not computed.
           scalar_mix: { type: 'fixed', layers: 'average' },
-          // 'lru', the default for a frozen biLM: words seen before are not computed again. The
-          // memory grows with the words, up to so many.
+          // The default for a frozen biLM. It caches the vectors of the words that were used last,
+          // up to this number, so the character CNN runs once for each of them.
           word_cache: { type: 'lru', capacity: 65536 },
-          // 'none', the default: every sentence is computed. See pos_tagging.jsonnet for 'hdf5'.
+          // The default: the biLM computes every sentence. See pos_tagging.jsonnet for 'hdf5'.
           activation_cache: { type: 'none' },
         },
       },
@@ -77,7 +77,7 @@ local projection_dim = 100;
       hidden_size: 100,
       bidirectional: true,
     },
-    // Published ELMo experiments hold the mix down by this expression. With learned weights:
+    // With a 'learned' mix, published ELMo experiments regularize its weights like this:
     // regularizer: { regexes: [['scalar_parameters', { type: 'l2', alpha: 0.1 }]] },
   },
   data_loader: { batch_size: 4 },

@@ -1,13 +1,14 @@
-// Part-of-speech tagging of CoNLL-U files, with ELMo as it was published: frozen, its layers mixed
-// by learned weights. `make train` runs it with the files below.
+// Part-of-speech tagging of CoNLL-U files with ELMo as in the paper: the biLM is frozen, and its
+// layers are mixed by learned weights. `make train` runs it on the files below.
 //
-// For your own data and biLM, change these lines, or say for one run
+// For your own data and biLM, change these lines, or override them for one run:
 //   allennlp train training_configs/pos_tagging.jsonnet -s output/mine \
 //       -o '{"train_data_path": "my_train.conllu", "validation_data_path": "my_dev.conllu"}'
 local train = 'training_configs/data/pos_train.conllu';
 local dev = 'training_configs/data/pos_dev.conllu';
 
-// Paths, URLs, a folder or zip that holds the files, or the name of the biLM of the plugin.
+// A path, a URL, a folder or zip that contains both files, or `pretrained:small`, the biLM that comes
+// with the plugin.
 local options_file = 'pretrained:small';
 local weight_file = 'pretrained:small';
 
@@ -17,7 +18,7 @@ local elmo_dim = 256;
 {
   dataset_reader: {
     type: 'conllu_tagging',
-    // Or 'xpos', for the treebank's own finer tags.
+    // Use 'xpos' for the finer tags of the treebank.
     tag_column: 'upos',
     token_indexers: { elmo: { type: 'elmo_characters' } },
   },
@@ -31,34 +32,35 @@ local elmo_dim = 256;
           type: 'elmo_token_embedder',
           options_file: options_file,
           weight_file: weight_file,
-          // Frozen: trains fast, and suits little data best. See fine_tuning.jsonnet for `true`.
+          // A frozen biLM trains fast and is best for little data. See fine_tuning.jsonnet for `true`.
           requires_grad: false,
-          // Against overfitting. The default is 0.5; less where the biLM is small.
+          // The default is 0.5. A small biLM needs less.
           dropout: 0.1,
           encoder: {
             type: 'bilm',
-            // 'warm': every sentence starts from the state that the biLM settles into while it
-            // reads a few sentences, so its tags depend on nothing but itself. Your own sentences
-            // are best, in a list or a file:
+            // Every sentence starts from the state to which the biLM converges on a short warm-up
+            // text, so its tags do not depend on other sentences. A warm-up text like your data is
+            // best; give a list of sentences or a file:
             //   { type: 'warm', sentences: 'warm_up.txt', repeats: 20 }
-            // { type: 'zero' } starts from zeros. For the numbers of AllenNLP's built-in, see
-            // ner.jsonnet.
+            // { type: 'zero' } starts from zeros. See ner.jsonnet for the numbers of AllenNLP's
+            // built-in.
             initial_state: { type: 'warm' },
           },
-          // The task decides how much each layer counts.
+          // The weights of the layers are trained for the task.
           scalar_mix: { type: 'learned' },
-          // The layers of each sentence are computed in the first epoch and read from this folder
-          // in all others, and in later runs. It needs a frozen biLM, and 'warm' or 'zero'.
+          // Caches the layers of each sentence in this folder. The biLM computes them in the first
+          // epoch; later epochs and later runs read them. This needs a frozen biLM, and 'warm' or
+          // 'zero' as its initial state.
           activation_cache: {
             type: 'hdf5',
             path: 'output/activations',
-            // 'float16' takes half the space.
+            // 'float16' needs half the disk space.
             dtype: 'float32',
-            // Nothing more is written to a folder of this size.
+            // The cache stops growing at this size.
             max_gigabytes: 10,
           },
-          // `true` keeps the vectors of <S> and </S>: two more than there are tokens, for models
-          // of your own that expect them. AllenNLP's taggers need `false`.
+          // `true` also returns the vectors of <S> and </S>, so there are two more vectors than
+          // tokens. AllenNLP's taggers need `false`.
           keep_sentence_boundaries: false,
         },
       },

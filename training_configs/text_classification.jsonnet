@@ -1,8 +1,8 @@
-// Classification of short texts, with words that occur often computed once.
+// Classification of short texts, with cached vectors of frequent words.
 //   allennlp train training_configs/text_classification.jsonnet -s output/text_classification
 //
-// For your own data and biLM, change these lines. Each line of a data file is an object with a
-// "text" and a "label".
+// For your own data and biLM, change these lines. Each line of a data file is a JSON object with the
+// keys "text" and "label".
 local train = 'training_configs/data/reviews_train.jsonl';
 local dev = 'training_configs/data/reviews_dev.jsonl';
 local options_file = 'pretrained:small';
@@ -15,21 +15,21 @@ local word_dim = 16;
 {
   dataset_reader: {
     type: 'text_classification_json',
-    // AllenNLP's default tokenizer needs a spaCy model; this one needs no download.
+    // AllenNLP's default tokenizer needs a spaCy model. This one needs no download.
     tokenizer: { type: 'letters_digits' },
     token_indexers: {
-      // AllenNLP's basic_classifier wants word ids beside ELMo.
+      // AllenNLP's basic_classifier needs word ids beside ELMo.
       tokens: { type: 'single_id', namespace: 'tokens' },
       elmo: {
         type: 'elmo_characters',
-        // Also emits each word's id in this namespace: the vocabulary word cache looks it up.
+        // Adds each token's id in this namespace, by which the 'vocabulary' cache looks up words.
         word_namespace: 'tokens',
       },
     },
   },
   train_data_path: train,
   validation_data_path: dev,
-  // The cache pays for frequent words. A rare one takes memory for little use.
+  // Caching pays for frequent words. A rare word uses memory and is seldom looked up.
   vocabulary: { min_count: { tokens: 2 } },
   model: {
     type: 'basic_classifier',
@@ -44,22 +44,25 @@ local word_dim = 16;
           encoder: {
             type: 'bilm',
             initial_state: { type: 'warm' },
-            // Half the memory and about twice the speed of 'float32', the default, and 'int8' goes
-            // as far again; for a biLM that stays frozen.
+            // Weights in half the memory of 'float32', the default, and a faster biLM. 'int8' needs
+            // a quarter. Both are for a frozen biLM.
             precision: 'bfloat16',
           },
-          // The top layer alone knows a word's sense in its sentence best. A learned mix finds the
-          // balance where there is enough data.
+          // The top layer alone, which represents the meaning of a word in its sentence. With enough
+          // data, a 'learned' mix can be better.
           scalar_mix: { type: 'fixed', layers: 'top' },
-          // The words of a namespace are computed when the model is built, for a biLM that stays
-          // frozen. All other words are computed from their characters, so nothing is lost. The
-          // default, 'lru', needs no list; { type: 'none' } computes every word of every batch.
+          // Caches the vectors of all words of a namespace when the model is built. All other words
+          // are computed from their characters. It needs a frozen biLM. The default, 'lru', needs
+          // no list of words; { type: 'none' } caches nothing.
           word_cache: { type: 'vocabulary', namespace: 'tokens' },
-          // Instead: word_cache: { type: 'vocabulary', file: 'words.txt' }, one word a line, the
-          // ids counted from 1: `vocabulary/tokens.txt` of a model trained before.
-          // Instead: word_cache: { type: 'vocabulary', words: ['', 'the', 'hotel'] }, a list in
-          // the order of the ids, whose first entry is for padding.
-          // Instead: vocab_to_cache: ['', 'the', 'hotel'], the same in AllenNLP's words.
+          // Other ways to give the words:
+          //   word_cache: { type: 'vocabulary', file: 'words.txt' }
+          //     A file with one word a line, with ids counted from 1, such as
+          //     `vocabulary/tokens.txt` of a trained model.
+          //   word_cache: { type: 'vocabulary', words: ['', 'the', 'hotel'] }
+          //     A list in the order of the ids. The first entry is for padding.
+          //   vocab_to_cache: ['', 'the', 'hotel']
+          //     The same list as an option of the embedder, as in AllenNLP's built-in.
         },
       },
     },

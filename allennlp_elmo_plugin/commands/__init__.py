@@ -1,5 +1,5 @@
 """
-Subcommands of `allennlp`.
+Subcommands of `allennlp`. They parse arguments; the work is done by functions of other rooms.
 """
 
 from allennlp_elmo_plugin.commands.elmo_export import ElmoExport

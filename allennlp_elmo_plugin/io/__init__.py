@@ -1,3 +1,3 @@
 """
-Helpers for files and text that any room uses.
+Helpers for files and text that any room may use.
 """

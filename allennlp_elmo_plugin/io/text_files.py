@@ -1,5 +1,5 @@
 """
-Finding files of text by path, URL or pattern.
+Finding text files by path, URL or pattern.
 """
 
 import os
@@ -16,39 +16,39 @@ Paths = Union[str, "os.PathLike[str]", Sequence[Union[str, "os.PathLike[str]"]]]
 
 def find_files(paths: Paths) -> List[str]:
     """
-    The files of a corpus.
+    Returns the local path of every file that the given paths, URLs and patterns name.
 
     # Parameters
 
     paths : `Union[str, PathLike, Sequence[Union[str, PathLike]]]`
-        A path or URL, a pattern such as `corpus/*.txt.gz` (`**` stands for any folders), or
-        several of either.
+        A path, a URL, a pattern such as `corpus/*.txt.gz` (`**` matches any number of folders), or
+        a list of these.
 
     # Returns
 
     `List[str]`
-        Local files, those of each pattern in the order of their names.
+        Paths in the order of `paths`; the files of one pattern are sorted by name. A URL is
+        downloaded into AllenNLP's cache first.
 
     # Raises
 
     `ConfigurationError`
-        When a path or pattern finds no file.
+        If a path or pattern finds no file.
     """
-    several = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
+    patterns = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
     files: List[str] = []
-    for path in (os.fspath(path) for path in several):
-        found = [path]
-        if has_magic(path):
-            found = sorted(filter(os.path.isfile, glob(path, recursive=True)))
+    for pattern in (os.fspath(pattern) for pattern in patterns):
+        found = [pattern]
+        if has_magic(pattern):
+            found = sorted(filter(os.path.isfile, glob(pattern, recursive=True)))
         try:
-            # It also fetches what is not on this machine.
             found = [str(cached_path(file)) for file in found]
         except FileNotFoundError:
             found = []
         if not found:
             raise ConfigurationError(
-                f"Expected text files at '{path}', but there is none. Relative paths start at "
-                f"'{os.getcwd()}'."
+                f"Expected one or more text files at '{pattern}', found none. Check the path; a "
+                f"relative one starts at the working directory, '{os.getcwd()}'."
             )
         files += found
     return files

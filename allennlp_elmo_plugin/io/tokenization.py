@@ -1,34 +1,108 @@
 """
-spaCy's rules for splitting text, which need neither a trained model nor a network.
+Splitting text into sentences and tokens by spaCy's rules, which need neither a trained model nor a
+download.
 """
 
+import os
+from pathlib import Path
+from typing import Iterator, List, Sequence, Union
+
 import spacy
+from allennlp.common import Tqdm
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.file_utils import open_compressed
 from spacy.language import Language
 
-__all__ = ["load_rules"]
+from allennlp_elmo_plugin.io.atomic import write_atomically
+
+__all__ = ["load_rules", "tokenize_files"]
+
+MAX_LINE_LENGTH = 1 << 30
+"""In characters. spaCy's own limit, a million, saves memory for trained parsers."""
 
 
 def load_rules(language: str) -> Language:
     """
+    Loads spaCy's rule-based tokenizer for a language.
+
     # Parameters
 
     language : `str`
-        spaCy's code of a language (`"xx"` fits many).
+        spaCy's code of the language, such as `"de"`. `"xx"` suits many languages.
 
     # Returns
 
     `Language`
-        A pipeline of nothing but the language's tokenizer.
+        A pipeline that consists of the tokenizer alone.
 
     # Raises
 
     `ConfigurationError`
-        If spaCy has no such language, or lacks a package for it.
+        If spaCy does not know the language or lacks a package that it needs.
     """
     try:
         return spacy.blank(language)
     except ImportError as error:
         raise ConfigurationError(
-            f'language: spaCy has no tokenizer for "{language}" here: {error}'
+            "Expected 'language' to be the code of a language that spaCy can tokenize, such as "
+            f"'en', got '{language}' ({error}). Use another code ('xx' suits many languages), or "
+            "install the package that spaCy asks for."
         ) from error
+
+
+def tokenize_files(
+    files: Sequence[str], folder: Union[str, "os.PathLike[str]"], language: str = "en"
+) -> List[Path]:
+    """
+    Writes a tokenized copy of each text file: one sentence a line, tokens separated by spaces.
+
+    A line break in the text always ends a sentence.
+
+    # Parameters
+
+    files : `Sequence[str]`
+        Paths of text files in UTF-8, gzipped if their names end in `.gz`.
+    folder : `Union[str, PathLike]`
+        Folder for the copies. It is made if it is missing. Files of the same names are replaced.
+    language : `str`, optional (default = `"en"`)
+        spaCy's code of the language.
+
+    # Returns
+
+    `List[Path]`
+        Paths of the copies, in the order of `files`. A copy has the name of its file, without
+        `.gz`.
+
+    # Raises
+
+    `ConfigurationError`
+        If spaCy cannot tokenize the language, if two copies would have the same name, or if a copy
+        would replace its own text.
+    """
+    folder = Path(folder)
+    copies = [folder / Path(file).name.replace(".gz", "") for file in files]
+    if len(set(copies)) < len(copies) or any(
+        copy.exists() and copy.samefile(file) for copy, file in zip(copies, files)
+    ):
+        raise ConfigurationError(
+            f"Expected text files with different names, in other folders than '{folder}', got "
+            f"{', '.join(files)}. Choose another folder, or rename the files."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    rules = load_rules(language)
+    rules.add_pipe("sentencizer")
+    rules.max_length = MAX_LINE_LENGTH
+    for file, copy in zip(Tqdm.tqdm(files), copies):
+        with write_atomically(copy) as partial, open(partial, "w", encoding="utf-8") as tokenized:
+            for sentence in _tokenized_sentences(file, rules):
+                tokenized.write(" ".join(sentence) + "\n")
+    return copies
+
+
+def _tokenized_sentences(file: str, rules: Language) -> Iterator[List[str]]:
+    with open_compressed(file, encoding="utf-8-sig") as text:
+        for line in rules.pipe(text):
+            for sentence in line.sents:
+                tokens = [token.text for token in sentence if not token.is_space]
+                if tokens:
+                    yield tokens

@@ -1,3 +1,4 @@
 """
-Training a biLM: its corpus, the language model around the network, and trainer callbacks.
+Training a biLM: the reader of its corpus, the language model around the network, and callbacks for
+the trainer.
 """

@@ -1,5 +1,5 @@
 """
-A corpus on disk: text files of tokenized sentences, one a line, plain or gzipped.
+A corpus on disk: text files with one tokenized sentence a line, plain or gzipped.
 """
 
 import gzip
@@ -10,20 +10,20 @@ from typing import BinaryIO, Iterable, Iterator, List, Sequence, TypeVar, cast
 
 from allennlp.common.checks import ConfigurationError
 
-__all__ = ["Corpus", "shuffled_by_buffer"]
+__all__ = ["Corpus", "shuffle_by_buffer"]
 
 T = TypeVar("T")
 
 
 class Corpus:
     """
-    Reads sentences from files, one after the other, and knows how far it is.
+    An iterable over the sentences of text files that knows how much of them is read.
 
     # Parameters
 
     files : `Sequence[str]`
-        Local files in UTF-8, gzipped if their name ends in `.gz`. A line is a sentence, its tokens
-        separated by white space; empty lines are skipped.
+        Local paths of text files in UTF-8, gzipped if their names end in `.gz`. Each line is a
+        sentence with its tokens separated by white space. Empty lines are skipped.
     """
 
     def __init__(self, files: Sequence[str]) -> None:
@@ -34,12 +34,16 @@ class Corpus:
 
     @property
     def share_read(self) -> float:
-        """How much of the files' bytes was read, from 0 to 1."""
+        """
+        Share of the files' bytes that has been read, from 0 to 1.
+        """
         size_read = self._size_before + sum(file.tell() for file in self._current)
         return size_read / self._size if self._size else 1.0
 
     def __iter__(self) -> Iterator[List[str]]:
         """
+        Reads the files one after the other.
+
         # Returns
 
         `Iterator[List[str]]`
@@ -48,32 +52,36 @@ class Corpus:
         # Raises
 
         `ConfigurationError`
-            When a file is not UTF-8, or not whole. The message names the file and the line.
+            If a file is not in UTF-8 or is truncated. The message names the file and the line.
         """
         for path in self._files:
             with open(path, "rb") as file:
                 self._current = [file]
-                yield from _sentences(path, file)
+                yield from _read_sentences(path, file)
             self._current = []
             self._size_before += os.path.getsize(path)
 
 
-def shuffled_by_buffer(items: Iterable[T], size: int, generator: random.Random) -> Iterator[T]:
+def shuffle_by_buffer(items: Iterable[T], size: int, generator: random.Random) -> Iterator[T]:
     """
-    Shuffles what is too long for memory: each item waits in a buffer until it is drawn.
+    Shuffles items that do not all fit into memory.
+
+    Each item waits in a buffer. When the buffer is full, the next item replaces a random one, which
+    is yielded.
 
     # Parameters
 
     items : `Iterable[T]`
-        What is shuffled.
+        Items to shuffle.
     size : `int`
-        How many items wait at most. With 0 or 1 they keep their order.
+        Number of items in the buffer. With 0 or 1, the items keep their order.
     generator : `random.Random`
-        Draws.
+        Source of the random numbers.
 
     # Returns
 
     `Iterator[T]`
+        The items in random order.
     """
     if size < 2:
         yield from items
@@ -90,8 +98,8 @@ def shuffled_by_buffer(items: Iterable[T], size: int, generator: random.Random) 
     yield from buffer
 
 
-def _sentences(path: str, file: BinaryIO) -> Iterator[List[str]]:
-    # BinaryIO says less of GzipFile than it can do.
+def _read_sentences(path: str, file: BinaryIO) -> Iterator[List[str]]:
+    # GzipFile has all methods that TextIOWrapper needs, but is not declared as a BinaryIO.
     unzipped = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if path.endswith(".gz") else file
     num_lines = 0
     try:
@@ -102,6 +110,6 @@ def _sentences(path: str, file: BinaryIO) -> Iterator[List[str]]:
                 yield tokens
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise ConfigurationError(
-            f"Expected text in UTF-8 (gzipped, if the name ends in .gz), but '{path}' cannot be "
-            f"read beyond line {num_lines}: {error}"
+            f"Expected '{path}' to be text in UTF-8 (gzipped if the name ends in .gz), but it "
+            f"cannot be read beyond line {num_lines} ({error}). Convert the file or restore it."
         ) from error

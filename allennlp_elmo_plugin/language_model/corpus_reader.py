@@ -1,5 +1,5 @@
 """
-The dataset reader of a biLM's training.
+The dataset reader for training a biLM.
 """
 
 import random
@@ -13,8 +13,8 @@ from allennlp.data.token_indexers import SingleIdTokenIndexer
 
 from allennlp_elmo_plugin.embedder.indexer import ElmoCharactersIndexer
 from allennlp_elmo_plugin.io.text_files import Paths, find_files
-from allennlp_elmo_plugin.language_model.corpus import Corpus, shuffled_by_buffer
-from allennlp_elmo_plugin.language_model.windows import Window, pack_into_windows, sentence_window
+from allennlp_elmo_plugin.language_model.corpus import Corpus, shuffle_by_buffer
+from allennlp_elmo_plugin.language_model.windows import Window, sentence_window, stream_windows
 
 __all__ = ["BilmCorpusReader"]
 
@@ -24,46 +24,50 @@ INPUTS = ("forward_inputs", "backward_inputs")
 @DatasetReader.register("bilm_corpus")
 class BilmCorpusReader(DatasetReader):
     """
-    Reads text files of tokenized sentences, one a line, for `bidirectional_lm`: a file, a pattern
-    such as `corpus/*.txt.gz`, or a list of either. Sentences are put between `<S>` and `</S>` and
-    packed into one stream for each row of a batch; a stream is cut into windows, which follow each
-    other from batch to batch, so that the model can carry its state on. What is in memory does not
-    grow with the corpus, if the data loader has `max_instances_in_memory`.
+    A dataset reader for `bidirectional_lm`. It reads text files with one tokenized sentence a line.
 
-    With several workers or processes each reads files of its own, or sentences of its own where
-    there are fewer files, and packs streams of its own.
+    The data path is a file, a pattern such as `corpus/*.txt.gz`, or a list of these. The reader
+    puts each sentence between `<S>` and `</S>`, fills one stream for each row of a batch, and cuts
+    the streams into windows. The windows of a stream follow each other from batch to batch, so the
+    model can carry its state. Memory does not grow with the corpus if the data loader has
+    `max_instances_in_memory`.
 
-    An instance is a window, with the fields `forward_inputs` and `backward_inputs` (`TextField`s of
-    the characters of its tokens), `forward_targets` and `backward_targets` (`TextField`s of the ids
-    of the tokens that follow each, in the direction of reading), and `metadata` with the keys
-    `stream` and `window` (two numbers that say where it belongs), and `share_read` (how much of the
-    corpus was read, from 0 to 1).
+    Several workers or processes read different files, or different sentences if there are fewer
+    files than readers. Each fills streams of its own.
+
+    An instance is one window. Its fields are `forward_inputs` and `backward_inputs` (`TextField`s
+    of the tokens, indexed as characters), `forward_targets` and `backward_targets` (`TextField`s
+    of the tokens that follow in the direction of reading, indexed as words), and `metadata` with
+    the keys `stream` and `window` (the number of the stream, and of the window in the stream) and
+    `share_read` (the share of the corpus that has been read, from 0 to 1).
 
     Registered as a `DatasetReader` with name "bilm_corpus".
 
     # Parameters
 
     batch_size : `int`, optional (default = `128`)
-        The number of streams: the `batch_size` of the data loader, which must not shuffle.
+        Number of streams. It must equal the `batch_size` of the data loader, which must not
+        shuffle.
     num_steps : `int`, optional (default = `20`)
-        The number of tokens of a window. With `None` every sentence is a window of its own, which
-        starts where the model's `initial_state` says, and whose last boundary is read as well, as
-        an embedder reads it, though nothing is to be predicted after it.
+        Number of targets in a window. With `None`, every sentence is a window and starts from the
+        model's `initial_state`. Its last token, `</S>`, is then an input as well, as in an
+        embedder, but has no target.
     shuffle_buffer : `int`, optional (default = `0`)
-        How many sentences wait in memory to be drawn in random order. With 1 or more the files are
-        shuffled as well, and each pass over the corpus has another order. 0 keeps the order.
+        Number of sentences in the buffer from which the next one is drawn at random. With 1 or
+        more, the files are shuffled as well, and every pass over the corpus has another order. 0
+        keeps the order.
     seed : `int`, optional (default = `13370`)
-        What the order depends on.
+        Seed of the random order.
     token_indexers : `Dict[str, TokenIndexer]`, optional (default = `None`)
-        How the inputs are spelled; `None` is `{"elmo": ElmoCharactersIndexer()}`.
+        Indexers of the inputs. `None` is `{"elmo": ElmoCharactersIndexer()}`.
     namespace : `str`, optional (default = `"tokens"`)
-        The namespace of the vocabulary that the targets are counted into and looked up in.
+        Namespace of the targets in the vocabulary.
 
     # Raises
 
     `ConfigurationError`
-        When a number is out of range. When reading, where there is no file, or one that is no
-        text in UTF-8.
+        If a number is out of range. While reading: if a path or pattern finds no file, or if a
+        file is not in UTF-8.
     """
 
     def __init__(
@@ -92,6 +96,7 @@ class BilmCorpusReader(DatasetReader):
         self._num_steps = num_steps
         self._shuffle_buffer = shuffle_buffer
         self._seed = seed
+        # Passes over the corpus that have begun. The order of each depends on its number.
         self.num_passes = 0
         self._input_indexers: Dict[str, TokenIndexer] = token_indexers or {
             "elmo": ElmoCharactersIndexer()
@@ -110,29 +115,38 @@ class BilmCorpusReader(DatasetReader):
         by_file = len(files) >= num_shards
         corpus = Corpus(files[shard::num_shards] if by_file else files)
         sentences = iter(corpus) if by_file else islice(corpus, shard, None, num_shards)
-        sentences = shuffled_by_buffer(sentences, self._shuffle_buffer, generator)
+        sentences = shuffle_by_buffer(sentences, self._shuffle_buffer, generator)
         first_stream = self._batch_size * (self._worker_info.id if self._worker_info else 0)
-        for number, windows in self._rows_of_windows(sentences):
+        for window_number, windows in self._windows_of_streams(sentences):
             share_read = corpus.share_read
             for stream, window in enumerate(windows, start=first_stream):
-                yield self._window_to_instance(window, stream, number, share_read)
+                yield self._window_to_instance(window, stream, window_number, share_read)
 
     def text_to_instance(self, tokens: List[Token]) -> Instance:
         """
+        Makes an instance of one whole sentence.
+
         # Parameters
 
         tokens : `List[Token]`
-            The words of one sentence, without its boundaries.
+            Tokens of the sentence, without its boundaries.
 
         # Returns
 
         `Instance`
-            The sentence as a window of its own, without token indexers; `apply_token_indexers`
-            sets them.
+            The instance without token indexers, which `apply_token_indexers` sets.
         """
         return self._window_to_instance(sentence_window([str(token) for token in tokens]))
 
     def apply_token_indexers(self, instance: Instance) -> None:
+        """
+        Sets the token indexers of an instance.
+
+        # Parameters
+
+        instance : `Instance`
+            Instance made by this reader. It is changed in place.
+        """
         for name, field in instance.fields.items():
             if isinstance(field, TextField):
                 field.token_indexers = (
@@ -140,7 +154,7 @@ class BilmCorpusReader(DatasetReader):
                 )
 
     def _shards(self) -> Tuple[int, int]:
-        """How many parts the corpus has, and which one is read here."""
+        """Returns the number of shards of the corpus and the shard that this reader reads."""
         num_shards, shard = 1, 0
         if self._distributed_info is not None:
             num_shards = self._distributed_info.world_size
@@ -150,20 +164,20 @@ class BilmCorpusReader(DatasetReader):
             num_shards *= self._worker_info.num_workers
         return num_shards, shard
 
-    def _rows_of_windows(
+    def _windows_of_streams(
         self, sentences: Iterator[List[str]]
     ) -> Iterator[Tuple[int, Sequence[Window]]]:
-        """The next window of each stream, with its number in the stream."""
+        """Yields the number of the windows in their streams, and the next window of each stream."""
         if self._num_steps is None:
             while True:
                 windows = [sentence_window(s) for s in islice(sentences, self._batch_size)]
                 if not windows:
                     return
                 yield 0, windows
-        yield from enumerate(pack_into_windows(sentences, self._batch_size, self._num_steps))
+        yield from enumerate(stream_windows(sentences, self._batch_size, self._num_steps))
 
     def _window_to_instance(
-        self, window: Window, stream: int = 0, number: int = 0, share_read: float = 1.0
+        self, window: Window, stream: int = 0, window_number: int = 0, share_read: float = 1.0
     ) -> Instance:
         forward, backward = ([Token(token) for token in tokens] for tokens in window)
         num_inputs = len(forward) if self._num_steps is None else len(forward) - 1
@@ -173,14 +187,17 @@ class BilmCorpusReader(DatasetReader):
             "backward_inputs": TextField(backward[: max(0, num_inputs)]),
             "backward_targets": _UncountedTextField(backward[1:]),
             "metadata": MetadataField(
-                {"stream": stream, "window": number, "share_read": share_read}
+                {"stream": stream, "window": window_number, "share_read": share_read}
             ),
         }
         return Instance(fields)
 
 
 class _UncountedTextField(TextField):
-    """The same words as in another field: to be looked up in a vocabulary, not to be counted."""
+    """
+    A `TextField` whose tokens are not counted for the vocabulary, because another field has the
+    same ones.
+    """
 
     def count_vocab_items(self, counter: Dict[str, Dict[str, int]]) -> None:
         """Counts nothing."""

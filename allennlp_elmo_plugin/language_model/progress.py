@@ -1,5 +1,5 @@
 """
-How far the training of a biLM is, in a line that a person can read.
+Logging the progress of a biLM's training.
 """
 
 import logging
@@ -21,19 +21,21 @@ logger = logging.getLogger(__name__)
 @TrainerCallback.register("bilm_progress")
 class BilmProgress(TrainerCallback):
     """
-    Logs how far the training of a `bidirectional_lm` is: the epoch and the share of it that is
-    done, tokens per second, the perplexity of both directions (in this epoch so far, as the model
-    has them), and the time left, which supposes that all epochs take equally long.
+    A trainer callback that logs the progress of a `bidirectional_lm`.
 
-    The same numbers are metrics of the model, so that the callback `tensorboard` draws them.
+    A line has the epoch and the share of it that is done, the throughput in tokens per second, the
+    perplexity of both directions in this epoch, and the time left if all epochs take equally long.
+    Throughput and perplexity are metrics of the model, so the callback `tensorboard` plots them.
 
-    Registered as a `TrainerCallback` with name "bilm_progress", and one of AllenNLP's default
-    callbacks as soon as the plugin is there: a config names it to change how often.
+    Registered as a `TrainerCallback` with name "bilm_progress". It is a default callback: a config
+    has to name it only to change `seconds`.
 
     # Parameters
 
+    serialization_dir : `str`
+        Folder of the training. AllenNLP fills it in.
     seconds : `float`, optional (default = `30.0`)
-        How much time is between two lines.
+        Least time between two lines.
     """
 
     def __init__(self, serialization_dir: str, seconds: float = 30.0) -> None:
@@ -58,20 +60,22 @@ class BilmProgress(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """
+        Logs a line if it is time for one.
+
         # Parameters
 
         trainer : `GradientDescentTrainer`
             The trainer.
         batch_inputs : `List[TensorDict]`
-            The batches of a step, with the reader's `metadata`.
+            Batches of the training step, with the reader's `metadata`.
         batch_metrics : `Dict[str, Any]`
-            The model's metrics.
+            Metrics of the model.
         epoch, batch_number : `int`
-            Where the training is.
+            Number of the epoch, from 0, and of the training step in it, from 1.
         is_training : `bool`
-            Whether this is no validation.
+            `True` for training batches.
         is_primary : `bool`, optional (default = `True`)
-            Whether this process is to speak.
+            `True` in the process that logs.
         """
         if not (is_training and is_primary and isinstance(trainer.model, BidirectionalLm)):
             return
@@ -80,9 +84,9 @@ class BilmProgress(TrainerCallback):
         done = (epoch + share) / trainer._num_epochs
         if self._first_time is None:
             self._first_time, self._first_share, self._last_time = now, done, now
-        # The first batch of an epoch has no speed yet.
-        speed = batch_metrics["tokens_per_second"]
-        if now - self._last_time < self._seconds or done <= self._first_share or not speed:
+        # The throughput is 0 after the first batch of an epoch.
+        throughput = batch_metrics["tokens_per_second"]
+        if now - self._last_time < self._seconds or done <= self._first_share or not throughput:
             return
         self._last_time = now
         left = (now - self._first_time) * (1 - done) / (done - self._first_share)
@@ -92,10 +96,10 @@ class BilmProgress(TrainerCallback):
             epoch + 1,
             trainer._num_epochs,
             100 * share,
-            speed,
+            throughput,
             batch_metrics["forward_perplexity"],
             batch_metrics["backward_perplexity"],
-            _readable(left),
+            _format_duration(left),
         )
 
 
@@ -103,14 +107,14 @@ def _share_of_epoch(
     trainer: GradientDescentTrainer, batch_inputs: List[TensorDict], batch_number: int
 ) -> float:
     try:
-        num_steps = len(trainer.data_loader) / trainer._num_gradient_accumulation_steps
-        return min(1.0, batch_number / num_steps)
+        num_training_steps = len(trainer.data_loader) / trainer._num_gradient_accumulation_steps
+        return min(1.0, batch_number / num_training_steps)
     except TypeError:
-        # The loader knows how many batches there are only if it holds them all, or was told.
+        # A loader that reads lazily, without `batches_per_epoch`, has no length.
         metadata: Any = batch_inputs[-1]["metadata"]
         return float(metadata[-1]["share_read"])
 
 
-def _readable(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     hours, minutes = divmod(max(1, round(seconds / 60)), 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"

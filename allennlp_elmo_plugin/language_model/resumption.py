@@ -1,5 +1,5 @@
 """
-What a training of a biLM needs, beside weights and optimizer, to go on as if it had not stopped.
+Resuming the training of a biLM as if it had not been interrupted.
 """
 
 from typing import Any, Dict
@@ -18,15 +18,17 @@ __all__ = ["BilmResumption"]
 @TrainerCallback.register("bilm_resumption")
 class BilmResumption(TrainerCallback):
     """
-    Puts into each checkpoint of a `bidirectional_lm` where its streams of text are, and where
-    PyTorch's random numbers are, which dropout and the sampled softmax draw from. With `--recover`
-    a training on one processor then ends where one that was not stopped ends. In a distributed
-    training this holds for the first process; in the others the streams start anew.
+    A trainer callback that saves what else the training of a `bidirectional_lm` depends on.
 
-    It also tells a `bilm_corpus` that is read by workers which pass over the corpus begins.
+    Each checkpoint gets the LSTM states of the training streams and the states of PyTorch's random
+    number generators, which dropout and the sampled softmax use. A training on one processor that
+    is resumed with `--recover` then ends with the same numbers as one that ran through. In a
+    distributed training this holds for the first process; the streams of the others start anew.
 
-    Registered as a `TrainerCallback` with name "bilm_resumption", and one of AllenNLP's default
-    callbacks as soon as the plugin is there: no config needs to name it.
+    The callback also tells a `bilm_corpus` that workers read which pass over the corpus begins.
+
+    Registered as a `TrainerCallback` with name "bilm_resumption". It is a default callback: no
+    config has to name it.
     """
 
     def __init__(self, serialization_dir: str) -> None:
@@ -38,15 +40,17 @@ class BilmResumption(TrainerCallback):
         self, trainer: GradientDescentTrainer, is_primary: bool = True, **kwargs: Any
     ) -> None:
         """
+        Restores the states of streams and random number generators.
+
         # Parameters
 
         trainer : `GradientDescentTrainer`
-            The trainer, which has restored its checkpoint, if there is one.
+            The trainer. It has restored its checkpoint, if there is one.
         is_primary : `bool`, optional (default = `True`)
-            Whether this is the process that saves checkpoints.
+            `True` in the process that saves checkpoints.
         """
         super().on_start(trainer, is_primary, **kwargs)
-        _tell_workers(trainer, trainer._start_after_epochs_completed)
+        _set_num_passes(trainer, trainer._start_after_epochs_completed)
         if self._restored and is_primary and isinstance(trainer.model, BidirectionalLm):
             trainer.model.training_streams.load_state_dict(self._restored["streams"])
             torch.set_rng_state(self._restored["cpu"])
@@ -63,22 +67,31 @@ class BilmResumption(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """
+        Tells the reader which pass over the corpus begins.
+
         # Parameters
 
         trainer : `GradientDescentTrainer`
             The trainer.
+        metrics : `Dict[str, Any]`
+            Not used.
         epoch : `int`
-            The epoch that ended.
+            Number of the epoch that ended, from 0.
+        is_primary : `bool`, optional (default = `True`)
+            Not used.
         """
-        _tell_workers(trainer, epoch + 1)
+        _set_num_passes(trainer, epoch + 1)
 
     @overrides
     def state_dict(self) -> Dict[str, Any]:
         """
+        Returns what a checkpoint stores.
+
         # Returns
 
         `Dict[str, Any]`
-            `streams`, and the states of the random numbers; nothing for another model.
+            `streams`, the state dict of the training streams; `cpu` and `cuda`, the states of the
+            random number generators. Empty if the model is not a `bidirectional_lm`.
         """
         if self.trainer is None or not isinstance(self.trainer.model, BidirectionalLm):
             return {}
@@ -91,16 +104,20 @@ class BilmResumption(TrainerCallback):
     @overrides
     def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
         """
+        Receives what a checkpoint has stored. `on_start` restores it.
+
         # Parameters
 
         state_dict : `Dict[str, Any]`
-            What `state_dict` gave. It is put to use when the training starts.
+            Content returned by `state_dict`.
         """
         self._restored = state_dict
 
 
-def _tell_workers(trainer: GradientDescentTrainer, num_passes: int) -> None:
-    # In this process the reader counts by itself, but workers are born anew with each pass.
+def _set_num_passes(trainer: GradientDescentTrainer, num_passes: int) -> None:
+    """Sets the reader's count of passes, if workers read the corpus."""
+    # A reader in this process counts by itself. Workers are started anew for each pass, with a copy
+    # of the reader.
     reader = getattr(trainer.data_loader, "reader", None)
     if isinstance(reader, BilmCorpusReader) and getattr(trainer.data_loader, "num_workers", False):
         reader.num_passes = num_passes

@@ -1,5 +1,5 @@
 """
-The softmax over the vocabulary, in full or on a sample.
+The softmax over the vocabulary, full or sampled.
 """
 
 from math import sqrt
@@ -9,27 +9,28 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from torch.autograd.function import once_differentiable
 
-from allennlp_elmo_plugin.language_model.log_uniform import draw_log_uniform
+from allennlp_elmo_plugin.language_model.proposal_distribution import draw_log_uniform
 
 __all__ = ["Softmax"]
 
-LOGITS_AT_ONCE = 1 << 24
-"""64 MB of float32."""
+MAX_LOGITS = 1 << 24
+"""Number of logits that the full softmax holds in memory at a time: 64 MB of float32."""
 
 
 class Softmax(torch.nn.Module):
     """
-    Predicts words from what an LSTM gives. One softmax serves both directions, as in bilm-tf.
+    A softmax layer that computes the loss of predicting words from vectors.
 
-    `weight`, of shape (num_words, size), and `bias`, of shape (num_words,), are random and 0 at the
-    start, as in bilm-tf.
+    As in bilm-tf, one softmax serves both directions of a biLM. Its parameters are `weight`, of
+    shape (num_words, size) and random at the start, and `bias`, of shape (num_words,) and 0 at the
+    start.
 
     # Parameters
 
     num_words : `int`
-        The size of the vocabulary.
+        Size of the vocabulary.
     size : `int`
-        The size of the vectors: the `projection_dim` of the biLM.
+        Size of the vectors, which is the `projection_dim` of the biLM.
     """
 
     def __init__(self, num_words: int, size: int) -> None:
@@ -40,6 +41,8 @@ class Softmax(torch.nn.Module):
 
     def load(self, weight: torch.Tensor, bias: torch.Tensor) -> None:
         """
+        Sets the parameters.
+
         # Parameters
 
         weight : `torch.Tensor`
@@ -53,28 +56,30 @@ class Softmax(torch.nn.Module):
 
     def forward(self, vectors: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """
-        The loss over the whole vocabulary.
+        Computes the loss of each token by the full softmax.
 
         # Parameters
 
         vectors : `torch.Tensor`
             Shape (tokens, size), float.
         targets : `torch.Tensor`
-            Shape (tokens,), int64.
+            Shape (tokens,), int64: ids of the words to predict.
 
         # Returns
 
         `torch.Tensor`
-            Shape (tokens,), float32: minus the logarithm of the probability of each target.
+            Shape (tokens,), float32: negative log probability of each target.
         """
-        rows = max(1, LOGITS_AT_ONCE // len(self.weight))
+        chunk_size = max(1, MAX_LOGITS // len(self.weight))
         losses = [
             torch.nn.functional.cross_entropy(
                 torch.nn.functional.linear(some_vectors, self.weight, self.bias).float(),
                 some_targets,
                 reduction="none",
             )
-            for some_vectors, some_targets in zip(vectors.split(rows), targets.split(rows))
+            for some_vectors, some_targets in zip(
+                vectors.split(chunk_size), targets.split(chunk_size)
+            )
         ]
         return torch.cat(losses)
 
@@ -82,19 +87,22 @@ class Softmax(torch.nn.Module):
         self, vectors: torch.Tensor, targets: torch.Tensor, num_samples: int
     ) -> torch.Tensor:
         """
-        An estimate of the loss from a sample of the vocabulary, whose ids have to be in the order
-        of falling frequency. Each logit is corrected by how likely its word is in a sample, and a
-        word of the sample that is a token's target is left out for this token (Jean et al., 2015,
-        section 3; TensorFlow's `sampled_softmax_loss`).
+        Estimates the loss of each token by a sampled softmax.
+
+        All tokens share one sample of words. Each logit is corrected by its word's log probability
+        of being in the sample. A sampled word that equals a token's target, an accidental hit, is
+        left out for this token. See Jean et al. (2015), section 3, and TensorFlow's
+        `sampled_softmax_loss`.
 
         # Parameters
 
         vectors : `torch.Tensor`
             Shape (tokens, size), float.
         targets : `torch.Tensor`
-            Shape (tokens,), int64.
+            Shape (tokens,), int64: ids of the words to predict. The ids of the vocabulary must be
+            in descending order of frequency.
         num_samples : `int`
-            How many words are drawn, for all tokens together.
+            Number of sampled words, less than the size of the vocabulary.
 
         # Returns
 
@@ -104,29 +112,32 @@ class Softmax(torch.nn.Module):
         # Raises
 
         `ConfigurationError`
-            When the vocabulary has no more words than that.
+            If there are not more words in the vocabulary than in the sample.
         """
         num_words = len(self.weight)
         if num_samples >= num_words:
             raise ConfigurationError(
                 f"Expected 'num_samples' to be less than the {num_words} words of the vocabulary, "
-                f"got {num_samples}. Use fewer, or null for the full softmax."
+                f"got {num_samples}. Use a smaller number, or null for the full softmax."
             )
         sample = draw_log_uniform(num_samples, num_words)
         ids = sample.ids.to(targets.device)
         target_logits = (vectors * self.weight[targets]).sum(dim=-1).float() + self.bias[targets]
         target_logits = target_logits - sample.log_expected_counts(targets).float()
         corrected_bias = self.bias[ids] - sample.log_expected_counts(ids).float()
-        places = targets.new_full((num_words,), -1)
-        places[ids] = torch.arange(num_samples, device=places.device)
+        index_in_sample = targets.new_full((num_words,), -1)
+        index_in_sample[ids] = torch.arange(num_samples, device=targets.device)
         return _SampledLoss.apply(
-            vectors, self.weight[ids], corrected_bias, target_logits, places[targets]
+            vectors, self.weight[ids], corrected_bias, target_logits, index_in_sample[targets]
         )
 
 
 class _SampledLoss(torch.autograd.Function):
     """
-    As autograd would have it, with half as many passes over the logits, and half the memory.
+    The loss of a sampled softmax, with a backward pass of its own.
+
+    It equals what autograd computes, with half as many passes over the logits and half the memory.
+    `accidental_hits` has, for each token, the index of its target in the sample, or -1.
     """
 
     @staticmethod
@@ -136,29 +147,30 @@ class _SampledLoss(torch.autograd.Function):
         weight: torch.Tensor,
         bias: torch.Tensor,
         target_logits: torch.Tensor,
-        hits: torch.Tensor,
+        accidental_hits: torch.Tensor,
     ) -> torch.Tensor:
         vectors, weight = vectors.float(), weight.float()
         with torch.autocast(vectors.device.type, enabled=False):
             logits = torch.addmm(bias, vectors, weight.t())
-        rows = (hits >= 0).nonzero().squeeze(-1)
-        logits[rows, hits[rows]] = float("-inf")
-        largest = torch.maximum(logits.amax(dim=1), target_logits)
-        odds = logits.sub_(largest.unsqueeze(1)).exp_()
-        target_odds = (target_logits - largest).exp()
-        total = odds.sum(dim=1) + target_odds
-        ctx.save_for_backward(vectors, weight, odds, target_odds, total)
-        return total.log() + largest - target_logits
+        rows = (accidental_hits >= 0).nonzero().squeeze(-1)
+        logits[rows, accidental_hits[rows]] = float("-inf")
+        max_logits = torch.maximum(logits.amax(dim=1), target_logits)
+        exponentials = logits.sub_(max_logits.unsqueeze(1)).exp_()
+        target_exponentials = (target_logits - max_logits).exp()
+        normalizers = exponentials.sum(dim=1) + target_exponentials
+        ctx.save_for_backward(vectors, weight, exponentials, target_exponentials, normalizers)
+        return normalizers.log() + max_logits - target_logits
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: torch.Tensor) -> Tuple[Optional[torch.Tensor], ...]:
-        vectors, weight, odds, target_odds, total = ctx.saved_tensors
-        share = gradient / total
+    def backward(ctx: Any, grad_loss: torch.Tensor) -> Tuple[Optional[torch.Tensor], ...]:
+        vectors, weight, exponentials, target_exponentials, normalizers = ctx.saved_tensors
+        # Times the exponentials, these are the gradients of the logits.
+        scales = grad_loss / normalizers
         return (
-            share.unsqueeze(1) * odds.mm(weight),
-            odds.t().mm(share.unsqueeze(1) * vectors),
-            odds.t().mv(share),
-            share * target_odds - gradient,
+            scales.unsqueeze(1) * exponentials.mm(weight),
+            exponentials.t().mm(scales.unsqueeze(1) * vectors),
+            exponentials.t().mv(scales),
+            scales * target_exponentials - grad_loss,
             None,
         )

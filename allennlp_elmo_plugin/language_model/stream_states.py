@@ -1,5 +1,5 @@
 """
-Where the LSTMs are in each stream of text.
+The LSTM states that a language model carries from window to window.
 """
 
 from typing import Any, Dict, List, Optional, Sequence
@@ -14,7 +14,7 @@ __all__ = ["StreamStates"]
 
 class StreamStates:
     """
-    Remembers in which state the last window of each stream ended, for the next one to start from.
+    A store of the LSTM state after the last window of each stream.
     """
 
     def __init__(self) -> None:
@@ -25,25 +25,27 @@ class StreamStates:
         self, streams: Sequence[int], windows: Sequence[int], initial: LstmState
     ) -> LstmState:
         """
+        Returns the state in which each row of a batch starts.
+
         # Parameters
 
         streams : `Sequence[int]`
-            Which stream each row of the batch belongs to.
+            Number of each row's stream.
         windows : `Sequence[int]`
-            The number of each row's window in its stream.
+            Number of each row's window in its stream.
         initial : `LstmState`
-            Where rows start that are the first window of their stream, or whose stream is not
-            known: a training that is resumed may have forgotten it.
+            State for rows with the first window of a stream, or with a stream that is not in the
+            store. The latter happens in a training that is resumed without its stream states.
 
         # Returns
 
         `LstmState`
-            Where each row starts, without gradients from earlier windows.
+            The states, without gradients to earlier windows.
 
         # Raises
 
         `ConfigurationError`
-            When windows do not follow each other.
+            If a window does not follow the last one of its stream, or a stream has several rows.
         """
         known = [
             row for row, stream in enumerate(streams) if windows[row] and stream in self._windows
@@ -51,57 +53,67 @@ class StreamStates:
         in_order = all(self._windows[streams[row]] == windows[row] - 1 for row in known)
         if not in_order or len(set(streams)) < len(streams):
             raise ConfigurationError(
-                "Expected the windows of each stream one after the other, at most one in a batch. "
-                "Give the data loader the 'batch_size' of the reader 'bilm_corpus', no 'shuffle' "
-                "and no 'batch_sampler'; the reader shuffles by its 'shuffle_buffer'."
+                "Expected each batch to have the next window of every stream, got windows in "
+                "another order. Set the 'batch_size' of the data loader to that of the reader "
+                "'bilm_corpus', and remove 'shuffle' and 'batch_sampler' from the data loader; the "
+                "reader shuffles sentences by its 'shuffle_buffer'."
             )
         if self._state is None or not known:
             return initial
         rows = initial.hidden.new_tensor(known, dtype=torch.long)
-        remembered = rows.new_tensor([streams[row] for row in known])
+        known_streams = rows.new_tensor([streams[row] for row in known])
         return LstmState(
             *(
-                new.index_copy(2, rows, old.to(new).index_select(2, remembered))
+                new.index_copy(2, rows, old.to(new).index_select(2, known_streams))
                 for new, old in zip(initial, self._state)
             )
         )
 
     def finish(self, streams: Sequence[int], windows: Sequence[int], state: LstmState) -> None:
         """
+        Stores the state in which each row of a batch ended.
+
         # Parameters
 
         streams : `Sequence[int]`
-            Which stream each row of the batch belongs to.
+            Number of each row's stream.
         windows : `Sequence[int]`
-            The number of each row's window in its stream.
+            Number of each row's window in its stream.
         state : `LstmState`
-            Where each row ended. It is kept without its gradient.
+            State after each row. It is stored without its gradient.
         """
         self._windows.update(zip(streams, windows))
         rows = torch.tensor(streams, device=state.hidden.device)
         num_streams = max(self._windows) + 1
-        parts: List[torch.Tensor] = []
+        stored: List[torch.Tensor] = []
         for old, new in zip(self._state or state, state):
             missing = num_streams - old.size(2)
-            kept = torch.cat([old.to(new), new.new_zeros(*new.shape[:2], missing, new.size(3))], 2)
-            parts.append(kept.detach().index_copy(2, rows, new.detach()))
-        self._state = LstmState(*parts)
+            enlarged = torch.cat(
+                [old.to(new), new.new_zeros(*new.shape[:2], missing, new.size(3))], dim=2
+            )
+            stored.append(enlarged.detach().index_copy(2, rows, new.detach()))
+        self._state = LstmState(*stored)
 
     def state_dict(self) -> Dict[str, Any]:
         """
+        Returns the content of the store.
+
         # Returns
 
         `Dict[str, Any]`
-            What is remembered: numbers and tensors.
+            `windows`, the number of each stream's last window; and `state`, the two tensors of the
+            LSTM states, or `None` for an empty store.
         """
         return {"windows": dict(self._windows), "state": self._state and tuple(self._state)}
 
     def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
         """
+        Restores the content of the store.
+
         # Parameters
 
         state_dict : `Dict[str, Any]`
-            What `state_dict` gave.
+            Content returned by `state_dict`.
         """
         self._windows = dict(state_dict["windows"])
         self._state = state_dict["state"] and LstmState(*state_dict["state"])

@@ -1,5 +1,5 @@
 """
-The vocabulary file of a biLM, as bilm-tf has it.
+The vocabulary file of a biLM, in the format of bilm-tf.
 """
 
 import os
@@ -20,14 +20,15 @@ UNKNOWN_WORD = "<UNK>"
 PADDING_WORD = "<PAD>"
 REQUIRED_WORDS = (BEGIN_OF_SENTENCE_TOKEN, END_OF_SENTENCE_TOKEN, UNKNOWN_WORD)
 
-# A line of old vocabulary files that bilm-tf passes over.
-NO_WORD = "!!!MAXTERMID"
+IGNORED_LINE = "!!!MAXTERMID"
+"""A line of old vocabulary files that is no word. bilm-tf ignores it, too."""
 
 
 class BilmVocabulary(Vocabulary):
     """
-    The words of a biLM's softmax, in its order: row i of the softmax belongs to line i of the
-    vocabulary file. There is no entry for padding, and `<UNK>` stands for unknown words.
+    The vocabulary of a biLM's softmax, in which the word of line i belongs to row i of the softmax.
+
+    It has no padding entry, and `<UNK>` stands for unknown words.
 
     Registered as a `Vocabulary` with name "bilm_vocabulary", whose constructor is
     `from_vocabulary_file`.
@@ -36,35 +37,37 @@ class BilmVocabulary(Vocabulary):
     @classmethod
     def from_vocabulary_file(cls, file: str, namespace: str = "tokens") -> "BilmVocabulary":
         """
+        Reads a vocabulary file.
+
         # Parameters
 
         file : `str`
-            A path or URL of a text file in UTF-8, a word a line, in the order of falling frequency,
-            `<S>`, `</S>` and `<UNK>` among them.
+            Path or URL of a text file in UTF-8 with one word a line, in descending order of
+            frequency. `<S>`, `</S>` and `<UNK>` must be among the words.
         namespace : `str`, optional (default = `"tokens"`)
-            The namespace of the words, as the reader and the model have it.
+            Namespace of the words. Reader and model must use the same one.
 
         # Raises
 
         `ConfigurationError`
-            When the file is missing, or a word is missing or there twice.
+            If the file is missing, lacks a required word, or contains a word twice.
         """
         try:
             lines = Path(cached_path(file)).read_text(encoding="utf-8").splitlines()
         except FileNotFoundError as error:
             raise ConfigurationError(
-                f"The vocabulary 'bilm_vocabulary' names the file '{file}', but there is none."
+                f"Expected the 'file' of the vocabulary 'bilm_vocabulary' at '{file}', but there "
+                f"is none. Check the path; a relative one starts at the working directory, "
+                f"'{os.getcwd()}'."
             ) from error
-        words = [line.strip() for line in lines if line.strip() != NO_WORD]
+        words = [line.strip() for line in lines if line.strip() != IGNORED_LINE]
         problems = [f"'{word}' is missing" for word in REQUIRED_WORDS if word not in words]
         problems += [
-            f"'{word}' is there {count} times"
-            for word, count in Counter(words).items()
-            if count > 1
+            f"'{word}' occurs {count} times" for word, count in Counter(words).items() if count > 1
         ]
         if problems:
             raise ConfigurationError(
-                f"Expected a word a line in the vocabulary file '{file}', each once, "
+                f"Expected the vocabulary file '{file}' to have one word a line, each once, with "
                 f"{', '.join(REQUIRED_WORDS)} among them: {'; '.join(problems)}."
             )
         return cls(
@@ -81,14 +84,14 @@ class BilmVocabulary(Vocabulary):
         oov_token: Optional[str] = None,
     ) -> "BilmVocabulary":
         """
-        Reads what was saved with an archive.
+        Reads the vocabulary that AllenNLP saved with an archive.
 
         # Parameters
 
         directory : `Union[str, PathLike]`
-            The folder.
+            Path of the vocabulary folder.
         padding_token, oov_token : `str`, optional (default = `None`)
-            Not used: AllenNLP gives its own, which these words do not have.
+            Ignored. AllenNLP passes its own defaults, which are not in this vocabulary.
         """
         return super().from_files(directory, oov_token=UNKNOWN_WORD)  # type: ignore[return-value]
 
@@ -97,21 +100,23 @@ def write_vocabulary_file(
     path: Union[str, "os.PathLike[str]"], vocabulary: Vocabulary, namespace: str
 ) -> None:
     """
-    Writes the words of a vocabulary for `BilmVocabulary` and bilm-tf, which have their own names
-    for AllenNLP's unknown word (`<UNK>`) and padding (`<PAD>`, a word like any other there).
+    Writes the words of a vocabulary in the format that `BilmVocabulary` and bilm-tf read.
+
+    AllenNLP's unknown word becomes `<UNK>`. Its padding token becomes `<PAD>`, which has no special
+    meaning there.
 
     # Parameters
 
     path : `Union[str, PathLike]`
-        Where the file is to be. It is replaced in one step when it is complete.
+        Path of the file. The file appears in one step, when it is complete.
     vocabulary : `Vocabulary`
         Any vocabulary.
     namespace : `str`
-        The namespace of the words.
+        Namespace of the words.
     """
     words = vocabulary.get_index_to_token_vocabulary(namespace)
-    names = {vocabulary._oov_token: UNKNOWN_WORD, vocabulary._padding_token: PADDING_WORD}
-    lines = [names.get(words[index], words[index]) for index in range(len(words))]
+    renamed = {vocabulary._oov_token: UNKNOWN_WORD, vocabulary._padding_token: PADDING_WORD}
+    lines = [renamed.get(words[index], words[index]) for index in range(len(words))]
     with write_atomically(Path(path)) as partial:
         partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
 

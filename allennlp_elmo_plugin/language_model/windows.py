@@ -1,26 +1,27 @@
 """
-A stream of text in each row of a batch, cut into windows.
+Streams of text, cut into windows.
 """
 
 from typing import Iterable, Iterator, List, NamedTuple, Sequence
 
 from allennlp_elmo_plugin.network.spelling import BEGIN_OF_SENTENCE_TOKEN, END_OF_SENTENCE_TOKEN
 
-__all__ = ["Window", "pack_into_windows", "sentence_window"]
+__all__ = ["Window", "sentence_window", "stream_windows"]
 
 
 class Window(NamedTuple):
     """
-    A piece of the stream of one row, as each direction reads it. Every token but the last is an
-    input, and every token but the first is to be predicted.
+    A stretch of a stream, as each direction reads it.
+
+    Every token but the last is an input, and every token but the first is a target.
 
     # Parameters
 
     forward : `List[str]`
-        The tokens, `<S>` and `</S>` around each sentence.
+        Tokens with `<S>` and `</S>` around each sentence.
     backward : `List[str]`
-        As many tokens, of the same sentences in the same order, each sentence from its end to its
-        beginning.
+        The same number of tokens, from the same sentences in the same order. Each sentence is
+        reversed.
     """
 
     forward: List[str]
@@ -29,56 +30,60 @@ class Window(NamedTuple):
 
 def sentence_window(sentence: Sequence[str]) -> Window:
     """
+    Makes a window of one whole sentence.
+
     # Parameters
 
     sentence : `Sequence[str]`
-        The tokens of a sentence, without its boundaries.
+        Tokens of the sentence, without its boundaries.
 
     # Returns
 
     `Window`
-        The whole sentence.
+        The tokens with `<S>` and `</S>` around them.
     """
     bounded = [BEGIN_OF_SENTENCE_TOKEN, *sentence, END_OF_SENTENCE_TOKEN]
     return Window(bounded, bounded[::-1])
 
 
-def pack_into_windows(
-    sentences: Iterable[Sequence[str]], num_rows: int, num_steps: int
+def stream_windows(
+    sentences: Iterable[Sequence[str]], num_streams: int, num_steps: int
 ) -> Iterator[List[Window]]:
     """
-    Packs sentences into rows as bilm-tf does: each row takes the next sentence when it runs out of
-    tokens, and a window begins where the last one of its row ended.
+    Fills streams with sentences and cuts the streams into windows, as bilm-tf does.
+
+    A stream takes the next sentence when it runs out of tokens. A window begins with the last token
+    of the stream's previous window.
 
     # Parameters
 
     sentences : `Iterable[Sequence[str]]`
-        The tokens of each sentence, without its boundaries.
-    num_rows : `int`
-        How many streams there are.
+        Tokens of each sentence, without its boundaries.
+    num_streams : `int`
+        Number of streams.
     num_steps : `int`
-        The number of tokens of a window to be predicted.
+        Number of targets in a window.
 
     # Returns
 
     `Iterator[List[Window]]`
-        The next window of each row. When the sentences end, windows are shorter, and rows that
-        have nothing more to predict get empty ones. No token is left out.
+        The next window of each stream. After the last sentence, windows are shorter, and a stream
+        without targets has empty windows. No sentence is lost.
     """
-    rest = iter(sentences)
-    rows = [Window([], []) for _ in range(num_rows)]
+    remaining = iter(sentences)
+    streams = [Window([], []) for _ in range(num_streams)]
     while True:
         windows = []
-        for row in rows:
-            while len(row.forward) <= num_steps:
-                sentence = next(rest, None)
+        for stream in streams:
+            while len(stream.forward) <= num_steps:
+                sentence = next(remaining, None)
                 if sentence is None:
                     break
-                for stream, tokens in zip(row, sentence_window(sentence)):
-                    stream += tokens
-            windows.append(Window(*(stream[: num_steps + 1] for stream in row)))
-            for stream in row:
-                del stream[:num_steps]
+                for tokens, new_tokens in zip(stream, sentence_window(sentence)):
+                    tokens += new_tokens
+            windows.append(Window(*(tokens[: num_steps + 1] for tokens in stream)))
+            for tokens in stream:
+                del tokens[:num_steps]
         if all(len(window.forward) < 2 for window in windows):
             return
         yield [window if len(window.forward) > 1 else Window([], []) for window in windows]

@@ -1,8 +1,8 @@
 """
-Repairs of AllenNLP 2.10.1 for the PyTorch, Python and wandb of today.
+Patches that let AllenNLP 2.10.1 run with today's PyTorch, Python and wandb.
 
-Each module mends one breakage, in place, so that names, signatures, subclasses and
-`isinstance` stay as they are. A repair looks first whether it is needed.
+Each module fixes one incompatibility by replacing methods in place. Class names, signatures,
+subclasses and `isinstance` checks stay as they are. A patch checks first whether it is needed.
 """
 
 from allennlp_elmo_plugin.patches.recover import patch_recover
@@ -21,7 +21,7 @@ __all__ = [
 
 def apply_patches() -> None:
     """
-    Apply every repair that is needed here. Calling it again changes nothing.
+    Applies every patch that this environment needs. A second call changes nothing.
     """
     patch_recover()
     patch_reduce_on_plateau()

@@ -1,23 +1,25 @@
 """
-What takes part in every training as soon as the plugin is there, without a config that names it.
+Adding callbacks to every training, so that no config has to name them.
 """
 
-from allennlp.training import gradient_descent_trainer
+from typing import Type
 
-from allennlp_elmo_plugin.embedder.activation_cache.summary import ActivationCacheSummary
-from allennlp_elmo_plugin.language_model.progress import BilmProgress
-from allennlp_elmo_plugin.language_model.resumption import BilmResumption
+from allennlp.training import TrainerCallback, gradient_descent_trainer
 
 __all__ = ["add_default_callbacks"]
 
 
-def add_default_callbacks() -> None:
+def add_default_callbacks(*callbacks: Type[TrainerCallback]) -> None:
     """
-    Makes the plugin's callbacks default callbacks of AllenNLP, once. Each does nothing for models
-    that it is not made for.
+    Adds callbacks to the default callbacks of AllenNLP's trainer, unless they are there already.
+
+    # Parameters
+
+    callbacks : `Type[TrainerCallback]`
+        Callback classes. AllenNLP constructs them with the `serialization_dir` alone. They run in
+        every training, so each must ignore the models that it is not made for.
     """
     defaults = gradient_descent_trainer.DEFAULT_CALLBACKS
-    ours = (ActivationCacheSummary, BilmProgress, BilmResumption)
-    missing = tuple(callback for callback in ours if callback not in defaults)
-    # The tuple is typed as one of exactly one callback.
+    missing = tuple(callback for callback in callbacks if callback not in defaults)
+    # AllenNLP's annotation says that the tuple has exactly one callback.
     gradient_descent_trainer.DEFAULT_CALLBACKS = (*defaults, *missing)  # type: ignore[assignment]

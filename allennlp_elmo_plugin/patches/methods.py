@@ -1,4 +1,6 @@
-"""Replacing a method of a class once, with its signature kept."""
+"""
+Replacing a method of a class, once and with its signature.
+"""
 
 import functools
 import logging
@@ -6,33 +8,33 @@ from typing import Any, Callable
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["replace_method"]
+__all__ = ["Method", "replace_method"]
 
-_MARK = "__allennlp_elmo_plugin_repair__"
+_MARK = "__allennlp_elmo_plugin_patch__"
 
 Method = Callable[..., Any]
 
 
-def replace_method(cls: type, name: str, repair: Callable[[Method], Method]) -> None:
+def replace_method(cls: type, name: str, patch: Callable[[Method], Method]) -> None:
     """
-    Put a repaired method in the place of `cls.name`, unless it is there already.
+    Replaces `cls.name` by its patched version, unless it is patched already.
 
-    The new method reports the signature and the docstring of the old one, which is what
-    AllenNLP's `FromParams` reads.
+    The patched method reports the signature and the docstring of the original, because AllenNLP's
+    `FromParams` reads them.
 
     # Parameters
 
     cls : `type`
-        The class that defines the method. Its subclasses get the repair by inheritance.
+        Class that defines the method. Its subclasses inherit the patch.
     name : `str`
-        The name of the method.
-    repair : `Callable[[Method], Method]`
-        Takes the method as it is and returns the method as it should be.
+        Name of the method.
+    patch : `Callable[[Method], Method]`
+        Function from the original method to the patched method.
     """
     original = getattr(cls, name)
     if hasattr(original, _MARK):
         return
-    replacement = functools.wraps(original)(repair(original))
-    setattr(replacement, _MARK, True)
-    setattr(cls, name, replacement)
-    logger.info("repaired %s.%s", cls.__name__, name)
+    patched = functools.wraps(original)(patch(original))
+    setattr(patched, _MARK, True)
+    setattr(cls, name, patched)
+    logger.info("patched %s.%s", cls.__name__, name)

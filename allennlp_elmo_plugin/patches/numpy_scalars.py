@@ -1,8 +1,9 @@
 """
-Letting `torch.load(weights_only=True)` read NumPy numbers, and nothing else.
+Letting `torch.load(weights_only=True)` read NumPy numbers and nothing else.
 
-NumPy pickles a number as a call of two of its functions. Instead of allowing those,
-which take far more than numbers, their names are answered by two strict stand-ins.
+A pickled NumPy number is a call of two NumPy functions, `dtype` and `scalar`. Both can construct
+much more than numbers, so they are not allowed themselves. Two strict stand-ins are loaded under
+their names instead.
 """
 
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import Any, Callable, Iterator, List, Tuple, Union
 import numpy
 import torch
 
-__all__ = ["numpy_scalars_allowed"]
+__all__ = ["allow_numpy_scalars"]
 
 _CODES = frozenset(["b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"])
 _BYTE_ORDERS = frozenset("<>=|")
@@ -20,13 +21,13 @@ _BYTE_ORDERS = frozenset("<>=|")
 
 class _NumberType:
     """
-    Stands in for `numpy.dtype`: the type of a boolean, an integer or a float.
+    A stand-in for `numpy.dtype` that accepts booleans, integers and floats only.
 
     # Parameters
 
     code : `str`
-        Kind and width in bytes, such as `f8`. The other arguments of `numpy.dtype` concern
-        structured types, and are ignored.
+        Kind and width in bytes, such as `f8`. The other arguments of `numpy.dtype` describe
+        structured types and are ignored.
     """
 
     def __init__(self, code: str, *_: Any) -> None:
@@ -46,8 +47,8 @@ class _NumberType:
 
 
 def _number(number_type: Any, data: Any) -> numpy.generic:
-    """Stands in for NumPy's `scalar`: one number from its bytes."""
-    # Someone else may have allowed `numpy.dtype` itself.
+    """Stands in for NumPy's `scalar`: returns the number that the given bytes encode."""
+    # It is a `numpy.dtype` if the user has allowed that class.
     dtype = number_type.dtype if isinstance(number_type, _NumberType) else number_type
     if not isinstance(dtype, numpy.dtype) or dtype.str[1:] not in _CODES:
         raise UnpicklingError(f"expected the NumPy type of a number, got {dtype!r}")
@@ -56,7 +57,7 @@ def _number(number_type: Any, data: Any) -> numpy.generic:
     return numpy.frombuffer(data, dtype)[0]
 
 
-# NumPy 2 renamed `numpy.core`; a checkpoint keeps the name of the NumPy that wrote it.
+# NumPy 2 renamed `numpy.core`. A checkpoint has the name of the NumPy that wrote it.
 _STAND_INS: List[Tuple[Callable[..., Any], str]] = [
     (_NumberType, "numpy.dtype"),
     (_number, "numpy.core.multiarray.scalar"),
@@ -64,19 +65,21 @@ _STAND_INS: List[Tuple[Callable[..., Any], str]] = [
 ]
 
 
-def _path(allowed: Any) -> str:
+def _name_of(allowed: Any) -> str:
     if isinstance(allowed, tuple):
         return allowed[1]
     return f"{allowed.__module__}.{allowed.__qualname__}"
 
 
 @contextmanager
-def numpy_scalars_allowed() -> Iterator[None]:
+def allow_numpy_scalars() -> Iterator[None]:
     """
-    A context in which `torch.load` with `weights_only` also reads NumPy booleans, integers
-    and floats of up to eight bytes. Names that the user has allowed are left to the user.
+    Lets `torch.load` with `weights_only` read NumPy booleans, integers and floats of up to 8 bytes.
+
+    The permission ends with the `with` block. A name that the user has allowed keeps the user's
+    own meaning.
     """
-    taken = {_path(allowed) for allowed in torch.serialization.get_safe_globals()}
+    taken = {_name_of(allowed) for allowed in torch.serialization.get_safe_globals()}
     stand_ins: List[Union[Callable[..., Any], Tuple[Callable[..., Any], str]]] = [
         stand_in for stand_in in _STAND_INS if stand_in[1] not in taken
     ]

@@ -1,8 +1,8 @@
 """
-`allennlp train --recover` where `torch.load` reads weights only unless told otherwise.
+A patch for `allennlp train --recover` where `torch.load` reads weights only by default.
 
-The trainer's state can hold NumPy numbers: the learning rate that the `cosine` scheduler
-left in the optimizer, or a metric computed with NumPy. `torch.load` refuses those.
+The trainer's state can contain NumPy numbers: the learning rate that the `cosine` scheduler put
+into the optimizer, or a metric computed with NumPy. `torch.load` refuses to read them.
 """
 
 import io
@@ -14,12 +14,12 @@ import torch
 from allennlp.training.checkpointer import Checkpointer
 
 from allennlp_elmo_plugin.patches.methods import Method, replace_method
-from allennlp_elmo_plugin.patches.numpy_scalars import numpy_scalars_allowed
+from allennlp_elmo_plugin.patches.numpy_scalars import allow_numpy_scalars
 
 __all__ = ["patch_recover"]
 
 
-def _is_broken() -> bool:
+def _is_needed() -> bool:
     checkpoint = io.BytesIO()
     torch.save(numpy.float64(0.0), checkpoint)
     checkpoint.seek(0)
@@ -30,20 +30,20 @@ def _is_broken() -> bool:
     return False
 
 
-def _load_with_numbers(load_checkpoint: Method) -> Method:
-    def repaired(self: Checkpointer, *args: Any, **kwargs: Any) -> Any:
-        with numpy_scalars_allowed():
+def _patch(load_checkpoint: Method) -> Method:
+    def patched(self: Checkpointer, *args: Any, **kwargs: Any) -> Any:
+        with allow_numpy_scalars():
             return load_checkpoint(self, *args, **kwargs)
 
-    return repaired
+    return patched
 
 
 def patch_recover() -> None:
     """
-    Let `Checkpointer.load_checkpoint` read NumPy numbers, where `torch.load` refuses them.
+    Lets `Checkpointer.load_checkpoint` read NumPy numbers, if `torch.load` refuses them.
 
-    Everything else that `torch.load` refuses stays refused, and no other use of `torch.load`
-    is touched.
+    Everything else that `torch.load` refuses stays refused, and other calls of `torch.load` are
+    not affected.
     """
-    if _is_broken():
-        replace_method(Checkpointer, "load_checkpoint", _load_with_numbers)
+    if _is_needed():
+        replace_method(Checkpointer, "load_checkpoint", _patch)

@@ -1,5 +1,5 @@
 """
-The learning rate scheduler `reduce_on_plateau` where PyTorch knows no `verbose` any more.
+A patch for the learning rate scheduler `reduce_on_plateau` where PyTorch has dropped `verbose`.
 """
 
 import inspect
@@ -19,16 +19,16 @@ logger = logging.getLogger(__name__)
 __all__ = ["patch_reduce_on_plateau"]
 
 
-class _AnnouncedReduceLROnPlateau(ReduceLROnPlateau):
+class _LoggedReduceLROnPlateau(ReduceLROnPlateau):
     """
-    PyTorch's scheduler with `verbose`, as it used to be. It logs what PyTorch printed.
+    PyTorch's scheduler with its former option `verbose`. It logs what PyTorch used to print.
 
     # Parameters
 
     optimizer : `torch.optim.Optimizer`
-        The optimizer whose learning rates are reduced.
+        Optimizer whose learning rates are reduced.
     verbose : `bool`
-        If `True`, every reduction is logged.
+        If `True`, log every reduction.
     """
 
     def __init__(self, optimizer: torch.optim.Optimizer, verbose: bool, **kwargs: Any) -> None:
@@ -36,11 +36,11 @@ class _AnnouncedReduceLROnPlateau(ReduceLROnPlateau):
         self.verbose = verbose
 
     def step(self, *args: Any, **kwargs: Any) -> None:
-        before = self._rates()
+        before = self._learning_rates()
         super().step(*args, **kwargs)
         if not self.verbose:
             return
-        for group, (old, new) in enumerate(zip(before, self._rates())):
+        for group, (old, new) in enumerate(zip(before, self._learning_rates())):
             if old != new:
                 logger.info(
                     "epoch %d: learning rate of group %d reduced from %.4e to %.4e",
@@ -50,35 +50,34 @@ class _AnnouncedReduceLROnPlateau(ReduceLROnPlateau):
                     new,
                 )
 
-    def _rates(self) -> List[float]:
+    def _learning_rates(self) -> List[float]:
         return [float(group["lr"]) for group in self.optimizer.param_groups]
 
 
-def _is_broken() -> bool:
+def _is_needed() -> bool:
     return "verbose" not in inspect.signature(ReduceLROnPlateau).parameters
 
 
-def _construct_without_verbose(construct: Method) -> Method:
+def _patch(construct: Method) -> Method:
     signature = inspect.signature(construct)
 
-    def repaired(self: ReduceOnPlateauLearningRateScheduler, *args: Any, **kwargs: Any) -> None:
+    def patched(self: ReduceOnPlateauLearningRateScheduler, *args: Any, **kwargs: Any) -> None:
         bound = signature.bind(self, *args, **kwargs)
         bound.apply_defaults()
         _, *options = bound.arguments
-        scheduler: Any = _AnnouncedReduceLROnPlateau(
+        scheduler: Any = _LoggedReduceLROnPlateau(
             **{option: bound.arguments[option] for option in options}
         )
         super(ReduceOnPlateauLearningRateScheduler, self).__init__(scheduler)
 
-    return repaired
+    return patched
 
 
 def patch_reduce_on_plateau() -> None:
     """
-    Keep `verbose` from `ReduceLROnPlateau`, where PyTorch does not take it.
+    Accepts `verbose` without passing it to `ReduceLROnPlateau`, if PyTorch has dropped it.
 
-    The parameter is still accepted: with `"verbose": true` every reduction of a learning rate
-    is logged, at the level INFO.
+    With `"verbose": true`, every reduction of a learning rate is logged at the level INFO.
     """
-    if _is_broken():
-        replace_method(ReduceOnPlateauLearningRateScheduler, "__init__", _construct_without_verbose)
+    if _is_needed():
+        replace_method(ReduceOnPlateauLearningRateScheduler, "__init__", _patch)

@@ -1,10 +1,10 @@
 """
-`MultiProcessDataLoader` with a `start_method` other than `fork`.
+A patch for `MultiProcessDataLoader` with a `start_method` other than `fork`.
 
-AllenNLP gives its workers a lock for their progress bars, and takes it from the default
-context instead of the one that starts the workers. A lock of the `fork` context means
-nothing in a spawned process: newer Pythons refuse to send it, older ones send an address
-that is not valid there, and a reader that shows progress dies and leaves its parent waiting.
+AllenNLP gives the workers a lock for their progress bars. It takes the lock from the default
+multiprocessing context, not from the context that starts the workers. A spawned process cannot use
+a lock of the `fork` context: newer Pythons refuse to send it, and older ones send an address that
+is invalid there, so a reader that shows progress crashes and its parent waits forever.
 """
 
 import multiprocessing
@@ -23,20 +23,20 @@ __all__ = ["patch_spawn"]
 Workers = Tuple[List[BaseProcess], List[Connection]]
 
 
-def _lock_is_foreign(ctx: BaseContext) -> bool:
+def _is_needed(ctx: BaseContext) -> bool:
     return multiprocessing.get_start_method() == "fork" and ctx.get_start_method() != "fork"
 
 
-def _start(work: Callable[..., None], count: int, queue: Any, ctx: Any) -> Workers:
+def _start_workers(target: Callable[..., None], count: int, queue: Any, ctx: Any) -> Workers:
     lock = ctx.RLock()
     Tqdm.set_lock(lock)
     workers: List[BaseProcess] = []
     senders: List[Connection] = []
     for worker_id in range(count):
         receiver, sender = ctx.Pipe(duplex=False)
-        worker = ctx.Process(target=work, args=(worker_id, queue, lock, receiver), daemon=True)
-        # A worker finds the lock by a name that is gone with the last reference here, and it
-        # may still be starting when another loader replaces the lock in `Tqdm`.
+        worker = ctx.Process(target=target, args=(worker_id, queue, lock, receiver), daemon=True)
+        # A starting worker finds the lock by a name that vanishes with the lock's last reference
+        # in this process. Another loader may replace the lock in `Tqdm` before that.
         worker.progress_lock = lock
         worker.start()
         workers.append(worker)
@@ -44,28 +44,26 @@ def _start(work: Callable[..., None], count: int, queue: Any, ctx: Any) -> Worke
     return workers, senders
 
 
-def _repair_of(work: str) -> Callable[[Method], Method]:
-    def repair(start_workers: Method) -> Method:
-        def repaired(self: Any, queue: Any, ctx: Any) -> Workers:
-            if not _lock_is_foreign(ctx):
+def _patch(target: str) -> Callable[[Method], Method]:
+    """Makes the patch of a method that starts workers, each of which runs the method `target`."""
+
+    def patch(start_workers: Method) -> Method:
+        def patched(self: Any, queue: Any, ctx: Any) -> Workers:
+            if not _is_needed(ctx):
                 return start_workers(self, queue, ctx)
-            return _start(getattr(self, work), self.num_workers, queue, ctx)
+            return _start_workers(getattr(self, target), self.num_workers, queue, ctx)
 
-        return repaired
+        return patched
 
-    return repair
+    return patch
 
 
 def patch_spawn() -> None:
     """
-    Let the workers of a `MultiProcessDataLoader` have a lock of their own context.
+    Gives the workers of a `MultiProcessDataLoader` a lock of the context that starts them.
 
-    Whether that is needed can change with `multiprocessing.set_start_method`, so it is decided
-    when workers start. Where AllenNLP's lock is good, AllenNLP's own code runs.
+    `multiprocessing.set_start_method` can change which lock is right, so the choice is made when
+    workers start. Where AllenNLP's lock is right, AllenNLP's own code runs.
     """
-    replace_method(
-        MultiProcessDataLoader,
-        "_start_instance_workers",
-        _repair_of("_instance_worker"),
-    )
-    replace_method(MultiProcessDataLoader, "_start_batch_workers", _repair_of("_batch_worker"))
+    replace_method(MultiProcessDataLoader, "_start_instance_workers", _patch("_instance_worker"))
+    replace_method(MultiProcessDataLoader, "_start_batch_workers", _patch("_batch_worker"))

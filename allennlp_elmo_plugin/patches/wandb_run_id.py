@@ -1,5 +1,5 @@
 """
-The trainer callback `wandb` where wandb has moved its `generate_id`.
+A patch for the trainer callback `wandb` where wandb has moved its `generate_id`.
 """
 
 import importlib
@@ -13,21 +13,21 @@ from allennlp_elmo_plugin.patches.methods import Method, replace_method
 __all__ = ["patch_wandb_run_id"]
 
 
-def _start_with_run_id(on_start: Method) -> Method:
-    def repaired(self: WandBCallback, trainer: Any, is_primary: bool = True, **kwargs: Any) -> None:
+def _patch(on_start: Method) -> Method:
+    def patched(self: WandBCallback, trainer: Any, is_primary: bool = True, **kwargs: Any) -> None:
         if is_primary and self._run_id is None:
             wandb = importlib.import_module("wandb")
             if not hasattr(wandb.util, "generate_id"):
                 self._run_id = secrets.token_hex(4)
         on_start(self, trainer, is_primary=is_primary, **kwargs)
 
-    return repaired
+    return patched
 
 
 def patch_wandb_run_id() -> None:
     """
-    Give a run a random id of eight letters where `wandb.util.generate_id` is gone.
+    Gives a run a random id of eight hexadecimal digits, if `wandb.util.generate_id` is missing.
 
-    wandb is slow to import and not always there, so the look at it waits until a run starts.
+    wandb takes long to import and need not be installed, so the check waits until a run starts.
     """
-    replace_method(WandBCallback, "on_start", _start_with_run_id)
+    replace_method(WandBCallback, "on_start", _patch)

@@ -1,3 +1,3 @@
 """
-Reading CoNLL-U and predicting tags.
+Tagging: a reader for CoNLL-U files and a predictor for taggers.
 """

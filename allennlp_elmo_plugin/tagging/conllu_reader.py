@@ -1,5 +1,5 @@
 """
-A dataset reader for taggers that reads CoNLL-U, the format of Universal Dependencies.
+A dataset reader for taggers. It reads CoNLL-U, the format of Universal Dependencies.
 """
 
 import logging
@@ -24,27 +24,28 @@ TAG_COLUMNS = ("upos", "xpos", "deprel", "lemma")
 @DatasetReader.register("conllu_tagging")
 class ConlluTaggingReader(DatasetReader):
     """
-    Reads CoNLL-U files for taggers such as `simple_tagger` and `crf_tagger`. Every word (a line
-    whose ID is a plain number) becomes a token; the ranges of multiword tokens (`1-2`) and empty
-    nodes (`1.1`) are skipped, as they are no words of the sentence.
+    A dataset reader of CoNLL-U files for taggers such as `simple_tagger` and `crf_tagger`.
 
-    An instance has the fields `tokens` (`TextField`), `tags` (`SequenceLabelField`, only where
-    the tags are known) and `metadata` with the key `words`.
+    Every word, which is a line whose ID is a plain number, becomes a token. Ranges of multiword
+    tokens (`1-2`) and empty nodes (`1.1`) are not words of the sentence and are skipped.
+
+    An instance has the fields `tokens` (a `TextField`), `tags` (a `SequenceLabelField`, missing if
+    the tags are unknown) and `metadata` with the key `words`.
 
     Registered as a `DatasetReader` with name "conllu_tagging".
 
     # Parameters
 
     token_indexers : `Dict[str, TokenIndexer]`, optional (default = `None`)
-        How the words are turned into ids; `None` is `{"tokens": SingleIdTokenIndexer()}`.
+        Indexers of the words. `None` is `{"tokens": SingleIdTokenIndexer()}`.
     tag_column : `str`, optional (default = `"upos"`)
-        The column that holds the tags: `upos`, `xpos`, `deprel` or `lemma`.
+        Name of the column that contains the tags: `upos`, `xpos`, `deprel` or `lemma`.
 
     # Raises
 
     `ConfigurationError`
-        When there is no such column. When reading, for a file that is not CoNLL-U, or lacks a tag:
-        the message names the file and the sentence.
+        If there is no such column. While reading: if a file is not CoNLL-U, or if a word has no
+        tag. The message then names the file and the sentence.
     """
 
     def __init__(
@@ -66,26 +67,28 @@ class ConlluTaggingReader(DatasetReader):
     def _read(self, file_path: Union[str, "PathLike[str]"]) -> Iterable[Instance]:
         logger.info("Reading %s tags from %s", self._tag_column, file_path)
         with open(cached_path(file_path), encoding="utf-8-sig") as file:
-            for place, sentence in self.shard_iterable(_sentences(file, file_path)):
-                # Ranges of multiword tokens and empty nodes have tuples for ids.
+            for location, sentence in self.shard_iterable(_read_sentences(file, file_path)):
+                # The ids of multiword ranges and empty nodes are tuples.
                 words = [token for token in sentence if isinstance(token["id"], int)]
                 if words:
-                    tags = [self._tag(word, place) for word in words]
+                    tags = [self._tag_of(word, location) for word in words]
                     yield self.text_to_instance([Token(word["form"]) for word in words], tags)
 
     def text_to_instance(self, tokens: List[Token], tags: Optional[List[str]] = None) -> Instance:
         """
+        Makes an instance of one sentence.
+
         # Parameters
 
         tokens : `List[Token]`
-            The words of one sentence.
+            Words of the sentence.
         tags : `List[str]`, optional (default = `None`)
-            One tag for each word, where they are known.
+            One tag for each word, if the tags are known.
 
         # Returns
 
         `Instance`
-            Without token indexers; `apply_token_indexers` sets them.
+            The instance without token indexers, which `apply_token_indexers` sets.
         """
         text = TextField(tokens)
         fields: Dict[str, Field] = {
@@ -97,37 +100,48 @@ class ConlluTaggingReader(DatasetReader):
         return Instance(fields)
 
     def apply_token_indexers(self, instance: Instance) -> None:
+        """
+        Sets the token indexers of an instance.
+
+        # Parameters
+
+        instance : `Instance`
+            Instance made by `text_to_instance`. It is changed in place.
+        """
         instance["tokens"].token_indexers = self._token_indexers  # type: ignore[attr-defined]
 
-    def _tag(self, word: Dict[str, Any], place: str) -> str:
+    def _tag_of(self, word: Dict[str, Any], location: str) -> str:
         tag = word.get(self._tag_column)
         if tag in (None, "", "_"):
             raise ConfigurationError(
-                f"{place}: the word '{word['form']}' has no tag in the column "
-                f"'{self._tag_column}'. Fill the column, or name another one as 'tag_column'."
+                f"{location}: expected a tag in the column '{self._tag_column}', but the word "
+                f"'{word['form']}' has none. Fill in the column, or set 'tag_column' to another."
             )
         return str(tag)
 
 
-def _sentences(file: TextIO, path: Union[str, "PathLike[str]"]) -> Iterator[Tuple[str, TokenList]]:
-    """Each sentence, with where it stands for the sake of errors."""
+def _read_sentences(
+    file: TextIO, path: Union[str, "PathLike[str]"]
+) -> Iterator[Tuple[str, TokenList]]:
+    """Yields the location (file and number) and the tokens of each sentence, for errors to name."""
     sentences = parse_incr(file)
     number = 0
     while True:
         number += 1
-        place = f"'{path}', sentence {number}"
+        location = f"'{path}', sentence {number}"
         try:
             sentence = next(sentences, None)
         except (ParseException, UnicodeDecodeError) as error:
             raise ConfigurationError(
-                f"{place}: expected CoNLL-U (ten columns between tabs, in UTF-8): {error}"
+                f"{location}: expected CoNLL-U (ten columns separated by tabs, in UTF-8), got a "
+                f"line that cannot be parsed ({error})."
             ) from error
         if sentence is None:
             return
         ids = [token["id"] for token in sentence if isinstance(token["id"], int)]
         if ids != list(range(1, len(ids) + 1)):
             raise ConfigurationError(
-                f"{place}: expected words numbered from 1 up, got {ids}. A blank line ends each "
-                "sentence."
+                f"{location}: expected words numbered from 1 up, got {ids}. End each sentence with "
+                "a blank line."
             )
-        yield place, sentence
+        yield location, sentence

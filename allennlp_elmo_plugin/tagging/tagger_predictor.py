@@ -1,5 +1,5 @@
 """
-A predictor for taggers that needs no download: it takes words, or splits a sentence by rules.
+A predictor for taggers that needs no download. It takes tokens, or splits a sentence by rules.
 """
 
 import json
@@ -20,41 +20,42 @@ __all__ = ["ElmoTaggerPredictor"]
 
 OUTPUT_FORMATS = ("json", "text")
 
-# What the taggers of AllenNLP return for each token, those of padding included.
+# Outputs of AllenNLP's taggers with one entry for each token of the padded batch.
 PER_TOKEN_OUTPUTS = ("tags", "logits", "class_probabilities", "mask")
 
-TEXT_WIDTH = 80
+MAX_TEXT_WIDTH = 80
 
 
 @Predictor.register("elmo_tagger")
 class ElmoTaggerPredictor(Predictor):
     """
-    Predicts the tags of sentences, with any model that returns `tags` and any dataset reader
-    whose `text_to_instance` takes the tokens of a sentence and puts them into a field `tokens`
-    (`conllu_tagging`, `sequence_tagging`, `conll2003` and others).
+    A predictor for any model that returns `tags`.
+
+    The dataset reader's `text_to_instance` must accept the tokens of a sentence and put them into
+    a field `tokens`, as `conllu_tagging`, `sequence_tagging`, `conll2003` and others do.
 
     An input is `{"tokens": ["..."]}` or `{"sentence": "..."}`. A sentence is split by spaCy's
-    rules for the language, which need neither a trained model nor a network. A sentence without
-    words has no tags, and the model does not see it.
+    rules for the language, which need neither a trained model nor a download. The output for a
+    sentence without tokens has no tags and is made without running the model.
 
     Registered as a `Predictor` with name "elmo_tagger".
 
     # Parameters
 
     model : `Model`
-        The tagger.
+        Tagger.
     dataset_reader : `DatasetReader`
-        The reader that it was trained with.
+        Reader that the tagger was trained with.
     language : `str`, optional (default = `"en"`)
-        spaCy's code of the language whose rules split a sentence (`"xx"` fits many).
+        spaCy's code of the language whose rules split a sentence. `"xx"` suits many languages.
     output_format : `str`, optional (default = `"json"`)
-        What a sentence becomes in the output of `allennlp predict`: `"json"`, a line of JSON with
-        `words` and `tags`, or `"text"`, the words with their tags beneath, for people to read.
+        Format of each sentence in the output of `allennlp predict`: `"json"` for a line of JSON
+        with `words` and `tags`, or `"text"` for lines of words with their tags beneath.
 
     # Raises
 
     `ConfigurationError`
-        If spaCy has no such language, or there is no such format.
+        If spaCy cannot tokenize the language, or if there is no such format.
     """
 
     def __init__(
@@ -67,14 +68,26 @@ class ElmoTaggerPredictor(Predictor):
         super().__init__(model, dataset_reader)
         if output_format not in OUTPUT_FORMATS:
             raise ConfigurationError(
-                f"output_format: expected one of {', '.join(OUTPUT_FORMATS)}, "
-                f'got "{output_format}".'
+                f"Expected 'output_format' to be one of {', '.join(OUTPUT_FORMATS)}, got "
+                f"'{output_format}'."
             )
         self._tokenizer = load_rules(language).tokenizer
         self._output_format = output_format
 
     def predict(self, sentence: str) -> JsonDict:
-        """The tags of one sentence, given as text."""
+        """
+        Predicts the tags of one sentence.
+
+        # Parameters
+
+        sentence : `str`
+            Text of the sentence.
+
+        # Returns
+
+        `JsonDict`
+            The outputs of the model, with `words` and `tags`.
+        """
         return self.predict_json({"sentence": sentence})
 
     def load_line(self, line: str) -> JsonDict:
@@ -89,8 +102,8 @@ class ElmoTaggerPredictor(Predictor):
     def dump_line(self, outputs: JsonDict) -> str:
         words, tags = outputs["words"], outputs["tags"]
         if self._output_format == "text":
-            # It starts on a line of its own, as the command prints "prediction:" before it.
-            return "\n" + _aligned(words, tags)
+            # `allennlp predict` prints "prediction:" first, so the text starts on a new line.
+            return "\n" + _format_aligned(words, tags)
         return json.dumps({"words": words, "tags": tags}) + "\n"
 
     def predict_instance(self, instance: Instance) -> JsonDict:
@@ -105,10 +118,10 @@ class ElmoTaggerPredictor(Predictor):
             for index, output in zip(with_words, outputs):
                 if "tags" not in output:
                     raise ConfigurationError(
-                        f'elmo_tagger: expected a model that returns "tags", '
-                        f"got {type(self._model).__name__}, which returns {sorted(output)}."
+                        "Expected 'elmo_tagger' to be used with a model that returns 'tags', got "
+                        f"{type(self._model).__name__}, which returns {sorted(output)}."
                     )
-                results[index] = _without_padding({**output, "words": words[index]})
+                results[index] = _remove_padding({**output, "words": words[index]})
         return results
 
     def _json_to_instance(self, json_dict: JsonDict) -> Instance:
@@ -117,17 +130,19 @@ class ElmoTaggerPredictor(Predictor):
     def _tokens(self, inputs: Any) -> List[Token]:
         if not isinstance(inputs, dict) or ("sentence" in inputs) == ("tokens" in inputs):
             raise ConfigurationError(
-                'Expected an object with exactly one of the keys "sentence" and "tokens", '
-                f"got {inputs!r}."
+                'Expected an object with exactly one of the keys "sentence" and "tokens", got '
+                f"{inputs!r}."
             )
         if "tokens" in inputs:
             words = inputs["tokens"]
             if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-                raise ConfigurationError(f'"tokens": expected a list of strings, got {words!r}.')
+                raise ConfigurationError(
+                    f'Expected "tokens" to be a list of strings, got {words!r}.'
+                )
             return [Token(word) for word in words]
         sentence = inputs["sentence"]
         if not isinstance(sentence, str):
-            raise ConfigurationError(f'"sentence": expected a string, got {sentence!r}.')
+            raise ConfigurationError(f'Expected "sentence" to be a string, got {sentence!r}.')
         return [
             Token(token.text, token.idx, token.idx + len(token))
             for token in self._tokenizer(sentence)
@@ -139,14 +154,14 @@ def _words(instance: Instance) -> List[str]:
     tokens = instance.fields.get("tokens")
     if not isinstance(tokens, TextField):
         raise ConfigurationError(
-            "elmo_tagger: expected a dataset reader that puts the words into a text field "
-            f'"tokens", got the fields {sorted(instance.fields)}.'
+            "Expected 'elmo_tagger' to be used with a dataset reader that puts the tokens into a "
+            f"text field 'tokens', got one that makes the fields {sorted(instance.fields)}."
         )
     return [str(token) for token in tokens]
 
 
-def _without_padding(output: JsonDict) -> Dict[str, Any]:
-    """The output for one sentence, cut to its own length rather than that of its batch."""
+def _remove_padding(output: JsonDict) -> Dict[str, Any]:
+    """Cuts the outputs of a sentence from the length of the padded batch to its own."""
     length = len(output["words"])
     return {
         name: value[:length] if name in PER_TOKEN_OUTPUTS else value
@@ -154,14 +169,14 @@ def _without_padding(output: JsonDict) -> Dict[str, Any]:
     }
 
 
-def _aligned(words: List[str], tags: List[str]) -> str:
-    """Pairs of lines, a tag beneath each word, folded where they would grow too wide."""
+def _format_aligned(words: List[str], tags: List[str]) -> str:
+    """Formats pairs of lines with each tag beneath its word, folded at `MAX_TEXT_WIDTH`."""
     if not words:
         return "(no words)\n"
     lines = [["", ""]]
     for word, tag in zip((_printable(word) for word in words), tags):
         width = max(wcswidth(word), wcswidth(tag))
-        if wcswidth(lines[-1][0]) + width > TEXT_WIDTH and lines[-1][0]:
+        if wcswidth(lines[-1][0]) + width > MAX_TEXT_WIDTH and lines[-1][0]:
             lines.append(["", ""])
         for row, text in enumerate((word, tag)):
             lines[-1][row] += text + " " * (width - wcswidth(text) + 1)
@@ -169,8 +184,8 @@ def _aligned(words: List[str], tags: List[str]) -> str:
 
 
 def _printable(word: str) -> str:
-    """The word without line breaks and other controls, and without lone surrogates."""
+    """Replaces line breaks, other control characters and lone surrogates."""
     return "".join(
-        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(letter) in ("Cc", "Cs") else letter
-        for letter in word
+        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(char) in ("Cc", "Cs") else char
+        for char in word
     )

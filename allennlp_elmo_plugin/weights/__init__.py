@@ -1,6 +1,8 @@
 """
-The weights of a biLM on disk: one table says which HDF5 dataset holds which parameter, and what
-the built-in ELMo of AllenNLP calls it. Reading, writing, checking and converting all follow it.
+The weights of a biLM on disk.
+
+One table, the weight table, maps each HDF5 dataset to the parameter that it holds and to the name
+of that parameter in AllenNLP's built-in ELMo. Reading, writing, checking and converting use it.
 """
 
 from allennlp_elmo_plugin.weights.hdf5 import WeightFile, write_weights

@@ -1,5 +1,5 @@
 """
-Reading and writing the HDF5 file of a biLM.
+Reading and writing the weights of a biLM as an HDF5 file.
 """
 
 import logging
@@ -18,51 +18,58 @@ from allennlp_elmo_plugin.io.atomic import write_atomically
 from allennlp_elmo_plugin.network.options import ElmoOptions
 from allennlp_elmo_plugin.weights.weight_table import WeightRow, weight_table
 
-__all__ = ["WeightFile", "read_array", "write_weights"]
+__all__ = ["WeightFile", "read_array", "shape_problems", "write_weights"]
 
 logger = logging.getLogger(__name__)
+
+Shapes = Mapping[str, Tuple[int, ...]]
+
+BILM_PREFIXES = ("CNN", "RNN_", "char_embed")
+"""How the names of all datasets of a biLM begin."""
 
 
 class WeightFile:
     """
-    An HDF5 file with the weights of a biLM, as bilm-tf writes it, opened for reading and checked.
-    Iterating over it gives the weights a few at a time: the float32 parameters of an `ElmoBilm`
-    by name. To be used as a context manager.
+    An open HDF5 file with the weights of a biLM, as bilm-tf writes it.
+
+    The constructor checks that every dataset fits the options. Iterating over the file reads the
+    weights in small portions, each a dictionary of float32 parameters of an `ElmoBilm` by name. Use
+    it as a context manager.
 
     # Parameters
 
     path : `Union[str, PathLike]`
-        The file.
+        Path of the file.
     options : `ElmoOptions`
-        The shape that the weights are to have.
+        Options of the biLM.
 
     # Raises
 
     `ConfigurationError`
-        When the file is no HDF5 file, is cut off, or does not fit the options. In the last case
-        every missing, unexpected and mis-shaped dataset is listed.
+        If the file is not an HDF5 file, is truncated, or does not fit the options. In the last
+        case the message lists every missing, unexpected and mis-shaped dataset.
     """
 
     options: ElmoOptions
-    """The options, with the projections that the file has."""
+    """The given options, with `state_projection` and `word_projection` as in the file."""
 
     def __init__(self, path: Union[str, "os.PathLike[str]"], options: ElmoOptions) -> None:
         self._path = path
-        with self._explained():
+        with self._explained_errors():
             self._file = h5py.File(path, "r")
         try:
-            with self._explained():
+            with self._explained_errors():
                 shapes = _dataset_shapes(self._file)
-            self.options = _with_projections_as_in(shapes, options)
+            self.options = _with_projections_of(shapes, options)
             self._table = weight_table(self.options)
-            _check(path, shapes, self._table)
+            _require_fit(path, shapes, self._table)
         except ConfigurationError:
             self._file.close()
             raise
 
     def __iter__(self) -> Iterator[Dict[str, torch.Tensor]]:
         for row in self._table:
-            with self._explained():
+            with self._explained_errors():
                 arrays = [read_array(self._file[dataset.name]) for dataset in row.datasets]
             yield _to_tensors(row, arrays)
 
@@ -73,13 +80,14 @@ class WeightFile:
         self._file.close()
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explained_errors(self) -> Iterator[None]:
+        """Turns h5py's errors into one that names the file."""
         try:
             yield
         except OSError as error:
             raise ConfigurationError(
-                f"Expected ELMo weights in HDF5, but '{self._path}' cannot be read ({error}). Is "
-                "it another kind of file, or a download that broke off?"
+                f"Expected ELMo weights in an HDF5 file, but '{self._path}' cannot be read "
+                f"({error}). Check that it is the weight file and was downloaded completely."
             ) from error
 
 
@@ -89,18 +97,19 @@ def write_weights(
     weights: Mapping[str, torch.Tensor],
 ) -> None:
     """
-    Writes the weights of a biLM in bilm-tf's layout, so that AllenNLP's built-in and
-    `WeightFile` read back each parameter to the bit (of a trained forget bias nearer to 0 than
-    2 ** -29, the bits that survive the addition of 1 in double precision).
+    Writes the weights of a biLM in bilm-tf's layout.
+
+    AllenNLP's built-in ELMo and `WeightFile` read back the same bits. The only exception is a
+    forget bias nearer to 0 than 2 ** -29: the file stores it minus 1, which rounds its last bits.
 
     # Parameters
 
     path : `Union[str, PathLike]`
-        Where the file is to be. It is replaced in one step when it is complete.
+        Path of the file. The file appears in one step, when it is complete.
     options : `ElmoOptions`
-        The shape of the biLM.
+        Options of the biLM.
     weights : `Mapping[str, torch.Tensor]`
-        The float32 parameters of an `ElmoBilm` by name, such as its `state_dict()`.
+        Float32 parameters of an `ElmoBilm` by name, such as its `state_dict()`.
     """
     path = Path(path)
     arrays = {name: tensor.detach().cpu().float().numpy() for name, tensor in weights.items()}
@@ -112,17 +121,46 @@ def write_weights(
 
 def read_array(dataset: h5py.Dataset) -> numpy.ndarray:
     """
+    Reads a dataset in the machine's own byte order, the only one that PyTorch accepts.
+
     # Parameters
 
     dataset : `h5py.Dataset`
-        Of any byte order: PyTorch takes the machine's own alone.
+        Dataset of any byte order.
 
     # Returns
 
     `numpy.ndarray`
-        All of it, in the machine's own byte order.
+        The whole dataset.
     """
     return numpy.asarray(dataset[()], dtype=dataset.dtype.newbyteorder("="))
+
+
+def shape_problems(expected: Shapes, found: Shapes) -> List[str]:
+    """
+    Describes every dataset that is missing or has another shape than expected.
+
+    # Parameters
+
+    expected, found : `Mapping[str, Tuple[int, ...]]`
+        Shapes of the datasets by name.
+
+    # Returns
+
+    `List[str]`
+        One line for each such dataset.
+    """
+    missing = [
+        f"missing: {name}, expected shape {shape}"
+        for name, shape in expected.items()
+        if name not in found
+    ]
+    mis_shaped = [
+        f"mis-shaped: {name}, expected {shape}, got {found[name]}"
+        for name, shape in expected.items()
+        if found.get(name, shape) != shape
+    ]
+    return missing + mis_shaped
 
 
 def _to_tensors(row: WeightRow, arrays: List[numpy.ndarray]) -> Dict[str, torch.Tensor]:
@@ -138,7 +176,7 @@ def _to_datasets(row: WeightRow, arrays: Mapping[str, numpy.ndarray]) -> List[nu
     restored = row.to_parameters(datasets)
     if all(numpy.array_equal(restored[name], array) for name, array in parameters.items()):
         return datasets
-    # A trained forget bias less one may have no float32, but it has a double.
+    # Float32 may not represent a trained forget bias minus 1, but float64 does.
     return row.to_datasets({name: array.astype("float64") for name, array in parameters.items()})
 
 
@@ -153,10 +191,8 @@ def _dataset_shapes(file: h5py.File) -> Dict[str, Tuple[int, ...]]:
     return shapes
 
 
-def _with_projections_as_in(
-    shapes: Mapping[str, Tuple[int, ...]], options: ElmoOptions
-) -> ElmoOptions:
-    # Where two sizes are equal, bilm-tf trains without the projection from one to the other.
+def _with_projections_of(shapes: Shapes, options: ElmoOptions) -> ElmoOptions:
+    """Switches off the projections that bilm-tf omits between two equal sizes."""
     names = {name.rsplit("/", 1)[-1] for name in shapes}
     if options.cell_size == options.projection_dim and "W_P_0" not in names:
         options = replace(options, state_projection=False)
@@ -165,33 +201,21 @@ def _with_projections_as_in(
     return options
 
 
-def _check(
-    path: Union[str, "os.PathLike[str]"],
-    shapes: Mapping[str, Tuple[int, ...]],
-    table: List[WeightRow],
+def _require_fit(
+    path: Union[str, "os.PathLike[str]"], shapes: Shapes, table: List[WeightRow]
 ) -> None:
     expected = {dataset.name: dataset.shape for row in table for dataset in row.datasets}
-    problems = [
-        f"missing: {name}, expected shape {shape}"
-        for name, shape in expected.items()
-        if name not in shapes
-    ]
-    problems += [
-        f"mis-shaped: {name}, expected {shape}, got {shapes[name]}"
-        for name, shape in expected.items()
-        if name in shapes and shapes[name] != shape
-    ]
     unexpected = [name for name in shapes if name not in expected]
-    # What has no place in any biLM (a softmax, say) is left alone, as the built-in leaves it.
-    foreign = [name for name in unexpected if not name.startswith(("CNN", "RNN_", "char_embed"))]
-    problems += [
+    # Datasets that belong to no biLM, such as a softmax, are ignored as the built-in ignores them.
+    foreign = [name for name in unexpected if not name.startswith(BILM_PREFIXES)]
+    problems = shape_problems(expected, shapes) + [
         f"unexpected: {name}, shape {shapes[name]}" for name in unexpected if name not in foreign
     ]
     if problems:
         raise ConfigurationError(
             f"The weights in '{path}' do not fit the options:\n  "
             + "\n  ".join(problems)
-            + "\nGive the options file that belongs to these weights."
+            + "\nUse the options file that belongs to these weights."
         )
     if foreign:
-        logger.warning("'%s' holds datasets that no biLM has, left unread: %s", path, foreign)
+        logger.warning("Ignored the datasets of '%s' that belong to no biLM: %s", path, foreign)

@@ -1,38 +1,44 @@
 """
-The reversible steps between an HDF5 dataset in TensorFlow's layout and a parameter in PyTorch's.
+Layout steps: the reversible changes that turn an HDF5 dataset in TensorFlow's layout into a
+parameter in PyTorch's.
 """
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Tuple
 
 import numpy
 
 __all__ = [
     "AddToForgetGate",
     "DropLastAxis",
+    "LayoutStep",
     "Negate",
     "PrependZeroRow",
-    "LayoutStep",
     "SwapForgetAndCellGates",
     "Transpose",
 ]
 
 
 class LayoutStep(ABC):
-    """One change of layout that can be taken back."""
+    """
+    One reversible change of an array's layout.
+    """
 
     @abstractmethod
     def apply(self, array: numpy.ndarray) -> numpy.ndarray:
-        """From the file towards the parameter."""
+        """Changes the layout from the dataset's towards the parameter's."""
 
     @abstractmethod
     def invert(self, array: numpy.ndarray) -> numpy.ndarray:
-        """From the parameter towards the file."""
+        """Changes the layout from the parameter's towards the dataset's."""
 
 
 class Transpose(LayoutStep):
-    """All axes in reverse order: TensorFlow multiplies from the left, PyTorch from the right."""
+    """
+    Reverses the order of all axes.
+
+    TensorFlow stores a matrix as (inputs, outputs), PyTorch as (outputs, inputs).
+    """
 
     def apply(self, array: numpy.ndarray) -> numpy.ndarray:
         return array.T
@@ -42,7 +48,11 @@ class Transpose(LayoutStep):
 
 
 class DropLastAxis(LayoutStep):
-    """Removes a last axis of size one (the height that TensorFlow's 2D convolution has)."""
+    """
+    Removes a last axis of size 1.
+
+    TensorFlow's 2D convolution over characters has a height of 1; PyTorch's is 1D.
+    """
 
     def apply(self, array: numpy.ndarray) -> numpy.ndarray:
         return array[..., 0]
@@ -52,7 +62,12 @@ class DropLastAxis(LayoutStep):
 
 
 class Negate(LayoutStep):
-    """The carry gate as its complement, so that one formula serves AllenNLP's archives too."""
+    """
+    Changes the sign.
+
+    A highway gate of bilm-tf weighs the transformed vector, one of AllenNLP the unchanged vector.
+    Since `sigmoid(-x) = 1 - sigmoid(x)`, negating the weights turns one into the other.
+    """
 
     def apply(self, array: numpy.ndarray) -> numpy.ndarray:
         return -array
@@ -62,7 +77,9 @@ class Negate(LayoutStep):
 
 
 class PrependZeroRow(LayoutStep):
-    """A row of zeros for the character id 0, which says that there is no token."""
+    """
+    Adds a row of zeros for the character id 0, which means that there is no token.
+    """
 
     def apply(self, array: numpy.ndarray) -> numpy.ndarray:
         return numpy.concatenate([numpy.zeros_like(array[:1]), array])
@@ -72,7 +89,9 @@ class PrependZeroRow(LayoutStep):
 
 
 class SwapForgetAndCellGates(LayoutStep):
-    """The last axis in TensorFlow's gate order i, g, f, o becomes PyTorch's order i, f, g, o."""
+    """
+    Reorders the gates along the last axis, from TensorFlow's i, g, f, o to PyTorch's i, f, g, o.
+    """
 
     def apply(self, array: numpy.ndarray) -> numpy.ndarray:
         first, second, third, fourth = numpy.split(array, 4, axis=-1)
@@ -84,23 +103,27 @@ class SwapForgetAndCellGates(LayoutStep):
 
 @dataclass(frozen=True)
 class AddToForgetGate(LayoutStep):
-    """TensorFlow adds a constant to the forget gate at every step; PyTorch's bias contains it."""
+    """
+    Adds a constant to the forget gate's part of a bias in PyTorch's gate order.
+
+    TensorFlow adds the constant at every timestep; PyTorch's bias contains it.
+
+    # Parameters
+
+    value : `float`
+        The constant.
+    """
 
     value: float
 
     def apply(self, array: numpy.ndarray) -> numpy.ndarray:
-        return self._shifted(array, self.value)
+        return self._add(self.value, array)
 
     def invert(self, array: numpy.ndarray) -> numpy.ndarray:
-        return self._shifted(array, -self.value)
+        return self._add(-self.value, array)
 
     @staticmethod
-    def _shifted(array: numpy.ndarray, value: float) -> numpy.ndarray:
-        shifted = array.copy()
-        forget_gate = _second_quarter(array.shape)
-        shifted[forget_gate] += value
-        return shifted
-
-
-def _second_quarter(shape: Tuple[int, ...]) -> slice:
-    return slice(shape[0] // 4, shape[0] // 2)
+    def _add(value: float, array: numpy.ndarray) -> numpy.ndarray:
+        total = array.copy()
+        total[len(array) // 4 : len(array) // 2] += value
+        return total

@@ -1,6 +1,6 @@
 """
-Where a biLM's two files are: a path, a URL, a folder or zip that holds them, or the name of a biLM
-that comes with the plugin.
+Finding the two files of a biLM: by a path, a URL, a folder or zip that contains them, or the name
+of a biLM that comes with the plugin.
 """
 
 import os
@@ -18,64 +18,64 @@ PRETRAINED_FOLDER = Path(__file__).parent.parent / "pretrained"
 
 def find_options_file(location: Union[str, "os.PathLike[str]"]) -> Path:
     """
-    The options file at a location.
+    Finds the options file of a biLM.
 
     # Parameters
 
     location : `Union[str, PathLike]`
-        A file, a URL that `cached_path` understands, a folder or zip with one file whose name
-        contains `options` and ends in `.json`, or `pretrained:small`.
+        Path or URL of the file, path or URL of a folder or zip with one file whose name contains
+        `options` and ends in `.json`, or `pretrained:small`.
 
     # Returns
 
     `Path`
-        A local file.
+        Path of a local file.
 
     # Raises
 
     `ConfigurationError`
-        When nothing is there, when it cannot be fetched, or when a folder or zip holds no such
-        file or several.
+        If there is nothing at the location, if it cannot be downloaded, or if the folder or zip
+        contains no such file or several.
     """
     return _find(location, "options_file", "*options*.json")
 
 
 def find_weight_file(location: Union[str, "os.PathLike[str]"]) -> Path:
     """
-    The weight file at a location.
+    Finds the weight file of a biLM.
 
     # Parameters
 
     location : `Union[str, PathLike]`
-        A file, a URL that `cached_path` understands, a folder or zip with one `.hdf5` file (a
-        softmax, with `softmax` in its name, does not count), or `pretrained:small`.
+        Path or URL of the file, path or URL of a folder or zip with one `.hdf5` file (files with
+        `softmax` in their name do not count), or `pretrained:small`.
 
     # Returns
 
     `Path`
-        A local file.
+        Path of a local file.
 
     # Raises
 
     `ConfigurationError`
-        When nothing is there, when it cannot be fetched, or when a folder or zip holds no such
-        file or several.
+        If there is nothing at the location, if it cannot be downloaded, or if the folder or zip
+        contains no such file or several.
     """
     return _find(location, "weight_file", "*.hdf5")
 
 
 def _find(location: Union[str, "os.PathLike[str]"], key: str, pattern: str) -> Path:
     try:
-        path = Path(cached_path(_without_name(location, key), extract_archive=True))
+        path = Path(cached_path(_resolve_pretrained(location, key), extract_archive=True))
     except FileNotFoundError as error:
         raise ConfigurationError(
-            f"'{key}' names '{location}', but there is no such file. Relative paths are taken "
-            f"from the folder of the command, '{os.getcwd()}'."
+            f"'{key}' names '{location}', but there is no such file. Check the path; a relative "
+            f"one starts at the working directory, '{os.getcwd()}'."
         ) from error
     except (OSError, ValueError) as error:
         raise ConfigurationError(
-            f"'{key}' names '{location}', which could not be fetched ({error}). Give the path of "
-            "a local copy, or try again with a network."
+            f"'{key}' names '{location}', but it could not be downloaded ({error}). Check the URL "
+            "and the network, or give the path of a local copy."
         ) from error
     if not path.is_dir():
         return path
@@ -85,16 +85,16 @@ def _find(location: Union[str, "os.PathLike[str]"], key: str, pattern: str) -> P
     if len(found) != 1:
         names = ", ".join(str(file.relative_to(path)) for file in found) or "none"
         raise ConfigurationError(
-            f"'{key}' names '{location}', which must hold exactly one file like '{pattern}', "
-            f"but holds {names}. Name the file itself."
+            f"'{key}' names '{location}'. Expected exactly one file like '{pattern}' in there, "
+            f"found {names}. Name the file itself."
         )
     return found[0]
 
 
-def _without_name(
+def _resolve_pretrained(
     location: Union[str, "os.PathLike[str]"], key: str
 ) -> Union[str, "os.PathLike[str]"]:
-    """The folder of a biLM that comes with the plugin, in place of its name."""
+    """Replaces the name of a biLM that comes with the plugin by its folder."""
     text = os.fspath(location)
     if not text.startswith(PRETRAINED):
         return location
@@ -103,6 +103,7 @@ def _without_name(
     if name not in folders:
         names = ", ".join(PRETRAINED + folder for folder in folders)
         raise ConfigurationError(
-            f"'{key}' names '{location}', but the biLMs that come with the plugin are {names}."
+            f"'{key}' names '{location}', but the plugin has no biLM of that name. Use one of: "
+            f"{names}."
         )
     return PRETRAINED_FOLDER / name

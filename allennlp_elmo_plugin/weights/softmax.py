@@ -1,5 +1,5 @@
 """
-The softmax of a biLM on disk, in a file of its own, as the published ELMo models have it.
+Reading and writing the softmax of a biLM, which has a file of its own in the published models.
 """
 
 import os
@@ -12,7 +12,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
 
 from allennlp_elmo_plugin.io.atomic import write_atomically
-from allennlp_elmo_plugin.weights.hdf5 import read_array
+from allennlp_elmo_plugin.weights.hdf5 import read_array, shape_problems
 
 __all__ = ["read_softmax", "write_softmax"]
 
@@ -23,48 +23,50 @@ def read_softmax(
     path: Union[str, "os.PathLike[str]"], num_words: int, size: int
 ) -> Tuple[torch.Tensor, torch.Tensor]:
     """
+    Reads the softmax of a biLM.
+
     # Parameters
 
     path : `Union[str, PathLike]`
-        A path, or a URL that `cached_path` understands, of an HDF5 file with the datasets
-        `softmax/W` and `softmax/b`.
+        Path or URL of an HDF5 file with the datasets `softmax/W` and `softmax/b`.
     num_words : `int`
-        The size of the vocabulary. WeightRow i belongs to its word i.
+        Size of the vocabulary. Row i of the softmax belongs to word i.
     size : `int`
-        The `projection_dim` of the biLM.
+        `projection_dim` of the biLM.
 
     # Returns
 
     `Tuple[torch.Tensor, torch.Tensor]`
-        The weight, of shape (num_words, size), and the bias, of shape (num_words,), float32.
+        Weight of shape (num_words, size) and bias of shape (num_words,), float32.
 
     # Raises
 
     `ConfigurationError`
-        When the file is missing, is no HDF5 file, or does not fit; every dataset at fault is
-        listed.
+        If the file is missing, is not an HDF5 file, or does not fit. In the last case the message
+        lists every missing and mis-shaped dataset.
     """
     try:
         file = h5py.File(cached_path(path), "r")
     except (OSError, ValueError) as error:
         raise ConfigurationError(
-            f"Expected a softmax in HDF5, but '{path}' cannot be read ({error})."
+            f"Expected a softmax in an HDF5 file, but '{path}' cannot be read ({error}). Check the "
+            "path, and that the file was downloaded completely."
         ) from error
     with file:
-        problems = []
-        for name, shape in ((WEIGHT, (num_words, size)), (BIAS, (num_words,))):
-            dataset = file.get(name)
-            if not isinstance(dataset, h5py.Dataset):
-                problems.append(f"missing: {name}, expected shape {shape}")
-            elif dataset.shape != shape:
-                problems.append(f"mis-shaped: {name}, expected {shape}, got {dataset.shape}")
+        items = {name: file.get(name) for name in (WEIGHT, BIAS)}
+        problems = shape_problems(
+            {WEIGHT: (num_words, size), BIAS: (num_words,)},
+            {name: item.shape for name, item in items.items() if isinstance(item, h5py.Dataset)},
+        )
         if problems:
             raise ConfigurationError(
                 f"The softmax in '{path}' does not fit the vocabulary and the biLM:\n  "
                 + "\n  ".join(problems)
-                + "\nGive the vocabulary file and the options file that belong to it."
+                + "\nUse the vocabulary file and the options file that belong to it."
             )
-        weight, bias = (torch.from_numpy(read_array(file[name])).float() for name in (WEIGHT, BIAS))
+        weight, bias = (
+            torch.from_numpy(read_array(items[name])).float() for name in (WEIGHT, BIAS)
+        )
     return weight, bias
 
 
@@ -72,10 +74,12 @@ def write_softmax(
     path: Union[str, "os.PathLike[str]"], weight: torch.Tensor, bias: torch.Tensor
 ) -> None:
     """
+    Writes the softmax of a biLM in the layout of the published models.
+
     # Parameters
 
     path : `Union[str, PathLike]`
-        Where the file is to be. It is replaced in one step when it is complete.
+        Path of the file. The file appears in one step, when it is complete.
     weight : `torch.Tensor`
         Shape (num_words, size), float.
     bias : `torch.Tensor`

@@ -1,8 +1,9 @@
 """
-Which HDF5 dataset holds which parameter of an `ElmoBilm`, with its shape and the steps between
-the two, and the name of the same parameter in AllenNLP's built-in ELMo.
+The weight table: which HDF5 dataset holds which parameter of an `ElmoBilm`.
 
-The names and shapes of the datasets are those that bilm-tf's `dump_weights` writes.
+Each row of the table also has the datasets' shapes, the layout steps between the two, and the name
+of the parameter in AllenNLP's built-in ELMo. The names and shapes of the datasets are those that
+bilm-tf's `dump_weights` writes.
 """
 
 from dataclasses import dataclass
@@ -27,30 +28,57 @@ __all__ = ["DatasetSpec", "ParameterSpec", "WeightRow", "builtin_names", "weight
 
 @dataclass(frozen=True)
 class DatasetSpec:
-    """A dataset of the HDF5 file, and the steps that lead from it to its parameter."""
+    """
+    A dataset of the HDF5 file.
+
+    # Parameters
+
+    name : `str`
+        Name of the dataset.
+    shape : `Tuple[int, ...]`
+        Shape of the dataset.
+    layout_steps : `Tuple[LayoutStep, ...]`
+        Steps from the dataset's layout to the parameter's, in the order in which they are applied.
+    """
 
     name: str
     shape: Tuple[int, ...]
-    steps: Tuple[LayoutStep, ...]
+    layout_steps: Tuple[LayoutStep, ...] = ()
 
 
 @dataclass(frozen=True)
 class ParameterSpec:
     """
-    A parameter of `ElmoBilm`, its name in AllenNLP's `_ElmoBiLm`, and its size along the axis on
-    which its row joins and splits.
+    A parameter of `ElmoBilm`.
+
+    # Parameters
+
+    name : `str`
+        Name in the state dict of `ElmoBilm`.
+    builtin_name : `str`
+        Name in the state dict of AllenNLP's `_ElmoBiLm`.
     """
 
     name: str
     builtin_name: str
-    size: int
 
 
 @dataclass(frozen=True)
 class WeightRow:
     """
-    Datasets and the parameters that they make up together: the arrays of all datasets are joined
-    along `axis`, then split along `axis` into the parameters.
+    One row of the weight table: datasets and the parameters that they form together.
+
+    The arrays of all datasets, with their layout steps applied, are concatenated along `axis` and
+    then split along `axis` into parameters of equal size. Most rows have one of each.
+
+    # Parameters
+
+    datasets : `Tuple[DatasetSpec, ...]`
+        Datasets, all of the same shape.
+    parameters : `Tuple[ParameterSpec, ...]`
+        Parameters, all of the same shape.
+    axis : `int`, optional (default = `0`)
+        Axis of the concatenation and the split.
     """
 
     datasets: Tuple[DatasetSpec, ...]
@@ -58,25 +86,47 @@ class WeightRow:
     axis: int = 0
 
     def to_parameters(self, arrays: List[numpy.ndarray]) -> Dict[str, numpy.ndarray]:
-        """From the arrays of the datasets to those of the parameters."""
+        """
+        Converts datasets to parameters.
+
+        # Parameters
+
+        arrays : `List[numpy.ndarray]`
+            Content of each dataset, in the order of `datasets`.
+
+        # Returns
+
+        `Dict[str, numpy.ndarray]`
+            Arrays of the parameters by name. Some are views of `arrays`.
+        """
         converted = []
         for dataset, array in zip(self.datasets, arrays):
-            for step in dataset.steps:
+            for step in dataset.layout_steps:
                 array = step.apply(array)
             converted.append(array)
         joined = converted[0] if len(converted) == 1 else numpy.concatenate(converted, self.axis)
-        cuts = numpy.cumsum([parameter.size for parameter in self.parameters])[:-1]
-        parts = numpy.split(joined, cuts, axis=self.axis)
-        return {parameter.name: part for parameter, part in zip(self.parameters, parts)}
+        pieces = numpy.split(joined, len(self.parameters), axis=self.axis)
+        return {parameter.name: piece for parameter, piece in zip(self.parameters, pieces)}
 
     def to_datasets(self, parameters: Dict[str, numpy.ndarray]) -> List[numpy.ndarray]:
-        """From the arrays of the parameters to those of the datasets."""
+        """
+        Converts parameters to datasets.
+
+        # Parameters
+
+        parameters : `Dict[str, numpy.ndarray]`
+            Arrays of the row's parameters by name.
+
+        # Returns
+
+        `List[numpy.ndarray]`
+            Content of each dataset, in the order of `datasets`.
+        """
         joined = numpy.concatenate([parameters[p.name] for p in self.parameters], axis=self.axis)
+        pieces = numpy.split(joined, len(self.datasets), axis=self.axis)
         arrays = []
-        for dataset, array in zip(
-            self.datasets, numpy.split(joined, len(self.datasets), axis=self.axis)
-        ):
-            for step in reversed(dataset.steps):
+        for dataset, array in zip(self.datasets, pieces):
+            for step in reversed(dataset.layout_steps):
                 array = step.invert(array)
             arrays.append(array)
         return arrays
@@ -84,34 +134,34 @@ class WeightRow:
 
 def weight_table(options: ElmoOptions) -> List[WeightRow]:
     """
-    The table of a biLM.
+    Returns the weight table of a biLM.
 
     # Parameters
 
     options : `ElmoOptions`
-        The shape of the biLM.
+        Options of the biLM.
 
     # Returns
 
     `List[WeightRow]`
-        Every dataset and every parameter, each once.
+        Rows with every dataset and every parameter exactly once.
     """
-    return [*_char_cnn(options), *_lstms(options)]
+    return [*_char_cnn_rows(options), *_lstm_rows(options)]
 
 
 def builtin_names(options: ElmoOptions) -> Dict[str, str]:
     """
-    What AllenNLP's built-in calls each parameter.
+    Maps the parameter names of AllenNLP's built-in ELMo to those of `ElmoBilm`.
 
     # Parameters
 
     options : `ElmoOptions`
-        The shape of the biLM.
+        Options of the biLM.
 
     # Returns
 
     `Dict[str, str]`
-        From the name in AllenNLP's `_ElmoBiLm` to the name in `ElmoBilm`. The arrays are the same.
+        Name in `ElmoBilm` by name in AllenNLP's `_ElmoBiLm`. The arrays themselves are equal.
     """
     return {
         parameter.builtin_name: parameter.name
@@ -120,106 +170,87 @@ def builtin_names(options: ElmoOptions) -> Dict[str, str]:
     }
 
 
-def _single(
-    dataset: str,
-    shape: Tuple[int, ...],
-    steps: Tuple[LayoutStep, ...],
-    name: str,
-    builtin_name: str,
-) -> WeightRow:
-    return WeightRow((DatasetSpec(dataset, shape, steps),), (ParameterSpec(name, builtin_name, 0),))
+def _one_to_one(dataset: DatasetSpec, name: str, builtin_name: str) -> WeightRow:
+    return WeightRow((dataset,), (ParameterSpec(name, builtin_name),))
 
 
-def _char_cnn(options: ElmoOptions) -> Iterator[WeightRow]:
+def _char_cnn_rows(options: ElmoOptions) -> Iterator[WeightRow]:
     builtin = "_token_embedder."
     dim = options.char_embedding_dim
-    num_filters = options.num_filters
-
-    yield _single(
-        "char_embed",
-        (NUM_CHARACTERS, dim),
-        (PrependZeroRow(),),
+    yield _one_to_one(
+        DatasetSpec("char_embed", (NUM_CHARACTERS, dim), (PrependZeroRow(),)),
         "char_cnn.char_embedding.weight",
         builtin + "_char_embedding_weights",
     )
     for i, (width, number) in enumerate(options.filters):
         name, builtin_name = f"char_cnn.convolutions.{i}.", builtin + f"char_conv_{i}."
-        yield _single(
-            f"CNN/W_cnn_{i}",
-            (1, width, dim, number),
-            (Transpose(), DropLastAxis()),
+        yield _one_to_one(
+            DatasetSpec(f"CNN/W_cnn_{i}", (1, width, dim, number), (Transpose(), DropLastAxis())),
             name + "weight",
             builtin_name + "weight",
         )
-        yield _single(f"CNN/b_cnn_{i}", (number,), (), name + "bias", builtin_name + "bias")
+        yield _one_to_one(
+            DatasetSpec(f"CNN/b_cnn_{i}", (number,)), name + "bias", builtin_name + "bias"
+        )
     for k in range(options.num_highways):
-        group = f"CNN_high_{k}/"
-        name, builtin_name = f"char_cnn.highways.{k}.", builtin + f"_highways._layers.{k}."
-        square = (num_filters, num_filters)
-        yield WeightRow(
-            (
-                DatasetSpec(group + "W_transform", square, (Transpose(),)),
-                DatasetSpec(group + "W_carry", square, (Transpose(), Negate())),
-            ),
-            (ParameterSpec(name + "weight", builtin_name + "weight", 2 * num_filters),),
-        )
-        yield WeightRow(
-            (
-                DatasetSpec(group + "b_transform", (num_filters,), ()),
-                DatasetSpec(group + "b_carry", (num_filters,), (Negate(),)),
-            ),
-            (ParameterSpec(name + "bias", builtin_name + "bias", 2 * num_filters),),
-        )
+        yield from _highway_rows(k, options.num_filters)
     if options.word_projection:
         name, builtin_name = "char_cnn.projection.", builtin + "_projection."
-        dim = options.projection_dim
-        yield _single(
-            "CNN_proj/W_proj",
-            (num_filters, dim),
-            (Transpose(),),
+        shape = (options.num_filters, options.projection_dim)
+        yield _one_to_one(
+            DatasetSpec("CNN_proj/W_proj", shape, (Transpose(),)),
             name + "weight",
             builtin_name + "weight",
         )
-        yield _single("CNN_proj/b_proj", (dim,), (), name + "bias", builtin_name + "bias")
+        yield _one_to_one(
+            DatasetSpec("CNN_proj/b_proj", shape[1:]), name + "bias", builtin_name + "bias"
+        )
 
 
-def _lstms(options: ElmoOptions) -> Iterator[WeightRow]:
-    cell, hidden = options.cell_size, options.projection_dim
+def _highway_rows(k: int, size: int) -> Iterator[WeightRow]:
+    group = f"CNN_high_{k}/"
+    name, builtin_name = f"char_cnn.highways.{k}.", f"_token_embedder._highways._layers.{k}."
+    yield WeightRow(
+        (
+            DatasetSpec(group + "W_transform", (size, size), (Transpose(),)),
+            DatasetSpec(group + "W_carry", (size, size), (Transpose(), Negate())),
+        ),
+        (ParameterSpec(name + "weight", builtin_name + "weight"),),
+    )
+    yield WeightRow(
+        (
+            DatasetSpec(group + "b_transform", (size,)),
+            DatasetSpec(group + "b_carry", (size,), (Negate(),)),
+        ),
+        (ParameterSpec(name + "bias", builtin_name + "bias"),),
+    )
+
+
+def _lstm_rows(options: ElmoOptions) -> Iterator[WeightRow]:
+    cell_size, dim = options.cell_size, options.projection_dim
     for i, direction in enumerate(("forward", "backward")):
         for k in range(options.num_layers):
             group = f"RNN_{i}/RNN/MultiRNNCell/Cell{k}/LSTMCell/"
             name = f"lstm.layers.{k}.{direction}_lstm."
             builtin_name = f"_elmo_lstm.{direction}_layer_{k}."
+            steps = (SwapForgetAndCellGates(), Transpose())
             yield WeightRow(
+                (DatasetSpec(group + "W_0", (2 * dim, 4 * cell_size), steps),),
                 (
-                    DatasetSpec(
-                        group + "W_0",
-                        (2 * hidden, 4 * cell),
-                        (SwapForgetAndCellGates(), Transpose()),
-                    ),
-                ),
-                (
-                    ParameterSpec(
-                        name + "weight_ih", builtin_name + "input_linearity.weight", hidden
-                    ),
-                    ParameterSpec(
-                        name + "weight_hh", builtin_name + "state_linearity.weight", hidden
-                    ),
+                    ParameterSpec(name + "weight_ih", builtin_name + "input_linearity.weight"),
+                    ParameterSpec(name + "weight_hh", builtin_name + "state_linearity.weight"),
                 ),
                 axis=1,
             )
-            yield _single(
-                group + "B",
-                (4 * cell,),
-                (SwapForgetAndCellGates(), AddToForgetGate(1.0)),
+            bias_steps = (SwapForgetAndCellGates(), AddToForgetGate(1.0))
+            yield _one_to_one(
+                DatasetSpec(group + "B", (4 * cell_size,), bias_steps),
                 name + "bias",
                 builtin_name + "state_linearity.bias",
             )
             if options.state_projection:
-                yield _single(
-                    group + "W_P_0",
-                    (cell, hidden),
-                    (Transpose(),),
+                yield _one_to_one(
+                    DatasetSpec(group + "W_P_0", (cell_size, dim), (Transpose(),)),
                     name + "weight_hr",
                     builtin_name + "state_projection.weight",
                 )

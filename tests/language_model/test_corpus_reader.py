@@ -1,4 +1,4 @@
-"""The dataset reader "bilm_corpus"."""
+"""The dataset reader `bilm_corpus`."""
 
 from collections import Counter
 from itertools import islice
@@ -17,7 +17,7 @@ from tests.support.language_model_experiment import write_corpus
 
 @pytest.fixture(name="sentences", scope="module")
 def _sentences(tmp_path_factory: pytest.TempPathFactory) -> Dict[str, List[List[str]]]:
-    """Three files of different sentences, by their paths."""
+    """Three files of different sentences: the sentences by the path of their file."""
     folder = tmp_path_factory.mktemp("corpus")
     return {
         str(folder / f"{seed}.txt"): write_corpus(folder / f"{seed}.txt", seed, 15)
@@ -30,7 +30,7 @@ def _read(reader: BilmCorpusReader, files: Any) -> List[Instance]:
 
 
 def _tokens(instances: List[Instance], field: str = "forward_targets") -> "Counter[str]":
-    """What is to be predicted. Only the first `<S>` of each stream is not."""
+    """Counts the targets, which are all tokens but the first `<S>` of each stream."""
     return Counter(token.text for instance in instances for token in instance[field])  # type: ignore[attr-defined]
 
 
@@ -42,8 +42,8 @@ def _without_boundaries(tokens: "Counter[str]") -> "Counter[str]":
     return Counter({token: n for token, n in tokens.items() if token not in ("<S>", "</S>")})
 
 
-def test_the_inputs_are_followed_by_the_targets(sentences: Dict[str, Any]) -> None:
-    """In both directions, and window after window."""
+def test_a_target_is_the_next_input(sentences: Dict[str, Any]) -> None:
+    """This holds in both directions and across windows."""
     instances = _read(BilmCorpusReader(batch_size=1, num_steps=4), sentences)
     for direction in ("forward", "backward"):
         inputs, targets = (
@@ -57,7 +57,7 @@ def test_the_inputs_are_followed_by_the_targets(sentences: Dict[str, Any]) -> No
 
 @pytest.mark.parametrize("num_workers", [0, 1, 2, 4])
 def test_a_loader_gets_every_sentence_once(sentences: Dict[str, Any], num_workers: int) -> None:
-    """Whether there are files for each worker, or sentences have to do."""
+    """Workers share the files, or the sentences if there are fewer files than workers."""
     reader = BilmCorpusReader(batch_size=2, num_steps=5, shuffle_buffer=4)
     loader = MultiProcessDataLoader(
         reader,
@@ -82,7 +82,7 @@ def test_a_loader_gets_every_sentence_once(sentences: Dict[str, Any], num_worker
 def test_processes_and_workers_share_the_corpus(
     sentences: Dict[str, Any], world_size: int, num_workers: Optional[int]
 ) -> None:
-    """None reads what another reads, and together they read it all, in the same pass."""
+    """Together they read each sentence once in a pass, and they use different stream numbers."""
     seen: Counter[str] = Counter()
     streams = []
     for rank in range(world_size):
@@ -99,7 +99,7 @@ def test_processes_and_workers_share_the_corpus(
 
 
 def test_targets_are_counted_once(sentences: Dict[str, Any]) -> None:
-    """Though both directions predict them."""
+    """The targets of the backward direction are not counted for the vocabulary."""
     reader = BilmCorpusReader(num_steps=None)
     counter: Any = {"tokens": Counter()}
     for instance in _read(reader, sentences):
@@ -108,7 +108,7 @@ def test_targets_are_counted_once(sentences: Dict[str, Any]) -> None:
 
 
 def test_each_pass_has_another_order(sentences: Dict[str, Any]) -> None:
-    """Of files and sentences; the same seed gives the same passes."""
+    """Files and sentences are shuffled anew, and the same seed gives the same orders."""
     orders = []
     for seed in (1, 1, 2):
         reader = BilmCorpusReader(num_steps=None, shuffle_buffer=10, seed=seed)
@@ -121,7 +121,7 @@ def test_each_pass_has_another_order(sentences: Dict[str, Any]) -> None:
 
 
 def test_without_a_buffer_the_order_stays(sentences: Dict[str, Any]) -> None:
-    """Pass after pass."""
+    """Every pass reads the sentences in the order of the files."""
     reader = BilmCorpusReader(num_steps=None)
     for _ in range(2):
         read = [
@@ -131,8 +131,8 @@ def test_without_a_buffer_the_order_stays(sentences: Dict[str, Any]) -> None:
         assert read == sum(sentences.values(), [])
 
 
-def test_it_reads_what_is_needed(tmp_path: Path) -> None:
-    """A damaged end does not hinder the beginning."""
+def test_it_reads_lazily(tmp_path: Path) -> None:
+    """The first instances of a file with a damaged end can be read."""
     path = tmp_path / "text.txt"
     path.write_bytes(b"the rain falls\n" * 5000 + b"\xff\n")
     instances = BilmCorpusReader(batch_size=2, shuffle_buffer=100).read(str(path))
@@ -142,7 +142,7 @@ def test_it_reads_what_is_needed(tmp_path: Path) -> None:
 
 
 def test_one_sentence_makes_an_instance() -> None:
-    """As for a predictor."""
+    """`text_to_instance` makes an instance that can be indexed, as a predictor needs it."""
     reader = BilmCorpusReader()
     instance = reader.text_to_instance([Token("rain"), Token("falls")])
     reader.apply_token_indexers(instance)
@@ -153,8 +153,8 @@ def test_one_sentence_makes_an_instance() -> None:
     assert tensors["backward_targets"]["tokens"]["tokens"].tolist() == [3, 2, 1]  # type: ignore[index,union-attr]
 
 
-@pytest.mark.parametrize("said", [{"batch_size": 0}, {"num_steps": 0}, {"shuffle_buffer": -1}])
-def test_a_number_out_of_range_is_refused(said: Dict[str, int]) -> None:
-    """The message names it."""
-    with pytest.raises(ConfigurationError, match=next(iter(said))):
-        BilmCorpusReader(**said)
+@pytest.mark.parametrize("arguments", [{"batch_size": 0}, {"num_steps": 0}, {"shuffle_buffer": -1}])
+def test_a_number_out_of_range_is_an_error(arguments: Dict[str, int]) -> None:
+    """The error names the parameter."""
+    with pytest.raises(ConfigurationError, match=next(iter(arguments))):
+        BilmCorpusReader(**arguments)

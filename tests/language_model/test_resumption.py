@@ -1,4 +1,4 @@
-"""A training of a biLM that was stopped goes on as if it had not."""
+"""Resuming the training of a biLM as if it had not been interrupted."""
 
 from pathlib import Path
 from typing import Any, Dict, Iterator, Optional, Tuple
@@ -13,12 +13,12 @@ from tests.support.language_model_experiment import language_model, train
 
 
 class Stopped(Exception):
-    """What ends a training before its time."""
+    """The exception that interrupts a training."""
 
 
 @TrainerCallback.register("stop_in_time")
 class StopInTime(TrainerCallback):
-    """Ends a training in the middle of an epoch, as long as it is told to."""
+    """A callback that interrupts a training after the batch `when`, or never."""
 
     when: Optional[Tuple[int, int]] = None
 
@@ -33,7 +33,7 @@ class StopInTime(TrainerCallback):
         is_training: bool,
         **kwargs: Any,
     ) -> None:
-        """Stop where it is time."""
+        """Raises `Stopped` after the given batch."""
         if is_training and (epoch, batch_number) == self.when:
             raise Stopped()
 
@@ -59,10 +59,10 @@ DATA_LOADERS: Dict[str, Dict[str, Any]] = {
     [("passes", (1, 2)), ("passes", (2, 9)), ("batches", (2, 9)), ("workers", (1, 11))],
     ids=str,
 )
-def test_it_ends_like_an_unbroken_one(
+def test_a_resumed_training_ends_with_the_same_numbers(
     tmp_path: Path, stop_at: Any, loader: str, when: Tuple[int, int]
 ) -> None:
-    """Streams, dropout and samples go on where the last checkpoint was, within an epoch or not."""
+    """Streams, dropout and samples continue from a checkpoint, also from one within an epoch."""
     config = language_model(tmp_path, dropout=0.2)
     config["data_loader"].update(DATA_LOADERS[loader])
     config["trainer"]["callbacks"] = ["stop_in_time"]
@@ -72,7 +72,7 @@ def test_it_ends_like_an_unbroken_one(
     with pytest.raises(Stopped):
         train(config, tmp_path / "stopped")
     stop_at(None)
-    # Numbers of an epoch that was begun before are those of its rest.
+    # The training metrics of a resumed epoch cover its rest only, so they are not compared.
     actual = train(config, tmp_path / "stopped", recover=True)
     validation = [key for key in expected if "validation" in key]
     assert {key: actual[key] for key in validation} == {key: expected[key] for key in validation}
@@ -82,10 +82,8 @@ def test_it_ends_like_an_unbroken_one(
     assert all(torch.equal(whole[name], stopped[name]) for name in whole)
 
 
-def test_workers_are_told_which_pass_begins(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Workers are born anew with each pass, and read in another order all the same."""
+def test_workers_know_which_pass_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers are started anew for each pass and still read in another order."""
     read = BilmCorpusReader._read
 
     def traced(self: BilmCorpusReader, path: str) -> Any:

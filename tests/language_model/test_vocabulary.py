@@ -26,7 +26,7 @@ def _words(vocabulary: Vocabulary) -> list:
 
 
 def test_a_line_is_a_row_of_the_softmax(tmp_path: Path) -> None:
-    """From 0 up, nothing in front; a line that bilm-tf passes over is none."""
+    """Ids count from 0 without a padding entry, and the line that bilm-tf ignores has none."""
     params = Params({"type": "bilm_vocabulary", "file": _write(tmp_path, LINES)})
     vocabulary = Vocabulary.from_params(params)
     assert isinstance(vocabulary, BilmVocabulary)
@@ -34,8 +34,8 @@ def test_a_line_is_a_row_of_the_softmax(tmp_path: Path) -> None:
     assert vocabulary.get_token_index("zebra") == WORDS.index("<UNK>")
 
 
-def test_an_archive_keeps_it(tmp_path: Path) -> None:
-    """As AllenNLP saves and reads the vocabulary of an archive."""
+def test_an_archive_contains_it(tmp_path: Path) -> None:
+    """The vocabulary that AllenNLP saves and reads with an archive is the same."""
     words = [word for word in WORDS if word != "@@PADDING@@"]
     vocabulary = BilmVocabulary.from_vocabulary_file(_write(tmp_path, words))
     vocabulary.save_to_files(str(tmp_path / "vocabulary"))
@@ -46,7 +46,7 @@ def test_an_archive_keeps_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("is_padded", [True, False])
 def test_a_vocabulary_is_written(tmp_path: Path, is_padded: bool) -> None:
-    """AllenNLP's words for nothing and for the unknown become those of bilm-tf."""
+    """AllenNLP's padding token and unknown word get the names that bilm-tf uses."""
     words = ["<S>", "</S>", "rain", "caf\u00e9"]
     vocabulary = Vocabulary(tokens_to_add={"tokens": words})
     if not is_padded:
@@ -61,17 +61,17 @@ def test_a_vocabulary_is_written(tmp_path: Path, is_padded: bool) -> None:
     [
         (["<S>", "</S>", "rain"], "'<UNK>' is missing"),
         (["<UNK>"], "'<S>' is missing; '</S>' is missing"),
-        (["<S>", "</S>", "<UNK>", "rain", "rain"], "'rain' is there 2 times"),
+        (["<S>", "</S>", "<UNK>", "rain", "rain"], "'rain' occurs 2 times"),
     ],
 )
-def test_a_file_that_fits_no_softmax_is_refused(tmp_path: Path, lines: list, problem: str) -> None:
-    """The message names the file and each word."""
+def test_a_file_that_fits_no_softmax_is_an_error(tmp_path: Path, lines: list, problem: str) -> None:
+    """The error names the file and every word that is missing or doubled."""
     with pytest.raises(ConfigurationError) as raised:
         BilmVocabulary.from_vocabulary_file(_write(tmp_path, lines))
     assert problem in str(raised.value) and "words.txt" in str(raised.value)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    """Rather than an error from inside AllenNLP."""
+    """The error for a missing file names its path."""
     with pytest.raises(ConfigurationError, match="nowhere"):
         BilmVocabulary.from_vocabulary_file(str(tmp_path / "nowhere.txt"))

@@ -5,19 +5,21 @@ from typing import List
 from hypothesis import given
 from hypothesis import strategies as st
 
-from allennlp_elmo_plugin.language_model.windows import Window, pack_into_windows, sentence_window
+from allennlp_elmo_plugin.language_model.windows import Window, sentence_window, stream_windows
 
-# Every token is another one, so that it can be told where each has gone.
+# Every token is unique, so each can be found again.
 LENGTHS = st.lists(st.integers(min_value=1, max_value=9), max_size=20)
 NUMBERS = st.integers(min_value=1, max_value=6)
 
 
 def _sentences(lengths: List[int]) -> List[List[str]]:
-    return [[f"{number:02}.{place}" for place in range(n)] for number, n in enumerate(lengths)]
+    return [
+        [f"{number:02}.{position}" for position in range(n)] for number, n in enumerate(lengths)
+    ]
 
 
 def _joined(windows: List[List[str]]) -> List[str]:
-    """The stream of a row: each window begins with the last token of the one before it."""
+    """Joins the windows of a stream. Each begins with the last token of the previous one."""
     stream: List[str] = []
     for window in windows:
         assert not stream or not window or stream[-1] == window[0]
@@ -26,7 +28,7 @@ def _joined(windows: List[List[str]]) -> List[str]:
 
 
 def _split(stream: List[str], begin: str, end: str) -> List[List[str]]:
-    """The sentences of a stream, which has to be made of whole ones."""
+    """Splits a stream into its sentences, and checks that they are whole."""
     sentences: List[List[str]] = []
     for token in stream:
         if token == begin:
@@ -37,27 +39,28 @@ def _split(stream: List[str], begin: str, end: str) -> List[List[str]]:
 
 
 @given(LENGTHS, NUMBERS, NUMBERS)
-def test_every_sentence_is_in_one_stream(lengths: List[int], rows: int, steps: int) -> None:
-    """Whole, between its boundaries; each row has its sentences in their order."""
-    steps_of_windows = list(pack_into_windows(_sentences(lengths), rows, steps))
-    streams = (
-        [_joined([windows[row].forward for windows in steps_of_windows]) for row in range(rows)]
-        if steps_of_windows
-        else []
-    )
+def test_every_sentence_is_in_one_stream(
+    lengths: List[int], num_streams: int, num_steps: int
+) -> None:
+    """No sentence is lost, doubled or cut, and each stream keeps the order of its sentences."""
+    batches = list(stream_windows(_sentences(lengths), num_streams, num_steps))
+    streams = [
+        _joined([windows[index].forward for windows in batches])
+        for index in range(num_streams if batches else 0)
+    ]
     found = [_split(stream, "<S>", "</S>") for stream in streams]
     assert all(numbers == sorted(numbers) for numbers in found)
     assert sorted(sum(found, []), key=_sentences(lengths).index) == _sentences(lengths)
 
 
 @given(LENGTHS, NUMBERS, NUMBERS)
-def test_the_other_direction_has_each_sentence_reversed(
-    lengths: List[int], rows: int, steps: int
+def test_the_backward_direction_has_each_sentence_reversed(
+    lengths: List[int], num_streams: int, num_steps: int
 ) -> None:
-    """The sentences follow each other in the same order, and windows are as long."""
-    packed = list(pack_into_windows(_sentences(lengths), rows, steps))
-    for row in range(rows):
-        windows = [step[row] for step in packed]
+    """The order of the sentences and the lengths of the windows equal the forward direction's."""
+    batches = list(stream_windows(_sentences(lengths), num_streams, num_steps))
+    for index in range(num_streams):
+        windows = [batch[index] for batch in batches]
         assert [len(w.forward) for w in windows] == [len(w.backward) for w in windows]
         forward = _split(_joined([w.forward for w in windows]), "<S>", "</S>")
         backward = _split(_joined([w.backward for w in windows]), "</S>", "<S>")
@@ -66,31 +69,29 @@ def test_the_other_direction_has_each_sentence_reversed(
 
 @given(LENGTHS, NUMBERS, NUMBERS)
 def test_windows_are_full_until_the_sentences_end(
-    lengths: List[int], rows: int, steps: int
+    lengths: List[int], num_streams: int, num_steps: int
 ) -> None:
-    """Every row has one in each step; those that are shorter have only shorter ones after them."""
-    packed = list(pack_into_windows(_sentences(lengths), rows, steps))
-    assert all(len(step) == rows for step in packed)
-    for row in range(rows):
-        sizes = [len(step[row].forward) for step in packed]
-        assert all(size == 0 or 2 <= size <= steps + 1 for size in sizes)
-        ends = next((i for i, size in enumerate(sizes) if size < steps + 1), len(sizes))
-        assert not any(sizes[ends + 1 :])
+    """Every batch has a window of every stream; only empty ones follow a shorter one."""
+    batches = list(stream_windows(_sentences(lengths), num_streams, num_steps))
+    assert all(len(batch) == num_streams for batch in batches)
+    for index in range(num_streams):
+        sizes = [len(batch[index].forward) for batch in batches]
+        assert all(size == 0 or 2 <= size <= num_steps + 1 for size in sizes)
+        end = next((i for i, size in enumerate(sizes) if size < num_steps + 1), len(sizes))
+        assert not any(sizes[end + 1 :])
 
 
-def test_sentences_are_taken_when_they_are_needed() -> None:
-    """A corpus that never ends has windows all the same."""
+def test_sentences_are_read_when_they_are_needed() -> None:
+    """The first windows of an endless corpus can be taken."""
     endless = (["rain"] for _ in iter(int, 1))
-    first = next(pack_into_windows(endless, 2, 4))
-    assert (
-        first
-        == [Window(["<S>", "rain", "</S>", "<S>", "rain"], ["</S>", "rain", "<S>", "</S>", "rain"])]
-        * 2
+    expected = Window(
+        ["<S>", "rain", "</S>", "<S>", "rain"], ["</S>", "rain", "<S>", "</S>", "rain"]
     )
+    assert next(stream_windows(endless, 2, 4)) == [expected, expected]
 
 
-def test_a_sentence_is_a_window() -> None:
-    """Its boundaries are part of it."""
+def test_a_sentence_can_be_a_window() -> None:
+    """The window contains the sentence's boundaries."""
     assert sentence_window(["rain", "falls"]) == Window(
         ["<S>", "rain", "falls", "</S>"], ["</S>", "falls", "rain", "<S>"]
     )

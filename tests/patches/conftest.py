@@ -4,6 +4,6 @@ from allennlp_elmo_plugin.patches import apply_patches
 
 
 @pytest.fixture(autouse=True)
-def repaired() -> None:
-    """AllenNLP as it is once the plugin is loaded."""
+def patched() -> None:
+    """Applies the patches, as importing the plugin does."""
     apply_patches()

@@ -1,4 +1,4 @@
-"""A tagging experiment small enough to train in a blink."""
+"""A tagging experiment that trains within a second."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ SENTENCES: List[List[Tuple[str, str]]] = [
 
 
 def write_sentences(folder: Path) -> Path:
-    """Write the sentences as AllenNLP's `sequence_tagging` reader wants them."""
+    """Writes the sentences in the format of AllenNLP's `sequence_tagging` reader."""
     path = folder / "sentences.tsv"
     lines = ["\t".join(f"{word}###{tag}" for word, tag in sentence) for sentence in SENTENCES]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -26,7 +26,7 @@ def write_sentences(folder: Path) -> Path:
 
 
 def config(folder: Path, **trainer: Any) -> Dict[str, Any]:
-    """The experiment, with its data in `folder` and additions to its trainer."""
+    """Returns the config, with its data in `folder` and additions to its trainer."""
     data = str(write_sentences(folder))
     return {
         "dataset_reader": {"type": "sequence_tagging"},
@@ -50,14 +50,14 @@ def config(folder: Path, **trainer: Any) -> Dict[str, Any]:
 
 
 def train(config: Dict[str, Any], serialization_dir: Path, recover: bool = False) -> None:
-    """Train as `allennlp train` does, in this process."""
+    """Trains as `allennlp train` does, in this process."""
     params = Params(json.loads(json.dumps(config)))
     train_model(params, str(serialization_dir), recover=recover)
 
 
 def interrupt(serialization_dir: Path) -> Dict[str, torch.Tensor]:
     """
-    Undo the second epoch of a finished training, as if it had been stopped there.
+    Undoes the second epoch of a finished training, as if it had been stopped after the first.
 
     Returns the weights that the second epoch ended with.
     """
@@ -68,6 +68,6 @@ def interrupt(serialization_dir: Path) -> Dict[str, torch.Tensor]:
 
 
 def final_weights(serialization_dir: Path) -> Dict[str, torch.Tensor]:
-    """The weights after the second epoch."""
+    """Returns the weights after the second epoch."""
     weights: Dict[str, torch.Tensor] = torch.load(str(serialization_dir / "model_state_e2_b0.th"))
     return weights

@@ -1,4 +1,4 @@
-"""A dataset reader that lives in a module which spawned workers can import."""
+"""A dataset reader in a module that spawned workers can import."""
 
 from typing import Any, Iterable
 
@@ -10,7 +10,7 @@ __all__ = ["ReaderWithProgress"]
 
 
 class ReaderWithProgress(SequenceTaggingDatasetReader):
-    """Reads as its parent does, and shows its progress, for which it takes Tqdm's lock."""
+    """A `sequence_tagging` reader that shows a progress bar, which takes Tqdm's lock."""
 
     def _read(self, file_path: Any) -> Iterable[Instance]:
         yield from Tqdm.tqdm(super()._read(file_path))

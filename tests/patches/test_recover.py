@@ -1,4 +1,4 @@
-"""`--recover`, and what may be read from a checkpoint."""
+"""The patch for `--recover`, and what it lets a checkpoint contain."""
 
 import io
 import json
@@ -25,11 +25,11 @@ COSINE = {"type": "cosine", "t_initial": 4}
 
 
 class Sentinel:
-    """A class that no checkpoint has any business with."""
+    """A class that no checkpoint may contain."""
 
 
 def torch_refuses_numpy() -> bool:
-    """Whether `torch.load` reads weights only, by itself."""
+    """Returns `True` if `torch.load` reads weights only by default."""
     checkpoint = io.BytesIO()
     torch.save(numpy.float64(1.0), checkpoint)
     checkpoint.seek(0)
@@ -46,7 +46,7 @@ only_where_torch_refuses = pytest.mark.skipif(
 
 
 def save(folder: Path, state: Any) -> Checkpointer:
-    """Save a checkpoint with something in the trainer's state."""
+    """Saves a checkpoint with an object in the trainer's state."""
 
     class Trainer:
         def get_checkpoint_state(self) -> TrainerCheckpoint:
@@ -59,7 +59,7 @@ def save(folder: Path, state: Any) -> Checkpointer:
 
 
 def load(checkpointer: Checkpointer) -> Any:
-    """Load the trainer's state that `save` has saved."""
+    """Loads the object that `save` put into the trainer's state."""
     checkpoint = checkpointer.load_checkpoint()
     assert checkpoint is not None
     return checkpoint.trainer_state["state"]
@@ -100,7 +100,7 @@ def load(checkpointer: Checkpointer) -> Any:
 def test_recovered_training_ends_where_it_would_have(
     tmp_path: Path, trainer: Dict[str, Any]
 ) -> None:
-    """A training stopped after one epoch and recovered has the weights of one that ran through."""
+    """A training that is stopped after one epoch and recovered ends with the same weights."""
     experiment = config(tmp_path, **trainer)
     output = tmp_path / "output"
     train(experiment, output)
@@ -127,15 +127,15 @@ def test_finished_training_recovers(tmp_path: Path) -> None:
 
 
 def test_command_recovers(tmp_path: Path) -> None:
-    """`allennlp train`, and `--recover` after it, in processes of their own."""
+    """`allennlp train --recover` works in a process that applies nothing but the patches."""
     experiment = config(tmp_path, learning_rate_scheduler=COSINE)
     (tmp_path / "experiment.json").write_text(json.dumps(experiment), encoding="utf-8")
-    (tmp_path / "repairs_only.py").write_text(
-        "from allennlp_elmo_plugin.repairs import apply_patches\n\napply_repairs()\n",
+    (tmp_path / "patches_only.py").write_text(
+        "from allennlp_elmo_plugin.patches import apply_patches\n\napply_patches()\n",
         encoding="utf-8",
     )
-    (tmp_path / ".allennlp_plugins").write_text("repairs_only\n", encoding="utf-8")
-    # What AllenNLP would load by itself, which takes longer than the training.
+    (tmp_path / ".allennlp_plugins").write_text("patches_only\n", encoding="utf-8")
+    # AllenNLP imports allennlp_models if it can, which takes longer than the training.
     (tmp_path / "allennlp_models.py").write_text("", encoding="utf-8")
     command = [sys.executable, "-m", "allennlp", "train", "experiment.json", "-s", "output"]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
@@ -181,7 +181,7 @@ def test_command_recovers(tmp_path: Path) -> None:
     ids=lambda number: f"{type(number).__name__}({number})",
 )
 def test_numpy_number_survives(tmp_path: Path, number: numpy.generic) -> None:
-    """A NumPy number in the trainer's state comes back with its type and its bits."""
+    """A NumPy number in the trainer's state is read back with the same type and bits."""
     loaded = load(save(tmp_path, {"best_so_far": number}))["best_so_far"]
 
     assert type(loaded) is type(number)
@@ -190,9 +190,9 @@ def test_numpy_number_survives(tmp_path: Path, number: numpy.generic) -> None:
 
 @pytest.mark.parametrize("core", ["core", "_core"])
 def test_checkpoint_of_other_numpy_loads(tmp_path: Path, core: str) -> None:
-    """NumPy 1 and NumPy 2 name their scalars differently, and both names are read."""
+    """NumPy 1 and NumPy 2 give `scalar` different module names, and both are read."""
     if core == "_core" and not torch_refuses_numpy():
-        pytest.skip("a torch.load that reads every pickle asks NumPy itself for the name")
+        pytest.skip("a torch.load that reads every pickle imports the name from NumPy")
     checkpointer = save(tmp_path, numpy.float64(0.25))
     path = tmp_path / "training_state_e1_b0.th"
     other = tmp_path / "other.th"
@@ -225,7 +225,7 @@ def test_checkpoint_of_other_numpy_loads(tmp_path: Path, core: str) -> None:
     ],
 )
 def test_everything_else_is_refused(tmp_path: Path, foreign: Any) -> None:
-    """What is no number is refused, as it was before."""
+    """An object that is no number is refused, as without the patch."""
     checkpointer = save(tmp_path, foreign)
 
     with pytest.raises(UnpicklingError):
@@ -234,7 +234,7 @@ def test_everything_else_is_refused(tmp_path: Path, foreign: Any) -> None:
 
 @only_where_torch_refuses
 def test_torch_load_elsewhere_is_untouched(tmp_path: Path) -> None:
-    """Outside the loading of a checkpoint, `torch.load` refuses NumPy numbers as before."""
+    """After a checkpoint is loaded, `torch.load` refuses NumPy numbers again."""
     load(save(tmp_path, numpy.float64(1.0)))
 
     assert torch_refuses_numpy()
@@ -242,7 +242,7 @@ def test_torch_load_elsewhere_is_untouched(tmp_path: Path) -> None:
 
 @only_where_torch_refuses
 def test_what_the_user_allowed_stays_allowed(tmp_path: Path) -> None:
-    """Loading a checkpoint leaves the user's own allow-list as it was, and obeys it."""
+    """Loading a checkpoint respects the user's own list of safe globals and leaves it as it was."""
     own: List[Any] = [Sentinel, numpy.dtype, type(numpy.dtype("f8"))]
     with torch.serialization.safe_globals(own):
         loaded = load(save(tmp_path, [Sentinel(), numpy.float64(1.5), numpy.dtype("f8")]))
@@ -254,19 +254,19 @@ def test_what_the_user_allowed_stays_allowed(tmp_path: Path) -> None:
 
 
 def test_no_checkpoint_is_no_error(tmp_path: Path) -> None:
-    """A folder without a checkpoint gives `None`."""
+    """For a folder without a checkpoint, `load_checkpoint` returns `None`."""
     checkpoint: Optional[TrainerCheckpoint] = Checkpointer(str(tmp_path)).load_checkpoint()
 
     assert checkpoint is None
 
 
-def test_repaired_only_where_broken() -> None:
-    """`load_checkpoint` is AllenNLP's own wherever `torch.load` reads NumPy numbers."""
+def test_it_is_patched_only_where_needed() -> None:
+    """`load_checkpoint` is AllenNLP's own where `torch.load` reads NumPy numbers."""
     assert hasattr(Checkpointer.load_checkpoint, "__wrapped__") is torch_refuses_numpy()
 
 
-def test_repairing_twice_changes_nothing() -> None:
-    """The second repair leaves the method of the first."""
+def test_patching_twice_changes_nothing() -> None:
+    """A second call leaves the method that the first one put there."""
     method = Checkpointer.load_checkpoint
 
     patch_recover()

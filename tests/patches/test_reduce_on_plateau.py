@@ -1,4 +1,4 @@
-"""The learning rate scheduler `reduce_on_plateau`."""
+"""The patch for the learning rate scheduler `reduce_on_plateau`."""
 
 import inspect
 import logging
@@ -18,7 +18,7 @@ from allennlp_elmo_plugin.patches.reduce_on_plateau import patch_reduce_on_plate
 
 
 def optimizer() -> Any:
-    """Two groups of parameters with learning rates of their own."""
+    """Returns an optimizer of two parameter groups with different learning rates."""
     groups = [
         {"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 1.0},
         {"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.1},
@@ -27,7 +27,7 @@ def optimizer() -> Any:
 
 
 def from_config(**options: Any) -> Any:
-    """The scheduler as a config builds it."""
+    """Builds the scheduler from a config."""
     params = Params({"type": "reduce_on_plateau", **options})
     scheduler = LearningRateScheduler.from_params(params, optimizer=optimizer())
     assert isinstance(scheduler, ReduceOnPlateauLearningRateScheduler)
@@ -35,12 +35,12 @@ def from_config(**options: Any) -> Any:
 
 
 def rates(scheduler: ReduceLROnPlateau) -> List[float]:
-    """The learning rates that the scheduler has set."""
+    """Returns the learning rates of both groups."""
     return [group["lr"] for group in scheduler.optimizer.param_groups]
 
 
 def test_registered_name_gives_allennlps_class() -> None:
-    """The name still means AllenNLP's class, which wraps PyTorch's."""
+    """The registered name still stands for AllenNLP's class, which wraps PyTorch's."""
     assert (
         LearningRateScheduler.by_name("reduce_on_plateau") is ReduceOnPlateauLearningRateScheduler
     )
@@ -48,7 +48,7 @@ def test_registered_name_gives_allennlps_class() -> None:
 
 
 def test_options_reach_pytorch() -> None:
-    """Every option of a config is an attribute of PyTorch's scheduler."""
+    """Every option of a config becomes an attribute of PyTorch's scheduler."""
     options: Dict[str, Any] = {
         "mode": "max",
         "factor": 0.2,
@@ -66,7 +66,7 @@ def test_options_reach_pytorch() -> None:
 
 
 def test_options_by_position() -> None:
-    """The parameters keep their order in Python."""
+    """In Python, the parameters can be given by position, in the same order as before."""
     scheduler: Any = ReduceOnPlateauLearningRateScheduler(
         optimizer(), "max", 0.3, 7, True, "abs", 0.5, 1, 0.01, 1e-9
     ).lr_scheduler
@@ -78,13 +78,13 @@ def test_options_by_position() -> None:
 
 
 def test_unknown_option_is_refused() -> None:
-    """An option that the scheduler never had is a `ConfigurationError`."""
+    """An unknown option raises a `ConfigurationError` that names it."""
     with pytest.raises(ConfigurationError, match="patients"):
         from_config(patients=3)
 
 
 def test_schedule_is_pytorchs() -> None:
-    """The learning rates are those of PyTorch's scheduler on the same metrics."""
+    """The learning rates equal those of PyTorch's scheduler on the same metrics."""
     options: Dict[str, Any] = {"patience": 1, "factor": 0.5, "cooldown": 1}
     scheduler = from_config(verbose=True, **options)
     reference = ReduceLROnPlateau(optimizer(), **options)
@@ -98,10 +98,10 @@ def test_schedule_is_pytorchs() -> None:
 
 
 @pytest.mark.parametrize("verbose", [True, False])
-def test_verbose_says_each_reduction(
+def test_verbose_logs_each_reduction(
     verbose: bool, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture
 ) -> None:
-    """With `verbose` a reduction is said once for each group, else not at all."""
+    """With `verbose`, a reduction is logged once for each group; otherwise it is not logged."""
     scheduler = from_config(verbose=verbose, patience=0)
     with caplog.at_level(logging.INFO):
         scheduler.step(1.0)
@@ -109,18 +109,18 @@ def test_verbose_says_each_reduction(
         assert "group" not in capsys.readouterr().out + caplog.text
         scheduler.step(2.0)
 
-    said = capsys.readouterr().out + caplog.text
-    assert said.count("of group 0") == said.count("of group 1") == (1 if verbose else 0)
+    logged = capsys.readouterr().out + caplog.text
+    assert logged.count("of group 0") == logged.count("of group 1") == (1 if verbose else 0)
 
 
 def test_metric_is_required() -> None:
-    """Without a validation metric the scheduler says what it needs."""
+    """Without a validation metric, the error says that one is required."""
     with pytest.raises(ConfigurationError, match="validation metric"):
         from_config().step(None)
 
 
 def test_state_is_restored() -> None:
-    """A scheduler that takes over another's state goes on as that one would."""
+    """A scheduler with the state of another one continues as that one does."""
     original = from_config(patience=1)
     for metric in [1.0, 2.0]:
         original.step(metric)
@@ -135,15 +135,15 @@ def test_state_is_restored() -> None:
     )
 
 
-def test_repaired_only_where_broken() -> None:
-    """The constructor is AllenNLP's own wherever PyTorch takes `verbose`."""
-    broken = "verbose" not in inspect.signature(ReduceLROnPlateau).parameters
+def test_it_is_patched_only_where_needed() -> None:
+    """The constructor is AllenNLP's own where PyTorch accepts `verbose`."""
+    needed = "verbose" not in inspect.signature(ReduceLROnPlateau).parameters
 
-    assert hasattr(ReduceOnPlateauLearningRateScheduler.__init__, "__wrapped__") is broken
+    assert hasattr(ReduceOnPlateauLearningRateScheduler.__init__, "__wrapped__") is needed
 
 
-def test_repairing_twice_changes_nothing() -> None:
-    """The second repair leaves the constructor of the first."""
+def test_patching_twice_changes_nothing() -> None:
+    """A second call leaves the constructor that the first one put there."""
     constructor = ReduceOnPlateauLearningRateScheduler.__init__
 
     patch_reduce_on_plateau()

@@ -1,4 +1,4 @@
-"""Worker processes of `MultiProcessDataLoader`."""
+"""The patch for the worker processes of `MultiProcessDataLoader`."""
 
 import gc
 import signal
@@ -21,7 +21,7 @@ SECONDS = 120
 
 @pytest.fixture(autouse=True)
 def no_hanging() -> Iterator[None]:
-    """Without the repair a worker can die in silence, and its parent waits for ever."""
+    """Fails a test that hangs: without the patch, a worker can crash while its parent waits."""
 
     def stop(signum: int, frame: Any) -> None:
         raise TimeoutError(f"the data loader gave nothing for {SECONDS} seconds")
@@ -35,14 +35,14 @@ def no_hanging() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def own_progress_lock() -> Iterator[None]:
-    """Leaves Tqdm's lock as it was."""
+    """Restores Tqdm's lock after the test."""
     lock = Tqdm.get_lock()
     yield
     Tqdm.set_lock(lock)
 
 
 def loader(folder: Path, start_method: str, in_memory: Any) -> Any:
-    """A loader of the sentences with two workers."""
+    """Returns a loader of the sentences with two workers."""
     return MultiProcessDataLoader(
         ReaderWithProgress(),
         str(write_sentences(folder)),
@@ -55,7 +55,7 @@ def loader(folder: Path, start_method: str, in_memory: Any) -> Any:
 
 
 def words(data: Any) -> List[List[str]]:
-    """The sentences of the batches, in alphabetical order."""
+    """Returns the sentences of the batches in alphabetical order."""
     vocab = Vocabulary()
     for sentence in SENTENCES:
         for word, tag in sentence:
@@ -72,23 +72,23 @@ EXPECTED = sorted([word for word, _ in sentence] for sentence in SENTENCES)
 
 
 def test_spawned_workers_read_all_instances(tmp_path: Path) -> None:
-    """Two spawned workers read everything into memory."""
+    """Without `max_instances_in_memory`, two spawned workers read all sentences into memory."""
     assert words(loader(tmp_path, "spawn", None)) == EXPECTED
 
 
 def test_spawned_workers_make_batches(tmp_path: Path) -> None:
-    """With `max_instances_in_memory`, two spawned workers make the batches."""
+    """With `max_instances_in_memory`, two spawned workers build all batches."""
     assert words(loader(tmp_path, "spawn", 2)) == EXPECTED
 
 
 @pytest.mark.parametrize("in_memory", [None, 2])
 def test_forked_workers_read_as_before(tmp_path: Path, in_memory: Optional[int]) -> None:
-    """Two forked workers read everything, too."""
+    """Two forked workers read all sentences, as without the patch."""
     assert words(loader(tmp_path, "fork", in_memory)) == EXPECTED
 
 
 class Lock:
-    """Something that can be told apart, and refer to weakly."""
+    """A lock with an identity, of which a weak reference can be taken."""
 
     def acquire(self, *args: Any, **kwargs: Any) -> bool:
         return True
@@ -98,7 +98,7 @@ class Lock:
 
 
 class Process:
-    """Keeps what a worker would be started with until it is started."""
+    """A process that records the arguments of its worker and starts nothing."""
 
     def __init__(self, target: Any, args: Tuple[Any, ...], daemon: bool) -> None:
         self.arguments: Optional[Tuple[Any, ...]] = args
@@ -109,7 +109,7 @@ class Process:
 
 
 class Context:
-    """A multiprocessing context that starts nothing."""
+    """A multiprocessing context whose processes start nothing."""
 
     def __init__(self, start_method: str) -> None:
         self.start_method = start_method
@@ -133,7 +133,7 @@ class Context:
 def test_lock_is_of_the_context_of_the_workers(
     tmp_path: Path, starter: str, start_method: str
 ) -> None:
-    """The lock that workers get comes from the context that starts them."""
+    """Workers get a lock of the context that starts them."""
     data = loader(tmp_path, start_method, 2)
     context = Context(start_method)
 
@@ -143,7 +143,7 @@ def test_lock_is_of_the_context_of_the_workers(
     assert senders == ["sender", "sender"]
 
 
-def test_lock_is_allennlps_where_that_is_good(tmp_path: Path) -> None:
+def test_lock_is_allennlps_where_that_is_right(tmp_path: Path) -> None:
     """Forked workers get the lock that AllenNLP takes from the default context."""
     context = Context("fork")
 
@@ -154,7 +154,7 @@ def test_lock_is_allennlps_where_that_is_good(tmp_path: Path) -> None:
 
 
 def test_lock_lives_as_long_as_the_workers(tmp_path: Path) -> None:
-    """A worker that is still starting finds its lock although a later loader has another one."""
+    """The lock exists until the last worker is gone, even if a later loader sets another one."""
 
     class ForgetfulProcess(Process):
         def start(self) -> None:
@@ -175,8 +175,8 @@ def test_lock_lives_as_long_as_the_workers(tmp_path: Path) -> None:
     assert lock() is None
 
 
-def test_repairing_twice_changes_nothing() -> None:
-    """The second repair leaves the methods of the first."""
+def test_patching_twice_changes_nothing() -> None:
+    """A second call leaves the methods that the first one put there."""
     methods = (
         MultiProcessDataLoader._start_instance_workers,
         MultiProcessDataLoader._start_batch_workers,

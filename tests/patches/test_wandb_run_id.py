@@ -1,4 +1,4 @@
-"""The trainer callback `wandb`, with a wandb that reaches no network."""
+"""The patch for the trainer callback `wandb`, with a fake wandb that needs no network."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ from allennlp.training.callbacks.wandb import WandBCallback
 
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> List[Dict[str, Any]]:
-    """The arguments of every `wandb.init`, in a wandb without `generate_id`."""
+    """The arguments of every `wandb.init`. The fake wandb has no `generate_id`."""
     started: List[Dict[str, Any]] = []
     module = ModuleType("wandb")
     names: Dict[str, Any] = {
@@ -29,7 +29,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> List[Dict[str, Any]]:
 
 
 def callback(folder: Path) -> Any:
-    """The callback as a trainer builds it."""
+    """Builds the callback as a trainer does."""
     (folder / "config.json").write_text("{}", encoding="utf-8")
     built = TrainerCallback.by_name("wandb")(serialization_dir=str(folder))
     assert isinstance(built, WandBCallback)
@@ -37,7 +37,7 @@ def callback(folder: Path) -> Any:
 
 
 def test_run_gets_an_id(tmp_path: Path, runs: List[Dict[str, Any]]) -> None:
-    """Where wandb gives no id, each run gets one of its own, which its checkpoints keep."""
+    """If wandb generates no id, each run gets one of its own, and its checkpoints contain it."""
     first, second = callback(tmp_path), callback(tmp_path)
     for each in (first, second):
         each.on_start(SimpleNamespace(model=None), is_primary=True)
@@ -48,7 +48,7 @@ def test_run_gets_an_id(tmp_path: Path, runs: List[Dict[str, Any]]) -> None:
 
 
 def test_recovered_run_keeps_its_id(tmp_path: Path, runs: List[Dict[str, Any]]) -> None:
-    """A run that goes on from a checkpoint goes on under its id."""
+    """A run that continues from a checkpoint keeps its id."""
     recovered = callback(tmp_path)
     recovered.load_state_dict({"run_id": "abcd1234"})
 
@@ -57,8 +57,8 @@ def test_recovered_run_keeps_its_id(tmp_path: Path, runs: List[Dict[str, Any]]) 
     assert runs[0]["id"] == "abcd1234"
 
 
-def test_id_is_wandbs_where_it_gives_one(tmp_path: Path, runs: List[Dict[str, Any]]) -> None:
-    """A wandb that still has `generate_id` is asked for the id."""
+def test_id_is_wandbs_where_it_generates_one(tmp_path: Path, runs: List[Dict[str, Any]]) -> None:
+    """If wandb still has `generate_id`, the id comes from there."""
     sys.modules["wandb"].util.generate_id = lambda: "from-wandb"
 
     callback(tmp_path).on_start(SimpleNamespace(model=None), is_primary=True)
@@ -67,7 +67,7 @@ def test_id_is_wandbs_where_it_gives_one(tmp_path: Path, runs: List[Dict[str, An
 
 
 def test_other_workers_start_no_run(tmp_path: Path, runs: List[Dict[str, Any]]) -> None:
-    """In distributed training only the primary worker has a run."""
+    """In distributed training, only the primary process starts a run."""
     callback(tmp_path).on_start(SimpleNamespace(model=None), is_primary=False)
 
     assert runs == []

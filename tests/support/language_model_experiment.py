@@ -1,4 +1,4 @@
-"""A small language model, trained as `allennlp train` does it, in this process."""
+"""An experiment that trains a small language model."""
 
 import json
 import random
@@ -32,7 +32,7 @@ OPTIONS = {
 
 
 def write_corpus(path: Path, seed: int, size: int) -> List[List[str]]:
-    """Random sentences of one to nine words, one a line."""
+    """Writes random sentences of one to nine words, one a line, and returns them."""
     drawn = random.Random(seed)
     sentences = [drawn.choices(WORDS, k=drawn.randint(1, 9)) for _ in range(size)]
     path.write_text("".join(" ".join(words) + "\n" for words in sentences), encoding="utf-8")
@@ -40,7 +40,7 @@ def write_corpus(path: Path, seed: int, size: int) -> List[List[str]]:
 
 
 def language_model(folder: Path, **model: Any) -> Dict[str, Any]:
-    """An experiment of three epochs with four streams, on corpora that it writes."""
+    """Writes corpora and returns the config of an experiment with three epochs and four streams."""
     for number in range(3):
         write_corpus(folder / f"train_{number}.txt", number, 40)
     write_corpus(folder / "dev.txt", 3, 21)
@@ -68,7 +68,7 @@ def language_model(folder: Path, **model: Any) -> Dict[str, Any]:
 
 
 def train(config: Dict[str, Any], folder: Path, recover: bool = False) -> Dict[str, float]:
-    """Train as `allennlp train` does, in this process; what was measured, times left out."""
+    """Trains as `allennlp train` does, in this process, and returns losses and perplexities."""
     train_model(Params(json.loads(json.dumps(config))), str(folder), recover=recover)
     metrics = json.loads((folder / "metrics.json").read_text())
     return {key: value for key, value in metrics.items() if "loss" in key or "perplexity" in key}

@@ -1,4 +1,4 @@
-"""A small tagger, trained as `allennlp train` does it, in this process."""
+"""An experiment that trains a small tagger with ELMo."""
 
 import json
 import random
@@ -18,7 +18,7 @@ TAGS = ["N", "V", "D"]
 
 
 def write_data(path: Path, seed: int, size: int) -> str:
-    """Random sentences of one to seven words, as the `sequence_tagging` reader wants them."""
+    """Writes random sentences of one to seven words for the reader `sequence_tagging`."""
     drawn = random.Random(seed)
     lines = []
     for _ in range(size):
@@ -31,7 +31,7 @@ def write_data(path: Path, seed: int, size: int) -> str:
 def tagger(
     folder: Path, options: Optional[Dict[str, Any]] = None, **embedder: Any
 ) -> Dict[str, Any]:
-    """A small experiment, with parameter groups and a regularizer as published configs have."""
+    """Returns the config of an experiment with parameter groups and a regularizer."""
     options = {"projection_dim": 6, **(options or {})}
     files = write_elmo_files(folder / "elmo", elmo_options(**options), seed=101)
     size = embedder.get("projection_dim", 2 * options["projection_dim"])
@@ -51,7 +51,8 @@ def tagger(
                         "type": "elmo_token_embedder",
                         "options_file": files.options_file,
                         "weight_file": files.weight_file,
-                        # The two draw other numbers when they are built, so dropout would differ.
+                        # The built-in and the plugin use different numbers of random draws when
+                        # they are constructed, so dropout would differ.
                         "dropout": 0.0,
                         **embedder,
                     }
@@ -76,12 +77,12 @@ def tagger(
 
 
 def train(config: Dict[str, Any], folder: Path, recover: bool = False) -> None:
-    """Train as `allennlp train` does, in this process."""
+    """Trains as `allennlp train` does, in this process."""
     train_model(Params(json.loads(json.dumps(config))), str(folder), recover=recover)
 
 
 def final_metrics(folder: Path) -> Dict[str, float]:
-    """What a training measured, times and memory left out."""
+    """Returns the metrics of a training except times and memory."""
     metrics = json.loads((folder / "metrics.json").read_text())
     return {
         key: value

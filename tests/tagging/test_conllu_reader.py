@@ -18,7 +18,7 @@ from tests.support.paths import DATA
 
 
 def row(word_id: str, form: str, upos: str = "X", xpos: str = "_", misc: str = "_") -> str:
-    """One line of CoNLL-U."""
+    """Returns one line of CoNLL-U."""
     return "\t".join([word_id, form, "_", upos, xpos, "_", "_", "_", "_", misc])
 
 
@@ -43,35 +43,35 @@ SENTENCES = "\n".join(
 
 
 def write(folder: Path, text: str) -> str:
-    """The path of a file with that text."""
+    """Writes the text to a file and returns its path."""
     path = folder / "sentences.conllu"
     path.write_bytes(text.encode("utf-8"))
     return str(path)
 
 
 def read(path: str, **arguments: Any) -> List[Any]:
-    """The instances that the reader gives."""
+    """Returns the instances that the reader makes of a file."""
     return list(ConlluTaggingReader(**arguments).read(path))
 
 
 def words_read(instances: List[Any]) -> List[List[str]]:
-    """The words of each instance."""
+    """Returns the words of each instance."""
     return [instance["metadata"]["words"] for instance in instances]
 
 
 def numbered_sentences(number: int) -> str:
-    """Sentences of one word each, the sentence's number."""
+    """Returns sentences of one word each, which is the sentence's number."""
     return "\n".join(row("1", str(index), "NUM") + "\n" for index in range(number))
 
 
 def test_it_is_registered_under_its_name() -> None:
-    """A configuration reaches the reader by the type `conllu_tagging`."""
+    """A config finds the reader by the type `conllu_tagging`."""
     reader = DatasetReader.from_params(Params({"type": "conllu_tagging", "tag_column": "xpos"}))
     assert isinstance(reader, ConlluTaggingReader)
 
 
 def test_words_are_read_without_ranges_and_empty_nodes(tmp_path: Path) -> None:
-    """Multiword tokens, empty nodes and comments are no words; odd words are kept."""
+    """Multiword ranges, empty nodes and comments are skipped; unusual words are read."""
     instances = read(write(tmp_path, SENTENCES))
     assert words_read(instances) == [["He", "ca", "n't", "."], ["#", "10 000", "_"]]
     assert [token.text for token in instances[1]["tokens"]] == ["#", "10 000", "_"]
@@ -105,7 +105,7 @@ def test_files_of_other_editors_read_the_same(tmp_path: Path, change: str) -> No
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# a comment\n\n", row("1-2", "can't") + "\n"])
 def test_a_file_without_words_has_no_instances(tmp_path: Path, text: str) -> None:
-    """Nothing to read is no error."""
+    """A file without sentences is valid and has no instances."""
     assert read(write(tmp_path, text)) == []
 
 
@@ -115,14 +115,14 @@ def test_a_file_without_words_has_no_instances(tmp_path: Path, text: str) -> Non
         (row("1", "a") + "\n\n2 b X\n", 2, "expected CoNLL-U"),
         (row("one", "a"), 1, "'one' is not a valid ID"),
         (row("1", "a") + "\n" + row("1", "b"), 1, "numbered from 1 up, got [1, 1]"),
-        (row("1", "a", "_"), 1, "the word 'a' has no tag in the column 'upos'"),
-        ("1\ta\n", 1, "the word 'a' has no tag in the column 'upos'"),
+        (row("1", "a", "_"), 1, "expected a tag in the column 'upos', but the word 'a' has none"),
+        ("1\ta\n", 1, "expected a tag in the column 'upos', but the word 'a' has none"),
     ],
 )
 def test_a_malformed_sentence_is_named(
     tmp_path: Path, text: str, sentence: int, problem: str
 ) -> None:
-    """An error says which file and sentence, what was expected and what was there."""
+    """The error names the file and the sentence, what was expected and what was found."""
     path = write(tmp_path, text)
     with pytest.raises(ConfigurationError) as error:
         read(path)
@@ -131,7 +131,7 @@ def test_a_malformed_sentence_is_named(
 
 
 def test_text_in_another_encoding_is_named(tmp_path: Path) -> None:
-    """A file that is not UTF-8 gets an error with its name."""
+    """The error for a file that is not UTF-8 names the file."""
     path = tmp_path / "latin.conllu"
     path.write_bytes((row("1", "a") + "\n" + row("2", "caf\u00e9")).encode("latin-1"))
     with pytest.raises(ConfigurationError, match=r"latin\.conllu', sentence 1.*in UTF-8"):
@@ -139,26 +139,26 @@ def test_text_in_another_encoding_is_named(tmp_path: Path) -> None:
 
 
 def test_a_column_that_does_not_exist_is_named() -> None:
-    """A wrong `tag_column` fails at once and lists the right ones."""
+    """An unknown `tag_column` is an error that lists the valid ones."""
     with pytest.raises(ConfigurationError, match="one of upos.* got 'pos'"):
         ConlluTaggingReader(tag_column="pos")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    """A path that leads nowhere is in the error."""
+    """The error for a missing file names its path."""
     with pytest.raises(FileNotFoundError, match=r"nowhere\.conllu"):
         read(str(tmp_path / "nowhere.conllu"))
 
 
 def test_text_to_instance_works_without_tags() -> None:
-    """A predictor has words only."""
+    """Without tags, as from a predictor, the instance has no field `tags`."""
     instance: Any = ConlluTaggingReader().text_to_instance([Token("Hello"), Token("!")])
     assert sorted(instance.fields) == ["metadata", "tokens"]
     assert instance["metadata"]["words"] == ["Hello", "!"]
 
 
 def test_reading_applies_the_token_indexers(tmp_path: Path) -> None:
-    """The instances that `read` gives are ready to be indexed."""
+    """The instances that `read` yields are ready to be indexed."""
     indexers = {"lower": SingleIdTokenIndexer("lower", True)}
     instance = read(write(tmp_path, SENTENCES), token_indexers=indexers)[0]
     instance.index_fields(Vocabulary.from_instances([instance]))
@@ -167,7 +167,7 @@ def test_reading_applies_the_token_indexers(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("max_instances, expected", [(None, 7), (5, 5), (1, 1)])
 def test_worker_processes_share_the_sentences(tmp_path: Path, max_instances, expected) -> None:
-    """Two workers read every sentence once, and no more than `max_instances` together."""
+    """Two workers together read every sentence once, and at most `max_instances`."""
     path = write(tmp_path, numbered_sentences(7))
     loader = MultiProcessDataLoader(
         ConlluTaggingReader(max_instances=max_instances), path, batch_size=2, num_workers=2
@@ -177,7 +177,7 @@ def test_worker_processes_share_the_sentences(tmp_path: Path, max_instances, exp
 
 
 def test_distributed_processes_share_the_sentences(tmp_path: Path, monkeypatch) -> None:
-    """The ranks of a distributed run read every sentence once."""
+    """The processes of a distributed run together read every sentence once."""
     path = write(tmp_path, numbered_sentences(7))
     monkeypatch.setattr(dataset_reader.util, "is_distributed", lambda: True)
     monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 3)
@@ -191,7 +191,7 @@ def test_distributed_processes_share_the_sentences(tmp_path: Path, monkeypatch) 
 
 @pytest.mark.parametrize("tagger", ["simple_tagger", "crf_tagger"])
 def test_the_taggers_of_allennlp_take_its_instances(tagger: str) -> None:
-    """A model's loss is computed from a batch of the demo's sentences."""
+    """AllenNLP's taggers compute a loss for a batch of the demo's sentences."""
     if tagger == "crf_tagger":
         import_module("allennlp_models.tagging")
     from allennlp.data import Batch

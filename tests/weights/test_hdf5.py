@@ -1,4 +1,4 @@
-"""Weights to the HDF5 file and back."""
+"""Reading and writing the weights of a biLM as an HDF5 file."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -38,7 +38,7 @@ def _bilm(**options: Any) -> ElmoBilm:
 def test_a_projection_may_be_missing_where_sizes_are_equal(
     tmp_path: Path, projection: str, changes: Dict[str, Any]
 ) -> None:
-    """bilm-tf leaves out a projection that would change no size; so it is read and written."""
+    """bilm-tf omits a projection between equal sizes, and such files are read and written."""
     options = ElmoOptions.from_dict(elmo_options(**changes))
     bilm = _trained(ElmoBilm(replace(options, **{projection: False})))
     bilm.to_folder(tmp_path)
@@ -49,7 +49,7 @@ def test_a_projection_may_be_missing_where_sizes_are_equal(
 
 
 def _trained(bilm: ElmoBilm) -> ElmoBilm:
-    """The same biLM with weights that no file gave it."""
+    """Changes the weights of a biLM, as training would."""
     torch.manual_seed(1)
     with torch.no_grad():
         for name, parameter in bilm.named_parameters():
@@ -60,8 +60,8 @@ def _trained(bilm: ElmoBilm) -> ElmoBilm:
 
 
 @pytest.mark.parametrize("shape", list(SHAPES))
-def test_what_is_written_reads_back_to_the_bit(tmp_path: Path, shape: str) -> None:
-    """Every parameter survives the file, trained forget biases included."""
+def test_written_weights_are_read_back_to_the_bit(tmp_path: Path, shape: str) -> None:
+    """No parameter changes on its way through the file, forget biases included."""
     bilm = _trained(_bilm(**SHAPES[shape]))
     bilm.to_folder(tmp_path)
     restored = ElmoBilm.from_files(tmp_path, tmp_path)
@@ -71,8 +71,8 @@ def test_what_is_written_reads_back_to_the_bit(tmp_path: Path, shape: str) -> No
 
 
 @pytest.mark.parametrize("shape", [shape for shape in SHAPES if shape != "no projection"])
-def test_the_builtin_reads_what_is_written_to_the_bit(tmp_path: Path, shape: str) -> None:
-    """AllenNLP's class gets the very parameters that were written."""
+def test_the_builtin_reads_written_weights_to_the_bit(tmp_path: Path, shape: str) -> None:
+    """AllenNLP's class has exactly the parameters that were written."""
     bilm = _trained(_bilm(**SHAPES[shape]))
     bilm.to_folder(tmp_path)
     builtin = Elmo(str(tmp_path / "options.json"), str(tmp_path / "weights.hdf5"), 1)
@@ -83,8 +83,8 @@ def test_the_builtin_reads_what_is_written_to_the_bit(tmp_path: Path, shape: str
         assert torch.equal(builtin_state[builtin_name], bilm.state_dict()[name]), name
 
 
-def test_a_file_that_is_read_is_written_alike(tmp_path: Path) -> None:
-    """Datasets come out of the round trip with their names, types and bits."""
+def test_a_file_that_is_read_is_written_the_same(tmp_path: Path) -> None:
+    """Datasets keep their names, types and bits; only the bias of an LSTM is rounded."""
     options = elmo_options()
     files = write_elmo_files(tmp_path / "given", options, elmo_arrays(options, seed=3))
     ElmoBilm.from_files(*files).to_folder(tmp_path / "written")
@@ -98,7 +98,7 @@ def test_a_file_that_is_read_is_written_alike(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("dtype", [">f4", "<f8", "<f2"])
 def test_numbers_of_other_types_are_read(tmp_path: Path, dtype: str) -> None:
-    """A file from another machine, or of another precision, gives float32 parameters."""
+    """Float types of any width and byte order become float32 parameters."""
     arrays = {
         name: array.astype("float16").astype(dtype)
         for name, array in elmo_arrays(elmo_options(), seed=4).items()
@@ -110,8 +110,8 @@ def test_numbers_of_other_types_are_read(tmp_path: Path, dtype: str) -> None:
     assert {tensor.dtype for tensor in state.values()} == {torch.float32}
 
 
-def test_a_failed_write_leaves_the_file_that_was_there(tmp_path: Path) -> None:
-    """A biLM that cannot be written does not cost the one that is on disk."""
+def test_a_failed_write_leaves_the_existing_file(tmp_path: Path) -> None:
+    """If a biLM cannot be written, the one on disk stays as it was."""
     bilm = _bilm()
     bilm.to_folder(tmp_path)
     before = (tmp_path / "weights.hdf5").read_bytes()
@@ -128,7 +128,7 @@ def _files(tmp_path: Path) -> ElmoFiles:
 
 
 def test_one_error_lists_every_dataset_that_does_not_fit(files: ElmoFiles) -> None:
-    """Missing, mis-shaped and unexpected datasets are all in one message, with shapes."""
+    """One message has all missing, mis-shaped and unexpected datasets with their shapes."""
     options = ElmoOptions.from_dict(
         elmo_options(projection_dim=9, filters=[(1, 4), (2, 6)], n_highway=2)
     )
@@ -144,17 +144,17 @@ def test_one_error_lists_every_dataset_that_does_not_fit(files: ElmoFiles) -> No
         assert part in message
 
 
-def test_a_file_with_more_layers_than_its_options_is_refused(tmp_path: Path) -> None:
-    """Layers that the options do not mention are not dropped in silence."""
+def test_a_file_with_more_layers_than_its_options_is_an_error(tmp_path: Path) -> None:
+    """Layers that the options do not mention are not ignored."""
     files = write_elmo_files(tmp_path, elmo_options(n_layers=2))
     with pytest.raises(ConfigurationError, match="unexpected: RNN_0/RNN/MultiRNNCell/Cell1"):
         WeightFile(files.weight_file, ElmoOptions.from_dict(elmo_options(n_layers=1)))
 
 
-def test_datasets_of_no_bilm_are_left_alone_with_a_warning(
+def test_datasets_of_no_bilm_are_ignored_with_a_warning(
     files: ElmoFiles, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A softmax beside the biLM does not stop it from loading."""
+    """A softmax in the same file does not prevent loading, and the log names it."""
     with h5py.File(files.weight_file, "a") as file:
         file["softmax/W"] = numpy.zeros((3, 2), dtype="float32")
     WeightFile(files.weight_file, ElmoOptions.from_dict(elmo_options()))
@@ -162,8 +162,8 @@ def test_datasets_of_no_bilm_are_left_alone_with_a_warning(
 
 
 @pytest.mark.parametrize("keep", [0, 100, 5000])
-def test_a_cut_off_file_is_named(files: ElmoFiles, keep: int) -> None:
-    """A download that broke off gives an error with the file's name, not one of h5py's."""
+def test_a_truncated_file_is_named(files: ElmoFiles, keep: int) -> None:
+    """The error for an incomplete download names the file."""
     path = Path(files.weight_file)
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(ConfigurationError, match="cannot be read") as error:

@@ -1,4 +1,4 @@
-"""Where a biLM's files are looked for."""
+"""Finding the two files of a biLM."""
 
 import functools
 import shutil
@@ -34,65 +34,65 @@ def _url(folder: Path) -> Iterator[str]:
 
 
 def test_a_path_is_itself(folder: Path) -> None:
-    """A file that is named is the file."""
+    """The path of a file is returned as it is."""
     assert find_options_file(folder / "options.json") == folder / "options.json"
 
 
-def test_a_folder_gives_its_two_files(folder: Path) -> None:
-    """A folder may stand for both files."""
+def test_a_folder_stands_for_its_two_files(folder: Path) -> None:
+    """Both files are found by the path of their folder."""
     assert find_options_file(folder) == folder / "options.json"
     assert find_weight_file(str(folder)) == folder / "weights.hdf5"
 
 
-def test_a_zip_gives_its_two_files(folder: Path) -> None:
-    """A zip is unpacked, and its files found in the folder inside."""
+def test_a_zip_stands_for_its_two_files(folder: Path) -> None:
+    """Both files are found in a folder inside a zip."""
     archive = shutil.make_archive(str(folder.parent / "elmo"), "zip", folder.parent, "elmo")
     found = find_weight_file(archive)
     assert found.read_bytes() == (folder / "weights.hdf5").read_bytes()
     assert find_options_file(archive).parent == found.parent
 
 
-def test_a_url_is_fetched(url: str, folder: Path) -> None:
-    """A file on a server is fetched into AllenNLP's cache."""
+def test_a_url_is_downloaded(url: str, folder: Path) -> None:
+    """A file on a server becomes a local file in AllenNLP's cache."""
     found = find_options_file(f"{url}/options.json")
     assert found.read_bytes() == (folder / "options.json").read_bytes()
 
 
 @pytest.mark.parametrize("name", ["nothing.json", "no/such/folder"])
 def test_a_missing_file_is_named_with_its_key(name: str) -> None:
-    """The error says which key of the config is at fault."""
+    """The error for a missing file names the key of the config."""
     with pytest.raises(ConfigurationError, match=f"'options_file' names '{name}'"):
         find_options_file(name)
 
 
 def test_a_missing_url_is_named_with_its_key(url: str) -> None:
-    """A server's refusal is told, and which key it concerns."""
+    """The error for a failed download names the key of the config and the URL."""
     with pytest.raises(ConfigurationError, match=r"'weight_file' names 'http.*nothing\.hdf5'"):
         find_weight_file(f"{url}/nothing.hdf5")
 
 
-def test_a_folder_with_several_weight_files_is_refused(folder: Path) -> None:
-    """What is ambiguous is listed, not guessed."""
+def test_a_folder_with_several_weight_files_is_an_error(folder: Path) -> None:
+    """The error lists the files that were found."""
     shutil.copy(folder / "weights.hdf5", folder / "other.hdf5")
-    with pytest.raises(ConfigurationError, match=r"holds other\.hdf5, weights\.hdf5"):
+    with pytest.raises(ConfigurationError, match=r"found other\.hdf5, weights\.hdf5"):
         find_weight_file(folder)
 
 
-def test_a_folder_without_an_options_file_is_refused(tmp_path: Path) -> None:
-    """A folder must hold what it stands for."""
+def test_a_folder_without_an_options_file_is_an_error(tmp_path: Path) -> None:
+    """The error says that none was found."""
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ConfigurationError, match="holds none"):
+    with pytest.raises(ConfigurationError, match="found none"):
         find_options_file(tmp_path / "empty")
 
 
-def test_a_softmax_beside_the_weights_is_none_of_them(folder: Path) -> None:
-    """An exported language model is a folder like any other."""
+def test_a_softmax_beside_the_weights_is_ignored(folder: Path) -> None:
+    """The folder of an exported language model stands for its weight file."""
     shutil.copy(folder / "weights.hdf5", folder / "elmo_softmax_weights.hdf5")
     assert find_weight_file(folder) == folder / "weights.hdf5"
 
 
 def test_a_bilm_of_the_plugin_is_found_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wherever one stands."""
+    """The name works in any working directory."""
     monkeypatch.chdir("/")
     assert find_options_file("pretrained:small").parts[-3:] == (
         "pretrained",
@@ -102,7 +102,7 @@ def test_a_bilm_of_the_plugin_is_found_by_its_name(monkeypatch: pytest.MonkeyPat
     assert find_weight_file("pretrained:small").name == "weights.hdf5"
 
 
-def test_another_name_is_refused() -> None:
-    """The message has those that there are."""
+def test_an_unknown_name_is_an_error() -> None:
+    """The error lists the biLMs that come with the plugin."""
     with pytest.raises(ConfigurationError, match=r"pretrained:large.*pretrained:small"):
         find_weight_file("pretrained:large")

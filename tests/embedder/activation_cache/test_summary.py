@@ -48,7 +48,7 @@ def test_a_training_ends_with_a_summary(tmp_path: Path) -> None:
 
 def test_it_is_added_once() -> None:
     """Importing the plugin twice leaves one summary at the end."""
-    add_default_callbacks()
+    add_default_callbacks(ActivationCacheSummary)
     assert gradient_descent_trainer.DEFAULT_CALLBACKS.count(ActivationCacheSummary) == 1
 
 

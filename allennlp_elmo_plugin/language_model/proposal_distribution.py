@@ -1,5 +1,5 @@
 """
-Drawing words by their rank alone, for a sampled softmax.
+The log-uniform proposal distribution, from which a sampled softmax draws its words.
 """
 
 from typing import NamedTuple
@@ -12,16 +12,16 @@ __all__ = ["LogUniformSample", "draw_log_uniform"]
 
 class LogUniformSample(NamedTuple):
     """
-    Different ids, drawn at random.
+    A sample of distinct ids from the log-uniform distribution.
 
     # Parameters
 
     ids : `torch.Tensor`
-        Shape (num_samples,), int64.
+        Shape (num_samples,), int64: the distinct ids.
     num_draws : `int`
-        How many draws it took to see so many different ids.
+        Number of draws that it took to see this many distinct ids.
     num_ids : `int`
-        From how many ids they were drawn.
+        Number of ids in the distribution.
     """
 
     ids: torch.Tensor
@@ -30,46 +30,49 @@ class LogUniformSample(NamedTuple):
 
     def log_expected_counts(self, ids: torch.Tensor) -> torch.Tensor:
         """
-        The logarithm of the probability that an id is among those drawn, taken as that of
-        `num_draws` independent draws, as in TensorFlow's candidate samplers.
+        Computes the log probability that the sample contains each id.
+
+        The `num_draws` draws are taken to be independent, as in TensorFlow's candidate samplers.
 
         # Parameters
 
         ids : `torch.Tensor`
-            Of any shape, int64.
+            Any shape, int64.
 
         # Returns
 
         `torch.Tensor`
-            The same shape, float64.
+            Same shape, float64.
         """
-        ranks = ids.double()
-        probabilities = torch.log1p(1 / (ranks + 1)) / numpy.log(self.num_ids + 1)
+        probabilities = torch.log1p(1 / (ids.double() + 1)) / numpy.log(self.num_ids + 1)
         return torch.log(-torch.expm1(self.num_draws * torch.log1p(-probabilities)))
 
 
 def draw_log_uniform(num_samples: int, num_ids: int) -> LogUniformSample:
     """
-    Draws different ids from a Zipfian distribution, which words in the order of their frequency
-    roughly have: `P(id) = (log(id + 2) - log(id + 1)) / log(num_ids + 1)`, as TensorFlow's
-    `log_uniform_candidate_sampler` does. It takes PyTorch's random numbers of the CPU.
+    Draws distinct ids from the log-uniform distribution, until there are `num_samples`.
+
+    `P(id) = (log(id + 2) - log(id + 1)) / log(num_ids + 1)`, as in TensorFlow's
+    `log_uniform_candidate_sampler`. Words in descending order of frequency are roughly distributed
+    like this (Zipf's law). The random numbers come from PyTorch's generator for the CPU.
 
     # Parameters
 
     num_samples : `int`
-        How many, less than `num_ids`.
+        Number of distinct ids, less than `num_ids`.
     num_ids : `int`
-        The ids are from 0 to `num_ids - 1`.
+        Number of ids. They run from 0 to `num_ids - 1`.
 
     # Returns
 
     `LogUniformSample`
+        The distinct ids, in the order in which they were first drawn.
     """
     draws = numpy.empty(0, dtype=numpy.int64)
     first_draws = draws
     while len(first_draws) < num_samples:
         uniform = torch.rand(max(2 * num_samples, len(draws)), dtype=torch.float64).numpy()
-        # Rounding may reach the upper end, which is no id.
+        # Rounding can reach num_ids + 1, one more than the last id allows.
         drawn = numpy.minimum(numpy.exp(uniform * numpy.log(num_ids + 1)), num_ids).astype("int64")
         draws = numpy.concatenate([draws, drawn - 1])
         _, first_draws = numpy.unique(draws, return_index=True)
