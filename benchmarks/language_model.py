@@ -17,7 +17,7 @@ from allennlp.modules.sampled_softmax_loss import SampledSoftmaxLoss
 from allennlp_elmo_plugin import ElmoBilm, ElmoOptions
 from allennlp_elmo_plugin.language_model.bidirectional_lm import BidirectionalLm
 from allennlp_elmo_plugin.language_model.softmax import Softmax
-from allennlp_elmo_plugin.language_model.windows import Window, pack_into_windows, sentence_window
+from allennlp_elmo_plugin.language_model.windows import Window, stream_windows, sentence_window
 from benchmarks.report import Section, Table, times
 from benchmarks.sentences import Sentence
 from benchmarks.settings import Settings
@@ -209,7 +209,7 @@ def _vocabulary_of(sentences: Iterable[Sentence]) -> Vocabulary:
 def _batches_of(sentences: Iterable[Sentence], vocab: Vocabulary) -> List[Batch]:
     """Returns batches of consecutive full windows."""
     # One window more than batches: the first batch predicts words of the window before it.
-    streamed = list(islice(pack_into_windows(cycle(sentences), STREAMS, TIMESTEPS), WINDOWS + 1))
+    streamed = list(islice(stream_windows(cycle(sentences), STREAMS, TIMESTEPS), WINDOWS + 1))
     return [_batch_of(before, windows, vocab) for before, windows in zip(streamed, streamed[1:])]
 
 

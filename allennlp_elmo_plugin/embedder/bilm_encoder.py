@@ -215,7 +215,7 @@ class BilmEncoder(ArchivedModule, ElmoEncoder):
         self._prepare()
         words, layout = batch.distinct_words(), batch.layout
         word_vectors = self.word_cache(words.character_ids, words.word_ids, self.bilm.char_cnn)
-        inputs = layout.in_reading_order(word_vectors.index_select(0, words.index))
+        inputs = layout.in_reading_order(word_vectors.index_select(0, words.word_of_token))
         start = self.initial_state.start(self.bilm.zero_state(len(batch)))
         num_layers = (num_representations or self.num_representations) - 1
         outputs, end = self.bilm(inputs, layout, start, num_layers)

@@ -3,7 +3,7 @@ The token embedder: the layers of a biLM, mixed.
 """
 
 from math import prod
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Dict, List, Optional
 
 import torch
 from allennlp.common import Lazy, Params
@@ -179,13 +179,7 @@ class ElmoTokenEmbedder(TokenEmbedder):
 
     @classmethod
     @overrides
-    def from_params(  # type: ignore[override]
-        cls,
-        params: Params,
-        constructor_to_call: Optional[Callable[..., "ElmoTokenEmbedder"]] = None,
-        constructor_to_inspect: Any = None,
-        **extras: Any,
-    ) -> "ElmoTokenEmbedder":
+    def from_params(cls, params: Params, *args: Any, **extras: Any) -> "ElmoTokenEmbedder":
         """
         Builds an embedder from a config.
 
@@ -193,7 +187,7 @@ class ElmoTokenEmbedder(TokenEmbedder):
 
         params : `Params`
             The config.
-        constructor_to_call, constructor_to_inspect, extras :
+        args, extras :
             AllenNLP's own.
 
         # Returns
@@ -213,7 +207,7 @@ class ElmoTokenEmbedder(TokenEmbedder):
                         f"Got '{key}' inside '{name}', where the embedder's own '{key}' belongs. "
                         "Keep it beside the other parameters of the embedder."
                     )
-        return super().from_params(params, constructor_to_call, constructor_to_inspect, **extras)
+        return super().from_params(params, *args, **extras)
 
     def _assemble(
         self,

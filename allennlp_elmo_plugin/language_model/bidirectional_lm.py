@@ -229,7 +229,7 @@ class BidirectionalLm(ArchivedModule, Model):
         batches = self._checked_batches(forward_inputs, backward_inputs)
         layout = batches[0].layout
         words = distinct_words(torch.cat([batch.time_major_character_ids() for batch in batches]))
-        vectors = self.bilm.char_cnn(words.character_ids).index_select(0, words.index)
+        vectors = self.bilm.char_cnn(words.character_ids).index_select(0, words.word_of_token)
         inputs = vectors.view(len(DIRECTIONS), len(layout.positions), vectors.size(-1))
         top = self._top_layer(inputs, layout, metadata)
         targets = torch.stack(

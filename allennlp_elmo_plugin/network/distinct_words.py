@@ -23,13 +23,13 @@ class DistinctWords(NamedTuple):
         Shape (words, characters), int64.
     word_ids : `Optional[torch.Tensor]`
         Shape (words,), int64.
-    index : `torch.Tensor`
+    word_of_token : `torch.Tensor`
         Shape (tokens,), int64: the word of each token.
     """
 
     character_ids: torch.Tensor
     word_ids: Optional[torch.Tensor]
-    index: torch.Tensor
+    word_of_token: torch.Tensor
 
 
 def distinct_words(

@@ -167,7 +167,7 @@ class SentenceBatch:
         # Returns
 
         `DistinctWords`
-            Its `index` is time-major. Word ids are -1 for `<S>` and -2 for `</S>`.
+            Its `word_of_token` is time-major. Word ids are -1 for `<S>` and -2 for `</S>`.
         """
         if self.word_ids is None:
             return distinct_words(self.time_major_character_ids())

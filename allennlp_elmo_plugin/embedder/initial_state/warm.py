@@ -174,7 +174,7 @@ def _converge(bilm: ElmoBilm, character_ids: torch.Tensor, repeats: int) -> Tupl
     """Returns the state to which each row converges, and its largest change in the last reading."""
     batch = SentenceBatch.from_padded(character_ids, character_ids.size(-1))
     words = batch.distinct_words()
-    vectors = bilm.char_cnn(words.character_ids).index_select(0, words.index)
+    vectors = bilm.char_cnn(words.character_ids).index_select(0, words.word_of_token)
     inputs = batch.layout.in_reading_order(vectors)
     state, change = bilm.zero_state(len(batch)), float("inf")
     for _ in range(repeats):
