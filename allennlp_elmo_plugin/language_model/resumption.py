@@ -23,7 +23,8 @@ class BilmResumption(TrainerCallback):
     Each checkpoint gets the LSTM states of the training streams and the states of PyTorch's random
     number generators, which dropout and the sampled softmax use. A training on one processor that
     is resumed with `--recover` then ends with the same numbers as one that ran through. In a
-    distributed training this holds for the first process; the streams of the others start anew.
+    distributed training this holds for the first process; the streams of the others start from the
+    initial state.
 
     The callback also tells a `bilm_corpus` that workers read which pass over the corpus begins.
 
@@ -116,7 +117,7 @@ class BilmResumption(TrainerCallback):
 
 def _set_num_passes(trainer: GradientDescentTrainer, num_passes: int) -> None:
     """Sets the reader's count of passes, if workers read the corpus."""
-    # A reader in this process counts by itself. Workers are started anew for each pass, with a copy
+    # A reader in this process counts by itself. Workers are restarted for each pass and get a copy
     # of the reader.
     reader = getattr(trainer.data_loader, "reader", None)
     if isinstance(reader, BilmCorpusReader) and getattr(trainer.data_loader, "num_workers", False):

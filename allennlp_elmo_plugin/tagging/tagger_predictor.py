@@ -91,6 +91,24 @@ class ElmoTaggerPredictor(Predictor):
         return self.predict_json({"sentence": sentence})
 
     def load_line(self, line: str) -> JsonDict:
+        """
+        Parses a line of the input file of `allennlp predict`.
+
+        # Parameters
+
+        line : `str`
+            JSON object with `sentence` or `tokens`.
+
+        # Returns
+
+        `JsonDict`
+            The object.
+
+        # Raises
+
+        `ConfigurationError`
+            If the line is not JSON.
+        """
         try:
             return json.loads(line)
         except json.JSONDecodeError as error:
@@ -100,6 +118,19 @@ class ElmoTaggerPredictor(Predictor):
             ) from error
 
     def dump_line(self, outputs: JsonDict) -> str:
+        """
+        Formats the outputs for one sentence in the `output_format`.
+
+        # Parameters
+
+        outputs : `JsonDict`
+            Outputs with `words` and `tags`.
+
+        # Returns
+
+        `str`
+            Text for the output file of `allennlp predict`.
+        """
         words, tags = outputs["words"], outputs["tags"]
         if self._output_format == "text":
             # `allennlp predict` prints "prediction:" first, so the text starts on a new line.
@@ -107,9 +138,35 @@ class ElmoTaggerPredictor(Predictor):
         return json.dumps({"words": words, "tags": tags}) + "\n"
 
     def predict_instance(self, instance: Instance) -> JsonDict:
+        """
+        Predicts the tags of one instance.
+
+        # Parameters
+
+        instance : `Instance`
+            Instance with a text field `tokens`.
+
+        # Returns
+
+        `JsonDict`
+            The outputs of the model, with `words` and `tags`.
+        """
         return self.predict_batch_instance([instance])[0]
 
     def predict_batch_instance(self, instances: List[Instance]) -> List[JsonDict]:
+        """
+        Predicts the tags of several instances in one batch.
+
+        # Parameters
+
+        instances : `List[Instance]`
+            Instances with a text field `tokens`. Those without tokens do not reach the model.
+
+        # Returns
+
+        `List[JsonDict]`
+            The outputs of the model for each instance, with `words` and `tags` and without padding.
+        """
         words = [_words(instance) for instance in instances]
         results: List[JsonDict] = [{"words": [], "tags": []} for _ in instances]
         with_words = [index for index, its_words in enumerate(words) if its_words]

@@ -92,7 +92,7 @@ def test_an_exception_leaves_everything_as_it_was(path: Path, error: type) -> No
 
 
 def test_a_block_that_writes_nothing_is_an_error(path: Path) -> None:
-    """No empty file takes the place of what was there."""
+    """An existing file is not replaced by an empty one."""
     before, files = _text(path), list(path.parent.iterdir())
     with pytest.raises(FileNotFoundError), write_atomically(path):
         pass
@@ -101,7 +101,7 @@ def test_a_block_that_writes_nothing_is_an_error(path: Path) -> None:
 
 
 def test_a_killed_process_leaves_the_path_as_it_was(path: Path) -> None:
-    """What it had written stays in a hidden folder, which no pattern such as `*.txt` finds."""
+    """Its temporary file stays in a hidden folder, which no pattern such as `*.txt` finds."""
     before, files = _text(path), sorted(path.parent.glob("*.txt"))
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", KILLED_WRITER, str(path)], cwd=REPOSITORY

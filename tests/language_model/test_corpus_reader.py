@@ -108,7 +108,7 @@ def test_targets_are_counted_once(sentences: Dict[str, Any]) -> None:
 
 
 def test_each_pass_has_another_order(sentences: Dict[str, Any]) -> None:
-    """Files and sentences are shuffled anew, and the same seed gives the same orders."""
+    """Each pass shuffles files and sentences, and the same seed gives the same orders."""
     orders = []
     for seed in (1, 1, 2):
         reader = BilmCorpusReader(num_steps=None, shuffle_buffer=10, seed=seed)

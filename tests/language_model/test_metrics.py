@@ -13,7 +13,7 @@ from allennlp_elmo_plugin.language_model.metrics import (
 
 
 def test_every_token_has_the_same_weight() -> None:
-    """The sizes of the batches do not matter, and a reset starts anew."""
+    """The sizes of the batches do not matter, and a reset clears the metric."""
     average, perplexity = TokenAverage(), TokenPerplexity()
     for losses in ([1.0, 2.0, 3.0], [6.0], []):
         average(torch.tensor(losses))

@@ -83,7 +83,7 @@ def test_a_resumed_training_ends_with_the_same_numbers(
 
 
 def test_workers_know_which_pass_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers are started anew for each pass and still read in another order."""
+    """Workers are restarted for each pass and still read in another order."""
     read = BilmCorpusReader._read
 
     def traced(self: BilmCorpusReader, path: str) -> Any:

@@ -29,6 +29,7 @@ def test_it_is_written_in_the_layout_of_the_published_models(tmp_path: Path) -> 
         assert all(dataset.dtype == numpy.float32 for dataset in file["softmax"].values())
     weight, bias = read_softmax(tmp_path / "softmax.hdf5", 7, 3)
     assert torch.equal(weight, WEIGHT) and torch.equal(bias, BIAS)
+    assert [path.name for path in tmp_path.iterdir()] == ["softmax.hdf5"]
 
 
 @pytest.mark.parametrize("dtype", [">f4", "<f8", "f2"])
