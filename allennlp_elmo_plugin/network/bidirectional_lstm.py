@@ -146,9 +146,8 @@ class BidirectionalLstm(torch.nn.Module):
         lstms = self._layer(k)
         if kernels is None:
             return run_plainly(lstms, inputs, batch_sizes, state)
-        # Autograd keeps what the kernels write, so it gets memory of its own.
-        parameters = (parameter for lstm in lstms for parameter in lstm.parameters())
-        differentiates = needs_gradients((inputs, *state, *parameters))
+        # Autograd keeps the outputs of each direction, so they get memory of their own.
+        differentiates = any(needs_gradients(lstm, inputs, *state) for lstm in lstms)
         out = None if differentiates else torch.empty(inputs.shape, dtype=torch.float32)
         runs = [
             lstm.run_on_kernels(

@@ -121,7 +121,7 @@ class CharCnn(torch.nn.Module):
 
     def _character_products(self) -> List[CharacterProducts]:
         characters = self.char_embedding.weight
-        if needs_gradients(self.parameters()):
+        if needs_gradients(self):
             self.derived.clear()
             # Row 0 stands for no character, so it is not trained.
             trained = torch.cat([characters[:1].detach(), characters[1:]])

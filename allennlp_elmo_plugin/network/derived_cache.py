@@ -10,7 +10,7 @@ __all__ = ["DerivedCache"]
 
 T = TypeVar("T")
 
-SAMPLE_SIZE = 64
+SAMPLE_SIZE = 16
 
 
 class DerivedCache:
@@ -18,7 +18,7 @@ class DerivedCache:
     A cache of values derived from parameters, such as tiled matrices, until the parameters change.
 
     A change is noticed by the parameter's version counter. Writing to `parameter.data` leaves the
-    counter as it is, and buffers are not counted at all, so a sample of 64 elements is compared as
+    counter as it is, and buffers are not counted at all, so a sample of 16 elements is compared as
     well. Pickles and deep copies of a cache are empty.
     """
 

@@ -2,10 +2,13 @@
 A linear layer that the kernels can run.
 """
 
+from typing import Tuple
+
 import torch
 from torch.nn import functional
 
 from allennlp_elmo_plugin.kernels import (
+    TiledMatrix,
     kernel_linear,
     kernels_for,
     round_activations,
@@ -18,6 +21,7 @@ from allennlp_elmo_plugin.network.reduced_precision import (
     needs_gradients,
     reduce_matrix,
     refuse_gradients,
+    stored_tensors,
 )
 
 __all__ = ["KernelLinear"]
@@ -76,7 +80,7 @@ class KernelLinear(torch.nn.Module):
         `ConfigurationError`
             When gradients are needed and the precision is reduced.
         """
-        differentiates = needs_gradients((vectors, *self.parameters()))
+        differentiates = needs_gradients(self, vectors)
         if differentiates:
             refuse_gradients(self.precision)
         kernels = kernels_for(self.bias, vectors, vectors.size(1), len(self.bias))
@@ -84,9 +88,8 @@ class KernelLinear(torch.nn.Module):
             self.derived.clear()
             rounded = round_activations(vectors, self.precision)
             return functional.linear(rounded, as_float32(self.weight, self.bias.dtype), self.bias)
-        return kernel_linear(
-            kernels,
-            vectors.float(),
-            as_tiled(self.weight, self.derived, "weight"),
-            self.derived.get("bias", [self.bias], lambda: tile_vector(self.bias)),
-        )
+        matrix, bias = self.derived.get("tiled", stored_tensors(self), self._compute_tiled)
+        return kernel_linear(kernels, vectors.float(), matrix, bias)
+
+    def _compute_tiled(self) -> Tuple[TiledMatrix, torch.Tensor]:
+        return as_tiled(self.weight), tile_vector(self.bias)

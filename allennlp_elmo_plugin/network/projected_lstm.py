@@ -24,6 +24,7 @@ from allennlp_elmo_plugin.network.reduced_precision import (
     needs_gradients,
     reduce_matrix,
     refuse_gradients,
+    stored_tensors,
 )
 
 __all__ = ["ProjectedLstm", "run_plainly"]
@@ -156,7 +157,7 @@ class ProjectedLstm(torch.nn.Module):
         """
         # Under autocast the inputs may be of another dtype.
         inputs, state = inputs.float(), (state[0].float(), state[1].float())
-        if needs_gradients((inputs, *state, *self.parameters())):
+        if needs_gradients(self, inputs, *state):
             refuse_gradients(self.precision)
             self.derived.clear()
             return kernel_lstm_with_gradients(
@@ -180,11 +181,14 @@ class ProjectedLstm(torch.nn.Module):
         )
 
     def _tiled(self) -> TiledLstm:
+        return self.derived.get("tiled", stored_tensors(self), self._compute_tiled)
+
+    def _compute_tiled(self) -> TiledLstm:
         return TiledLstm(
-            weight_ih=as_tiled(self.weight_ih, self.derived, "weight_ih", is_gates=True),
-            weight_hh=as_tiled(self.weight_hh, self.derived, "weight_hh", is_gates=True),
-            weight_hr=as_tiled(self.weight_hr, self.derived, "weight_hr"),
-            bias=self.derived.get("bias", [self.bias], lambda: tile_vector(self.bias, True)),
+            weight_ih=as_tiled(self.weight_ih, is_gates=True),
+            weight_hh=as_tiled(self.weight_hh, is_gates=True),
+            weight_hr=as_tiled(self.weight_hr),
+            bias=tile_vector(self.bias, is_gates=True),
         )
 
 
@@ -212,7 +216,7 @@ def run_plainly(
         When gradients are needed and the precision is reduced.
     """
     first = lstms[0]
-    if needs_gradients((inputs, *state, *first.parameters())):
+    if needs_gradients(first, inputs, *state):
         refuse_gradients(first.precision)
 
     def stacked(name: str) -> torch.Tensor:

@@ -3,13 +3,12 @@ Matrices of frozen modules in bfloat16 or int8.
 """
 
 from functools import partial
-from typing import Any, Dict, Iterable, List, Optional, Union
+from typing import Any, Dict, List, Optional, Union
 
 import torch
 from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin.kernels import TiledMatrix, can_tile, tile_matrix, untile_matrix
-from allennlp_elmo_plugin.network.derived_cache import DerivedCache
 
 __all__ = [
     "ReducedMatrix",
@@ -18,6 +17,7 @@ __all__ = [
     "needs_gradients",
     "reduce_matrix",
     "refuse_gradients",
+    "stored_tensors",
 ]
 
 FLOAT32_KEY = ".float32"
@@ -139,6 +139,27 @@ def reduce_matrix(
     owner._register_load_state_dict_pre_hook(partial(_rename_key, name))
 
 
+def stored_tensors(module: torch.nn.Module) -> List[torch.Tensor]:
+    """
+    Returns the tensors that a layer stores its weights in.
+
+    # Parameters
+
+    module : `torch.nn.Module`
+        A layer with parameters and matrices in reduced precision, and nothing else.
+
+    # Returns
+
+    `List[torch.Tensor]`
+        The parameters, and the tiled weight of each `ReducedMatrix`.
+    """
+    reduced = module._modules.values()
+    return [
+        *(parameter for parameter in module._parameters.values() if parameter is not None),
+        *(matrix.weight for matrix in reduced if isinstance(matrix, ReducedMatrix)),
+    ]
+
+
 def as_float32(matrix: Union[torch.Tensor, ReducedMatrix], dtype: torch.dtype) -> torch.Tensor:
     """
     Returns a matrix as PyTorch multiplies with it.
@@ -158,12 +179,7 @@ def as_float32(matrix: Union[torch.Tensor, ReducedMatrix], dtype: torch.dtype) -
     return matrix.to_float32().to(dtype) if isinstance(matrix, ReducedMatrix) else matrix
 
 
-def as_tiled(
-    matrix: Union[torch.Tensor, ReducedMatrix],
-    derived: DerivedCache,
-    name: str,
-    is_gates: bool = False,
-) -> TiledMatrix:
+def as_tiled(matrix: Union[torch.Tensor, ReducedMatrix], is_gates: bool = False) -> TiledMatrix:
     """
     Returns a matrix as the kernels read it.
 
@@ -171,10 +187,6 @@ def as_tiled(
 
     matrix : `Union[torch.Tensor, ReducedMatrix]`
         A parameter of shape (rows, columns), float32, or a matrix in reduced precision.
-    derived : `DerivedCache`
-        The cache that holds the tiled form of a parameter.
-    name : `str`
-        Its cache key.
     is_gates : `bool`, optional (default = `False`)
         `True` if the rows are the four gates of an LSTM.
 
@@ -184,12 +196,28 @@ def as_tiled(
     """
     if isinstance(matrix, ReducedMatrix):
         return matrix.tiled()
-    return derived.get(name, [matrix], lambda: tile_matrix(matrix, is_gates=is_gates))
+    return tile_matrix(matrix, is_gates=is_gates)
 
 
-def needs_gradients(tensors: Iterable[torch.Tensor]) -> bool:
-    """Returns `True` if autograd follows a computation with these tensors."""
-    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+def needs_gradients(module: torch.nn.Module, *tensors: torch.Tensor) -> bool:
+    """
+    Tells if autograd follows a computation.
+
+    # Parameters
+
+    module : `torch.nn.Module`
+        The module that computes.
+    tensors : `torch.Tensor`
+        Its inputs, of any shape and dtype.
+
+    # Returns
+
+    `bool`
+        `True` if gradients are enabled and wanted for an input or a parameter.
+    """
+    return torch.is_grad_enabled() and any(
+        tensor.requires_grad for tensor in (*tensors, *module.parameters())
+    )
 
 
 def refuse_gradients(precision: str) -> None:

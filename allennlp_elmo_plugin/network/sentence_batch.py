@@ -5,6 +5,7 @@ A checked batch of sentences on its way into a biLM.
 from functools import cached_property, lru_cache
 from typing import List, Optional, Sequence
 
+import numpy
 import torch
 from allennlp.common.checks import ConfigurationError
 
@@ -183,13 +184,13 @@ class SentenceBatch:
         if not self.adds_boundaries:
             return positions
         batch_size, timesteps, _ = self.character_ids.shape
-        device = positions.device
-        sources = torch.arange(batch_size * timesteps, device=device).view(batch_size, timesteps)
         begin = batch_size * timesteps
-        bounded = torch.full((batch_size, timesteps + NUM_BOUNDARIES), begin, device=device)
-        bounded[:, 1:-1] = sources
-        bounded[torch.arange(batch_size, device=device), self.ends - 1] = begin + 1
-        return bounded.flatten().index_select(0, positions)
+        # As in TimeMajorLayout, NumPy is the faster one on arrays this small.
+        sources = numpy.empty((batch_size, self.timesteps), dtype=numpy.int64)
+        sources[:, 0] = begin
+        sources[:, 1:-1] = numpy.arange(begin).reshape(batch_size, timesteps)
+        sources[numpy.arange(batch_size), numpy.asarray(self.lengths, dtype=int) - 1] = begin + 1
+        return torch.from_numpy(sources.ravel()).to(positions.device).index_select(0, positions)
 
 
 @lru_cache(maxsize=None)

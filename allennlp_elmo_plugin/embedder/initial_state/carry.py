@@ -47,6 +47,8 @@ class CarryState(InitialState):
         if self._remembered is None:
             return zeros
         rows = zeros.hidden.size(2)
+        if rows == self._remembered.hidden.size(2):
+            return LstmState(*(old.to(new) for old, new in zip(self._remembered, zeros)))
         return LstmState(
             *(
                 torch.cat([old.to(new)[:, :, :rows], new[:, :, old.size(2) :]], dim=2)
@@ -65,8 +67,8 @@ class CarryState(InitialState):
             The state after each row's last token.
         """
         detached = LstmState(*(part.detach() for part in state))
-        if self._remembered is not None:
-            rows = state.hidden.size(2)
+        rows = state.hidden.size(2)
+        if self._remembered is not None and rows < self._remembered.hidden.size(2):
             detached = LstmState(
                 *(
                     torch.cat([new, old.to(new)[:, :, rows:]], dim=2)
