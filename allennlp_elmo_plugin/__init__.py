@@ -67,5 +67,7 @@ __all__ = [
     "ZeroState",
 ]
 
+__version__ = "0.1.0"
+
 apply_patches()
 add_default_callbacks()

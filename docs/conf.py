@@ -1,17 +1,16 @@
 """Sphinx's settings; `make docs` builds the site with them."""
 
-import configparser
+import re
 import sys
 from pathlib import Path
 
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS / "_ext"))
 
-_setup_cfg = configparser.ConfigParser()
-_setup_cfg.read(DOCS.parent / "setup.cfg", encoding="utf-8")
+_package = (DOCS.parent / "allennlp_elmo_plugin" / "__init__.py").read_text(encoding="utf-8")
 
-project = _setup_cfg["metadata"]["name"]
-version = release = _setup_cfg["metadata"]["version"]
+project = "allennlp-elmo-plugin"
+version = release = re.findall(r'^__version__ = "(.+)"', _package, re.MULTILINE)[0]
 copyright = "the authors; Apache License 2.0"
 
 extensions = ["myst_parser", "api_reference"]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Set
 
 import pytest
+import torch
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common import Params
 from allennlp.data import DatasetReader, Vocabulary
@@ -23,6 +24,7 @@ from allennlp_elmo_plugin import (
     BilmVocabulary,
     CarryState,
     ConlluTaggingReader,
+    ElmoBilm,
     ElmoCharactersIndexer,
     ElmoTaggerPredictor,
     ElmoTokenEmbedder,
@@ -35,6 +37,7 @@ from allennlp_elmo_plugin import (
     VocabularyWordCache,
     WarmState,
     ZeroState,
+    spell_sentences,
 )
 from tests.support.paths import REPOSITORY
 
@@ -46,17 +49,21 @@ PAGES = [
 ]
 TEXTS = {str(path.relative_to(REPOSITORY)): path.read_text(encoding="utf-8") for path in PAGES}
 
-# The command line's arguments and what AllenNLP or the embedder fills in are no options.
+# AllenNLP fills these in, or the embedder does for its components: a config does not set them.
 FILLED_IN = {
-    "vocab",
-    "serialization_dir",
+    "args",
+    "dataset_reader",
     "kwargs",
     "model",
-    "dataset_reader",
     "num_representations",
+    "serialization_dir",
+    "vocab",
 }
-FILLED_IN_FOR_ENCODER = {"options_file", "weight_file", "requires_grad", "word_cache"}
-FILLED_IN_FOR_MIX = {"do_layer_norm"}
+FILLED_IN_BY_EMBEDDER = {
+    "bilm": {"options_file", "weight_file", "requires_grad", "word_cache"},
+    "fixed": {"do_layer_norm"},
+    "learned": {"do_layer_norm"},
+}
 
 OPTIONS: Dict[str, Dict[str, Callable]] = {
     "docs/options.md": {
@@ -82,20 +89,23 @@ OPTIONS: Dict[str, Dict[str, Callable]] = {
         "bilm_progress": BilmProgress,
     },
 }
-FILLED_IN_FOR = {
-    "bilm": FILLED_IN_FOR_ENCODER,
-    "learned": FILLED_IN_FOR_MIX,
-    "fixed": FILLED_IN_FOR_MIX,
-}
 
 
-def blocks(language: str) -> List[Any]:
-    """Returns the code blocks of all pages, each with the name of its page for its id."""
-    found = []
-    for page, text in TEXTS.items():
-        codes = re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-        found += [pytest.param(code, id=f"{page}-{i}") for i, code in enumerate(codes)]
-    return found
+def blocks(page: str, language: str) -> List[str]:
+    """Returns the code blocks of a page."""
+    return re.findall(rf"^```{language}\n(.*?)^```", TEXTS[page], re.DOTALL | re.MULTILINE)
+
+
+def run_python(page: str) -> Dict[str, Any]:
+    """Runs the Python blocks of a page one after the other, and returns their names."""
+    registered = dict(InitialState._registry[InitialState])
+    names: Dict[str, Any] = {"__name__": "example"}
+    try:
+        for code in blocks(page, "python"):
+            exec(code, names)
+    finally:
+        InitialState._registry[InitialState] = registered
+    return names
 
 
 def sections(page: str, name: str) -> List[str]:
@@ -118,23 +128,58 @@ def files_of_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("files_of_examples")
-@pytest.mark.parametrize("page", [page for page, text in TEXTS.items() if "```python" in text])
+@pytest.mark.parametrize("page", [page for page in TEXTS if blocks(page, "python")])
 def test_the_python_of_a_page_runs(page: str) -> None:
     """The Python blocks of a page run one after the other, as a reader would run them."""
-    registered = dict(InitialState._registry[InitialState])
-    names: Dict[str, Any] = {"__name__": "example"}
-    try:
-        for code in re.findall(r"^```python\n(.*?)^```", TEXTS[page], re.DOTALL | re.MULTILINE):
-            exec(code, names)
-    finally:
-        InitialState._registry[InitialState] = registered
+    names = run_python(page)
     if "vectors" in names:
         assert tuple(names["vectors"].shape) == (1, 6, 256)
 
 
+def test_the_example_of_an_initial_state_works() -> None:
+    """The class that CONTRIBUTING.md adds starts sentences, and is trained with the model."""
+    initial_state = run_python("CONTRIBUTING.md")["LearnedState"]()
+    bilm = ElmoBilm.from_files("pretrained:small", "pretrained:small")
+    embedder = ElmoTokenEmbedder.from_parts(BilmEncoder(bilm, initial_state))
+    embedder(spell_sentences([["It", "rains", "."], ["Yes"]])).sum().backward()
+    assert initial_state.hidden.grad is not None
+    assert initial_state.hidden.grad.abs().sum() > 0
+
+
+def test_parts_make_the_embedder_of_a_config() -> None:
+    """Objects and a config that say the same give the same vectors."""
+    words = ["", "It", "rains"]
+    bilm = ElmoBilm.from_files("pretrained:small", "pretrained:small", precision="float32")
+    encoder = BilmEncoder(
+        bilm,
+        initial_state=WarmState(),
+        word_cache=VocabularyWordCache(words),
+        requires_grad=False,
+    )
+    built = ElmoTokenEmbedder.from_parts(
+        encoder,
+        scalar_mix=None,
+        activation_cache=None,
+        dropout=0.5,
+        projection_dim=None,
+        keep_sentence_boundaries=True,
+    )
+    config = {
+        "type": "elmo_token_embedder",
+        "options_file": "pretrained:small",
+        "weight_file": "pretrained:small",
+        "encoder": {"type": "bilm", "initial_state": {"type": "warm"}},
+        "word_cache": {"type": "vocabulary", "words": words},
+        "keep_sentence_boundaries": True,
+    }
+    read = TokenEmbedder.from_params(Params(config))
+    character_ids = spell_sentences([["It", "rains", "."], ["Yes"]])
+    assert torch.equal(built.eval()(character_ids), read.eval()(character_ids))
+
+
 @pytest.mark.usefixtures("files_of_examples")
-@pytest.mark.parametrize("code", blocks("jsonnet"))
-def test_a_config_builds(code: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("page, code", [(p, code) for p in TEXTS for code in blocks(p, "jsonnet")])
+def test_a_config_builds(page: str, code: str, tmp_path: Path) -> None:
     """An example is an experiment, a model or an embedder, or some options of an embedder."""
     (tmp_path / "example.jsonnet").write_text(code, encoding="utf-8")
     params = Params.from_file(str(tmp_path / "example.jsonnet"))
@@ -158,9 +203,7 @@ def test_a_config_builds(code: str, tmp_path: Path) -> None:
 def test_a_table_names_every_option(page: str, name: str, documented: Callable) -> None:
     """The table below a component's heading has its options, all of them and no others."""
     options = set(inspect.signature(documented).parameters)
-    if inspect.isclass(documented) and documented.__init__ is object.__init__:
-        options = set()
-    options -= FILLED_IN | FILLED_IN_FOR.get(name, set())
+    options -= FILLED_IN | FILLED_IN_BY_EMBEDDER.get(name, set())
     tables = [named_options(text) for text in sections(page, name)]
     assert tables and all(table == options for table in tables)
 
@@ -186,7 +229,7 @@ def test_links_into_the_repository_lead_somewhere(page: str) -> None:
 
 def test_figures_agree() -> None:
     """The README quotes the figures of the page on speed, row by row."""
-    row = re.compile(r"^\| (2x\d+_\d+) \| `(\w+)` \| ([\d.]+x) \| ([\d.]+x) \|", re.MULTILINE)
+    row = re.compile(r"^ *\| (2x\d+_\d+) \| `(\w+)` \| ([\d.]+x) \| ([\d.]+x) \|", re.MULTILINE)
     quoted, full = set(row.findall(TEXTS["README.md"])), set(row.findall(TEXTS["docs/speed.md"]))
     assert quoted and quoted <= full
 
