@@ -41,7 +41,7 @@ def write_pages(app: Sphinx) -> None:
     folder = Path(app.srcdir, "api")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    packages = [package for package in _packages(root) if package is not root]
+    packages = sorted(_packages(root), key=lambda package: package.path)[1:]
     for package in packages:
         page = "\n\n".join(_package(package, names))
         (folder / f"{_below(package)}.md").write_text(page + "\n", encoding="utf-8")
@@ -92,8 +92,8 @@ def _below(thing: griffe.Object) -> str:
 
 
 def _index(root: griffe.Module, packages: List[griffe.Module]) -> str:
-    rows = [f"| {{py:obj}}`{a.path}` | {_summary(a)} |" for a in _aliases(root)]
-    table = "\n".join(["| name | |", "|---|---|", *rows])
+    rows = [f"| {{py:obj}}`~{a.path}` | {_summary(a)} |" for a in _aliases(root)]
+    table = "\n".join(["| name | what it is |", "|---|---|", *rows])
     pages = "\n".join(_below(package) for package in packages)
     toctree = f"```{{toctree}}\n:hidden:\n:maxdepth: 1\n\n{pages}\n```"
     return "\n\n".join([INTRODUCTION.strip(), table, toctree]) + "\n"
@@ -108,7 +108,7 @@ def _package(package: griffe.Module, names: Names) -> Iterator[str]:
     yield _doc(package)
     yield from _members(package, names)
     for module in _modules(package):
-        yield f"## {_below(module)}"
+        yield f"## {module.name}"
         yield _doc(module)
         yield from _members(module, names)
 
