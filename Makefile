@@ -37,7 +37,7 @@ test-pinned:  ## run the tests with AllenNLP's own pins, on a Python 3.8 to 3.10
 pytest: setup  ## run the tests
 	$(BIN)/python -m pytest
 
-# Variables: a .conllu file or a text file with one tokenized sentence a line, in place of made-up
+# Variables: a .conllu file or a text file with one tokenized sentence a line, in place of generated
 # sentences; the folder to write to; more arguments (ARGS=--help lists them).
 SENTENCES =
 OUTPUT = output/benchmarks

@@ -50,8 +50,9 @@ def write_pages(app: Sphinx) -> None:
 
 def _documented_names(root: griffe.Module) -> Names:
     """
-    Maps every name that the sources may use to the one under which the reference describes the
-    thing: that of the package where it exports the thing, or else that of the module.
+    Maps every name that the sources may use to the one in the reference.
+
+    That is the name in the package, where the package exports the thing, or else in its module.
     """
     names = {}
     packages = list(_packages(root))
