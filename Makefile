@@ -18,7 +18,7 @@ READY = $(VENV)/.ready-$(STACK)-$(PYTHON_VERSION)
 
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
 
-.PHONY: help setup train test test-pinned pytest benchmark lint format lock clean
+.PHONY: help setup train test test-pinned pytest benchmark docs lint format lock clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -37,7 +37,7 @@ test-pinned:  ## run the tests with AllenNLP's own pins, on a Python 3.8 to 3.10
 pytest: setup  ## run the tests
 	$(BIN)/python -m pytest
 
-# Variables: a .conllu file or a text file with one tokenized sentence a line, in place of made-up
+# Variables: a .conllu file or a text file with one tokenized sentence a line, in place of generated
 # sentences; the folder to write to; more arguments (ARGS=--help lists them).
 SENTENCES =
 OUTPUT = output/benchmarks
@@ -47,6 +47,24 @@ ARGS =
 benchmark: setup  ## measure speed and memory beside AllenNLP's embedder
 	$(BIN)/python -W ignore::FutureWarning -m benchmarks --output "$(OUTPUT)" \
 	    $(if $(SENTENCES),--sentences "$(SENTENCES)") $(ARGS)
+
+# Sphinx reads the package's sources without importing them, so that its own small environment is
+# enough. Pages of the network are not fetched.
+DOCS_VENV = .venv-docs
+DOCS_LOCKED = $(DOCS_VENV)/.locked-$(PYTHON_VERSION)
+
+docs: $(DOCS_LOCKED)  ## build the documentation into output/docs; a broken link is an error
+	$(DOCS_VENV)/bin/sphinx-build --quiet --fail-on-warning --fresh-env docs output/docs
+	@echo "Open output/docs/index.html"
+
+$(DOCS_LOCKED): requirements/docs.txt
+	@test -z "$(filter $(OLD) 3.8 3.9 3.10,$(PYTHON_VERSION))" || { \
+	    echo "The documentation is built with Python 3.11 or newer, and $(PYTHON) is" \
+	        "$(PYTHON_VERSION); name another: make docs PYTHON=/path/to/python3" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(DOCS_VENV)
+	$(DOCS_VENV)/bin/python -m pip install --disable-pip-version-check --progress-bar off \
+	    --no-deps -r requirements/docs.txt
+	@touch $@
 
 # The types are those of the current stack's torch and NumPy.
 lint: setup  ## check style, and types on the current stack
@@ -78,10 +96,10 @@ $(READY): $(LOCKED) setup.cfg setup.py pyproject.toml $(wildcard allennlp_elmo_p
 # The newest versions that setup.cfg allows. The locks serve any platform, so both are resolved
 # here whatever Python this is.
 UV := .venv-lock/bin/uv
-COMPILE := $(UV) pip compile setup.cfg --extra models --extra benchmarks --extra dev --universal \
-    --no-python-downloads --no-annotate --no-header --quiet
+RESOLVE := $(UV) pip compile --universal --no-python-downloads --no-annotate --no-header --quiet
+COMPILE := $(RESOLVE) setup.cfg --extra models --extra benchmarks --extra dev
 
-lock: $(UV)  ## resolve requirements/current.txt and requirements/pinned.txt anew
+lock: $(UV)  ## resolve current.txt, pinned.txt and docs.txt in requirements/ anew
 	echo "# Python 3.11 and newer; made by 'make lock' from setup.cfg and current-*.txt." > $(UV).out
 	$(COMPILE) --python-version 3.11 --override requirements/current-overrides.txt \
 	    --constraint requirements/current-constraints.txt >> $(UV).out
@@ -90,12 +108,15 @@ lock: $(UV)  ## resolve requirements/current.txt and requirements/pinned.txt ane
 	$(COMPILE) --python-version 3.8 --constraint requirements/pinned-constraints.txt > $(UV).all
 	grep -v "; python_full_version >= '3.11'" $(UV).all >> $(UV).out
 	mv $(UV).out requirements/pinned.txt
+	echo "# Python 3.11 and newer; made by 'make lock' from docs.in." > $(UV).out
+	$(RESOLVE) requirements/docs.in --python-version 3.11 --fork-strategy fewest >> $(UV).out
+	mv $(UV).out requirements/docs.txt
 
 $(UV):
 	$(PYTHON) -m venv --clear .venv-lock
 	.venv-lock/bin/python -m pip install --disable-pip-version-check uv==0.13.9
 
 clean:  ## remove the environments and everything made in them
-	rm -rf $(VENV) .venv-pinned .venv-lock output build dist *.egg-info
+	rm -rf $(VENV) $(DOCS_VENV) .venv-pinned .venv-lock output docs/api build dist *.egg-info
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
