@@ -93,10 +93,11 @@ def test_distinct_words_are_those_of_the_tokens(
     if with_ids:
         assert words.word_ids is not None
         assert words.word_ids[words.index].tolist() == [word_id for _, word_id in tokens]
-        assert len(words.character_ids) == len(set(tokens))
     else:
         assert words.word_ids is None
-        assert len(words.character_ids) == len({word for word, _ in tokens})
+    # Words are cut after 48 bytes, so two of them may be spelled alike.
+    spelled = [(*row.tolist(), word_id * with_ids) for row, (_, word_id) in zip(expected, tokens)]
+    assert len(words.character_ids) == len(set(spelled))
 
 
 @PROPERTY
