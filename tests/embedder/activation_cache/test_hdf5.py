@@ -542,8 +542,8 @@ def test_a_filled_cache_refuses_wrong_character_ids(
     ],
     ids=["shape", "float", "less", "more", "-2**32"],
 )
-def test_a_warm_cache_refuses_wrongword_ids(
-    WORDS, files: ElmoFiles, path: str, words: torch.Tensor, expected: str
+def test_a_filled_cache_refuses_wrong_word_ids(
+    files: ElmoFiles, path: str, words: torch.Tensor, expected: str
 ) -> None:
     """Word ids have to fit the character ids after the first batch as well."""
     module = _embedder(files, Hdf5ActivationCache(path), vocab_to_cache=WORDS)
