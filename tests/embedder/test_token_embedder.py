@@ -203,7 +203,7 @@ def test_nothing_in_works_with_a_word_cache(files: ElmoFiles) -> None:
 
 
 def test_padding_is_zero(files: ElmoFiles) -> None:
-    """Where there is no token, the vector is exactly 0, with layer norm and without."""
+    """A position without a token has a vector of exactly 0, with layer norm and without."""
     for do_layer_norm in (False, True):
         vectors = embedder(files, do_layer_norm=do_layer_norm)(spell("cat sat", "cat"))
         assert not vectors[1, 1].any() and vectors[1, 0].any()

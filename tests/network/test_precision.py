@@ -164,7 +164,7 @@ def test_rounding_while_reading_is_rounding_afterwards(files: ElmoFiles, precisi
 def test_older_torch_reads_the_same(
     files: ElmoFiles, precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where torch cannot assign tensors as they are, they are copied."""
+    """Tensors are copied by versions of torch that cannot assign them as they are."""
     expected = all_layers(ElmoBilm.from_files(*files, precision=precision).requires_grad_(False))
     load = ElmoBilm.load_state_dict
 

@@ -133,7 +133,7 @@ def test_a_rounded_state_fits_its_own_precision(precision: str) -> None:
 
 @pytest.mark.parametrize("precision", LOW_PRECISIONS)
 def test_a_state_can_be_assigned(precision: str) -> None:
-    """Where torch can assign tensors as they are, the matrices are rounded all the same."""
+    """Matrices are rounded as well if torch assigns tensors as they are."""
     if "assign" not in inspect.signature(torch.nn.Module.load_state_dict).parameters:
         return
     bilm = _reduced(precision, seed=1)

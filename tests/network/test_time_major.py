@@ -95,7 +95,7 @@ def test_reading_order_is_forward_and_backward(lengths: List[int]) -> None:
 
 @PROPERTY
 @given(lengths=LENGTHS, more=st.integers(0, 3), num_layers=st.integers(1, 3))
-def test_padding_puts_each_token_where_it_belongs(
+def test_padding_moves_each_token_to_its_position(
     lengths: List[int], more: int, num_layers: int
 ) -> None:
     """Both directions' vectors of a token stand side by side, and all else is exactly 0."""

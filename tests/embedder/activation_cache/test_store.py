@@ -298,7 +298,7 @@ def test_a_folder_that_cannot_be_made(
 def test_a_file_system_without_locks(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where no lock can be had, nothing is written."""
+    """Without locks nothing is written."""
 
     def refuse(*_: Any, **__: Any) -> NoReturn:
         raise NotImplementedError("FileSystem does not appear to support flock")
