@@ -1,4 +1,4 @@
-"""Imports run one way, from plain facts to commands."""
+"""Imports run one way: from plain facts over the network and the embedder to the commands."""
 
 import ast
 from pathlib import Path
@@ -10,10 +10,11 @@ import allennlp_elmo_plugin
 
 ROOT = Path(allennlp_elmo_plugin.__file__).parent
 
-# Each room may import from those above it, and from itself.
+# Each line may import from the lines above it, and each room from itself. Rooms of one line do not
+# import each other.
 LAYERS = (
-    ("io", "archive", "patches", "network.spelling"),
-    ("network.options",),
+    ("archive",),
+    ("io", "patches", "network.spelling", "network.options"),
     ("weights", "kernels"),
     ("network",),
     ("embedder",),
@@ -26,18 +27,19 @@ MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
 
 
 def _name(path: Path) -> str:
-    """A module's name below the package, that of a room for its `__init__`."""
+    """Returns a module's name below the package, which is its room's for an `__init__`."""
     parts = path.with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
 
 
 def _rank(module: str) -> int:
-    """The rank of the longest name in the table that the module stands under."""
+    """Returns the rank of the longest name in the table that the module stands under."""
     names = [room for room in RANKS if f"{module}.".startswith(f"{room}.")]
     return RANKS[max(names, key=len)]
 
 
 def _imported_modules(path: Path) -> Iterator[str]:
+    """Yields the modules of the package that a file imports, anywhere in it."""
     for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom):
@@ -47,6 +49,13 @@ def _imported_modules(path: Path) -> Iterator[str]:
             package, _, module = name.partition(".")
             if package == ROOT.name:
                 yield module or "__init__"
+
+
+@pytest.mark.parametrize("room", sorted(RANKS))
+def test_the_table_names_rooms_that_exist(room: str) -> None:
+    """Every name in the table is a folder or a module of the package."""
+    path = ROOT.joinpath(*room.split("."))
+    assert path.is_dir() or path.with_suffix(".py").is_file()
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)

@@ -1,0 +1,1 @@
+"""Tests of archives: saved, loaded and read without their files."""

@@ -1,4 +1,4 @@
-"""What was trained with AllenNLP's built-in embedder goes on through the plugin."""
+"""Archives that were trained with AllenNLP's built-in embedder go on through the plugin."""
 
 import contextlib
 import json
@@ -43,13 +43,13 @@ class Experiment(NamedTuple):
 
     @property
     def archive(self) -> str:
-        """The file that `allennlp train` leaves."""
+        """Path of the archive that `allennlp train` writes."""
         return str(self.folder / "run" / "model.tar.gz")
 
 
 @contextlib.contextmanager
 def built_in() -> Iterator[None]:
-    """AllenNLP's own classes under the names that the plugin takes."""
+    """Registers AllenNLP's own classes under the names that the plugin takes."""
     embedders = TokenEmbedder._registry[TokenEmbedder]
     indexers = TokenIndexer._registry[TokenIndexer]
     ours = embedders["elmo_token_embedder"], indexers["elmo_characters"]
@@ -62,7 +62,7 @@ def built_in() -> Iterator[None]:
 
 
 def evaluate(experiment: Experiment, output: Path) -> Dict[str, Any]:
-    """The metrics of `allennlp evaluate`, and every predicted probability."""
+    """Returns the metrics of `allennlp evaluate`, and every predicted probability."""
     metrics = evaluate_from_archive(
         experiment.archive,
         experiment.config["validation_data_path"],
@@ -82,7 +82,7 @@ def evaluate(experiment: Experiment, output: Path) -> Dict[str, Any]:
 
 @pytest.fixture(scope="module", params=list(EMBEDDERS))
 def experiment(request, tmp_path_factory):
-    """A tagger trained with the built-in, once for each kind of embedder."""
+    """Trains a tagger with the built-in, once for each kind of embedder."""
     folder = tmp_path_factory.mktemp("experiment")
     config = tagger(folder, **EMBEDDERS[request.param])
     with built_in():
@@ -91,7 +91,7 @@ def experiment(request, tmp_path_factory):
 
 
 def embedder_of(archive_file: str) -> Any:
-    """The token embedder of an archived tagger."""
+    """Returns the token embedder of an archived tagger."""
     model: Any = load_archive(archive_file).model
     return model.text_field_embedder.token_embedder_elmo
 
@@ -110,7 +110,7 @@ def test_an_archive_is_evaluated_the_same(experiment, tmp_path):
 
 
 def test_fine_tuning_from_an_archive_goes_the_same_way(experiment, tmp_path):
-    """A training that starts from the archive measures what it measures with the built-in."""
+    """A training that starts from the archive has the metrics that it has with the built-in."""
     config = {
         **experiment.config,
         "model": {"type": "from_archive", "archive_file": experiment.archive},
@@ -164,10 +164,7 @@ def test_a_regularizer_by_name_is_as_large(experiment):
 
 @pytest.mark.parametrize("requires_grad", [False, True])
 def test_a_training_begun_with_the_built_in_is_recovered(tmp_path, requires_grad):
-    """
-    A training that stopped after one epoch goes on through the plugin, its optimizer's moments
-    with it, and ends where it ends with the built-in.
-    """
+    """A recovered training, optimizer and all, ends where it ends with the built-in."""
     config = tagger(tmp_path, requires_grad=requires_grad, projection_dim=6)
     once = {**config, "trainer": {**config["trainer"], "num_epochs": 1}}
     for name, registry in (("expected", built_in()), ("found", contextlib.nullcontext())):

@@ -1,4 +1,4 @@
-"""What parts find about themselves in an archive."""
+"""Facts about components in the weights of an archive."""
 
 from pathlib import Path
 from typing import Any, Dict
@@ -18,8 +18,8 @@ def _save(path: Path, weights: Dict[str, Any], **options: Any) -> None:
     torch.save({"linear.weight": torch.ones(2), **weights}, path, **options)
 
 
-def test_what_was_written_is_found(tmp_path: Path) -> None:
-    """By the part and by what its content must have, whatever else is there."""
+def test_written_facts_are_found(tmp_path: Path) -> None:
+    """Facts are found by their component and by values in them, beside other extra state."""
     state = {
         "a._extra_state": to_extra_state("shape", {"file": "one", "sizes": [1, 2]}),
         "b._extra_state": to_extra_state("shape", {"file": "caf\u00e9", "sizes": [3]}),
@@ -45,8 +45,8 @@ def test_archives_and_folders_of_trainings_are_searched(tmp_path: Path, name: st
     assert is_extracted_archive(str(tmp_path)) == (name == "weights.th")
 
 
-def test_nothing_is_found_where_nothing_is(tmp_path: Path) -> None:
-    """A training that begins has no weights, and an embedder built in Python no folder."""
+def test_a_folder_without_weights_has_no_facts(tmp_path: Path) -> None:
+    """A training that begins has no weights, and an embedder built in Python has no folder."""
     assert find_extra_state(str(tmp_path), "shape") is None
     assert find_extra_state(None, "shape") is None
     assert not is_extracted_archive(None)

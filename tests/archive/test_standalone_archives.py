@@ -25,7 +25,7 @@ EMBEDDERS: Dict[str, Dict[str, Any]] = {
     "a word list, its words in the archive": {"vocab_to_cache": ["@@PADDING@@", "the", "rain"]},
     "an activation cache": {
         "encoder": {"type": "bilm", "initial_state": {"type": "warm"}},
-        "activation_cache": {"type": "hdf5", "path": "kept"},
+        "activation_cache": {"type": "hdf5", "path": "cache"},
     },
 }
 
@@ -42,13 +42,13 @@ def _metrics(folder: Path, archive: Path) -> Dict[str, float]:
 
 @pytest.mark.parametrize("name", list(EMBEDDERS))
 def test_an_archive_is_evaluated_without_its_files(folder: Path, name: str) -> None:
-    """The metrics, and each probability, stay what they were with options and weights."""
+    """The metrics are those that the archive has with options and weights."""
     train(tagger(folder, **EMBEDDERS[name]), folder / "run")
     archive = folder / "run" / "model.tar.gz"
     before = _metrics(folder, archive)
-    for gone in ("elmo", "kept"):
+    for gone in ("elmo", "cache"):
         shutil.rmtree(folder / gone, ignore_errors=True)
-    # What was kept on disk was computed in other batches, so rounded in another way.
+    # Cached layers were computed in other batches, so rounded in another way.
     assert _metrics(folder, archive) == pytest.approx(before, abs=1e-6)
     assert before["loss"] > 0
     # The folder of the training is as good as the archive.
@@ -56,7 +56,7 @@ def test_an_archive_is_evaluated_without_its_files(folder: Path, name: str) -> N
 
 
 def test_an_archive_in_lower_precision_is_evaluated_without_its_files(folder: Path) -> None:
-    """Rounded weights round to the same again."""
+    """Rounded weights that are loaded round to the same numbers."""
     options = {"filters": [[1, 16], [2, 16]], "projection_dim": 16, "cell_size": 32}
     encoder = {"type": "bilm", "precision": "int8", "initial_state": {"type": "warm"}}
     config = tagger(folder, options=options, encoder=encoder)
@@ -66,8 +66,8 @@ def test_an_archive_in_lower_precision_is_evaluated_without_its_files(folder: Pa
     assert _metrics(folder, folder / "run" / "model.tar.gz") == pytest.approx(before, abs=1e-4)
 
 
-def test_files_that_parts_name_may_be_gone_as_well(folder: Path) -> None:
-    """The words of a vocabulary file and of a warm-up text are not asked for again."""
+def test_files_of_components_may_be_gone_as_well(folder: Path) -> None:
+    """The words of a vocabulary file and of a warm-up text are in the archive."""
     (folder / "words.txt").write_text("the\nrain\nfalls\n", encoding="utf-8")
     (folder / "text.txt").write_text("the rain falls\na rain\n", encoding="utf-8")
     config = tagger(
@@ -100,7 +100,7 @@ def test_two_bilms_in_one_model_keep_their_own_options(folder: Path) -> None:
 
 
 def test_no_network_is_asked_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An archive whose files were URLs loads and predicts without a try to fetch them."""
+    """An archive whose files were URLs loads and predicts without fetching them."""
     config = tagger(folder)
     train(config, folder / "run")
     url = "https://example.invalid/elmo_"
@@ -109,7 +109,7 @@ def test_no_network_is_asked_for(folder: Path, monkeypatch: pytest.MonkeyPatch) 
     for key, name in (("options_file", "options.json"), ("weight_file", "weights.hdf5")):
         content = content.replace(json.dumps(names[key]), json.dumps(url + name))
     assert url in content
-    # As if it had been trained from there: fetching is what must not happen.
+    # As if it had been trained from there.
     fetched = []
 
     def fetch(location: Any, **_: Any) -> str:
@@ -128,7 +128,7 @@ def test_no_network_is_asked_for(folder: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_training_is_recovered_without_the_files(folder: Path) -> None:
-    """A checkpoint has the weights, so that a training goes on and ends as it would have."""
+    """A checkpoint has the weights, so a recovered training ends as it would have."""
     encoder = {"type": "bilm", "initial_state": {"type": "warm"}}
     config = tagger(folder, encoder=encoder, requires_grad=True)
     train(config, folder / "whole")
@@ -151,7 +151,7 @@ def test_other_weights_can_still_be_asked_for(folder: Path) -> None:
 
 
 def test_the_command_evaluates_without_the_files(folder: Path) -> None:
-    """`allennlp evaluate`, in a process that never saw the files."""
+    """`allennlp evaluate` runs in a process that never saw the files."""
     train(tagger(folder), folder / "run")
     shutil.rmtree(folder / "elmo")
     (folder / ".allennlp_plugins").write_text("allennlp_elmo_plugin\n")

@@ -1,0 +1,1 @@
+"""Tests of the token embedder and its components."""

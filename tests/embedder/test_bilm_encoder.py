@@ -1,33 +1,35 @@
-"""The biLM behind the embedder: layers that are not run, and weights from nowhere."""
+"""The encoder that runs a biLM: layers that are not run, and weights that never came."""
 
 from pathlib import Path
-from typing import Any, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 import pytest
 import torch
-from allennlp.common import Lazy, Params
 from allennlp.common.checks import ConfigurationError
-from allennlp.modules.elmo import batch_to_ids
 from allennlp.modules.token_embedders.elmo_token_embedder import (
     ElmoTokenEmbedder as BuiltInEmbedder,
 )
 
 from allennlp_elmo_plugin import (
     BilmEncoder,
-    ElmoTokenEmbedder,
+    CarryState,
+    ElmoEncoder,
     LruWordCache,
     NoWordCache,
-    ScalarMix,
+    VocabularyWordCache,
     WarmState,
+    WordCache,
     ZeroState,
 )
-from allennlp_elmo_plugin.network.projected_lstm import ProjectedLstm
+from allennlp_elmo_plugin.archive.builtin_names import builtin_embedder_names
+from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
 from tests.support.elmo_files import ElmoFiles, elmo_options, write_elmo_files
+from tests.support.embedders import embedder
+from tests.support.sentences import spell, word_ids
 
-BATCHES = [
-    batch_to_ids([["the", "cat", "sat"], ["it"]]),
-    batch_to_ids([["rain"], ["on", "the", "roof"], ["again", "!"]]),
-]
+IDS = [spell("the cat sat", "it"), spell("rain", "on the roof", "again !")]
+BATCHES = [SentenceBatch.from_padded(ids, 50) for ids in IDS]
+WORDS = ["@@PADDING@@", "@@UNKNOWN@@", "the", "cat"]
 
 
 @pytest.fixture(scope="module", name="files", params=["plain", "kernels"])
@@ -37,27 +39,18 @@ def _files(request: Any, tmp_path_factory: pytest.TempPathFactory) -> ElmoFiles:
     return write_elmo_files(folder, elmo_options(n_layers=3, **sizes), seed=7)
 
 
-def _mix(**params: Any) -> Lazy[ScalarMix]:
-    return Lazy(ScalarMix, Params({"type": "fixed", **params}))
-
-
-def _layers_run(module: torch.nn.Module) -> List[int]:
-    """Fills with the number of each LSTM layer whose weights are looked at."""
+def _layers_run(encoder: ElmoEncoder) -> List[int]:
+    """Returns a list that fills with the number of each LSTM layer that is run."""
+    assert isinstance(encoder, BilmEncoder)
     run: List[int] = []
-    bilm: Any = module
-    for number, layer in enumerate(bilm.lstm.layers, start=1):
-        for lstm in layer.values():
-            assert isinstance(lstm, ProjectedLstm)
-            lstm.choose_kernels_for = _noting(lstm.choose_kernels_for, run, number)  # type: ignore
+    run_layer = encoder.bilm.lstm._run_layer
+
+    def note(kernels: Any, k: int, *arguments: Any) -> Any:
+        run.append(k + 1)
+        return run_layer(kernels, k, *arguments)
+
+    encoder.bilm.lstm._run_layer = note  # type: ignore[method-assign,assignment]
     return run
-
-
-def _noting(method: Any, run: List[int], number: int) -> Any:
-    def noting(*arguments: Any) -> Any:
-        run.append(number)
-        return method(*arguments)
-
-    return noting
 
 
 @pytest.mark.parametrize("layer", [0, 1, 2, 3])
@@ -65,19 +58,19 @@ def test_layers_behind_the_one_that_is_read_are_not_run(files: ElmoFiles, layer:
     """A mix of one layer runs that and those below it, and gives AllenNLP's vectors."""
     weights = [float(k == layer) * 9e10 for k in range(4)]
     theirs = BuiltInEmbedder(*files, dropout=0.0, scalar_mix_parameters=weights)
-    ours = ElmoTokenEmbedder(*files, dropout=0.0, scalar_mix=_mix(layers=layer))
-    run = _layers_run(ours._encoder.bilm)
-    for batch in BATCHES:
+    ours = embedder(files, scalar_mix={"type": "fixed", "layers": layer})
+    run = _layers_run(ours._encoder)
+    for ids in IDS:
         with torch.no_grad():
-            assert (ours(batch) - theirs(batch)).abs().max() < 1e-5
-    assert set(run) == set(range(1, layer + 1))
+            assert (ours(ids) - theirs(ids)).abs().max() < 1e-5
+    assert run == list(range(1, layer + 1)) * len(IDS)
 
 
 @pytest.mark.parametrize("num_representations", [1, 2, 3, 4, None])
 def test_fewer_layers_are_the_first_of_all(
     files: ElmoFiles, num_representations: Optional[int]
 ) -> None:
-    """What is asked for is what all layers begin with, over batches that carry state."""
+    """The layers that are asked for are the first of all, over batches that carry state."""
     some, all_layers = (BilmEncoder.from_files(*files) for _ in range(2))
     for batch in BATCHES:
         layers = some(batch, num_representations=num_representations).layers
@@ -87,13 +80,13 @@ def test_fewer_layers_are_the_first_of_all(
 
 def test_a_layer_that_is_not_run_keeps_its_state(files: ElmoFiles) -> None:
     """A batch that needs fewer layers leaves the others where the last batch left them."""
-    encoder = BilmEncoder.from_files(*files)
+    encoder, state = BilmEncoder.from_files(*files), CarryState()
+    encoder.initial_state = state
     encoder(BATCHES[0])
-    before: Any = encoder.initial_state
-    before = before._remembered
+    before = state._remembered
     encoder(BATCHES[0], num_representations=2)
-    after: Any = encoder.initial_state
-    after = after._remembered
+    after = state._remembered
+    assert before is not None and after is not None
     for old, new in zip(before, after):
         assert torch.equal(old[:, 1:], new[:, 1:])
         assert not torch.equal(old[:, :1], new[:, :1])
@@ -101,25 +94,83 @@ def test_a_layer_that_is_not_run_keeps_its_state(files: ElmoFiles) -> None:
 
 def test_trained_layers_that_are_not_run_get_gradients_of_zero(files: ElmoFiles) -> None:
     """Optimizers and distributed training find the gradients that the built-in would give."""
+    mix = {"type": "fixed", "layers": 1}
     weights = [-9e10, 1.0, -9e10, -9e10]
     theirs = BuiltInEmbedder(*files, dropout=0.0, requires_grad=True, scalar_mix_parameters=weights)
-    ours = ElmoTokenEmbedder(*files, dropout=0.0, requires_grad=True, scalar_mix=_mix(layers=1))
+    ours = embedder(files, requires_grad=True, scalar_mix=mix)
     for side in (ours, theirs):
-        side(BATCHES[0]).pow(2).sum().backward()
+        side(IDS[0]).pow(2).sum().backward()
     expected = {
         name: parameter.grad
         for name, parameter in theirs.named_parameters()
         if parameter.requires_grad
     }
-    for builtin_name, name in ours._builtin_names().items():
+    names = builtin_embedder_names(ours.scalar_mix.state_dict(), ours._encoder.builtin_names())
+    assert expected.keys() <= names.keys()
+    for builtin_name, name in names.items():
         if builtin_name in expected:
             found = ours.get_parameter(name).grad
             assert found is not None
             assert torch.allclose(found, expected[builtin_name], atol=1e-4), name
 
 
-def test_the_digest_is_that_of_what_shapes_the_layers(files: ElmoFiles, tmp_path: Path) -> None:
-    """Word caches leave it as it is; other weights, options and initial states do not."""
+@pytest.mark.parametrize("word_cache", [NoWordCache, LruWordCache])
+def test_the_character_cnn_runs_once_for_each_distinct_word(
+    files: ElmoFiles, word_cache: Callable[[], WordCache]
+) -> None:
+    """A word and the boundaries are computed once for a batch, however often they are there."""
+    encoder = BilmEncoder.from_files(*files, word_cache=word_cache())
+    computed: List[int] = []
+    encoder.bilm.char_cnn.register_forward_pre_hook(
+        lambda _, inputs: computed.append(len(inputs[0]))
+    )
+    encoder(SentenceBatch.from_padded(spell("the cat the", "cat", "", "the dog"), 50))
+    assert computed == [5]
+
+
+def test_layers_begin_with_word_vectors(files: ElmoFiles) -> None:
+    """Layer 0 is the token layer, the same vector for both directions."""
+    encoder = BilmEncoder.from_files(*files)
+    layers, mask = encoder(BATCHES[0])
+    size = encoder.get_output_dim()
+    assert layers.shape == (encoder.num_representations, 2, 5, size)
+    assert torch.equal(layers[0, ..., : size // 2], layers[0, ..., size // 2 :])
+    assert encoder.doubles_token_layer and encoder.max_characters_per_token == 50
+    assert torch.equal(mask, BATCHES[0].mask)
+    assert torch.equal(layers[0, 0, 0], layers[0, 1, 0])
+
+
+def test_word_ids_are_read_by_the_vocabulary_word_cache_alone(files: ElmoFiles) -> None:
+    """With word ids, layers are those of the characters; a cache that reads none refuses them."""
+    sentences = ("the cat sat", "it")
+    batch = SentenceBatch.from_padded(spell(*sentences), 50, word_ids(WORDS, *sentences))
+    expected = BilmEncoder.from_files(*files)(BATCHES[0]).layers
+    encoder = BilmEncoder.from_files(*files, word_cache=VocabularyWordCache(WORDS))
+    assert torch.allclose(encoder(batch).layers, expected, rtol=0, atol=1e-5)
+    with pytest.raises(ConfigurationError, match="no word cache that reads them"):
+        BilmEncoder.from_files(*files)(batch)
+
+
+@pytest.mark.parametrize(
+    "arguments, expected",
+    [
+        ({}, "'carry'"),
+        ({"initial_state": CarryState()}, "'carry'"),
+        ({"initial_state": ZeroState(), "requires_grad": True}, "'requires_grad'"),
+        ({"initial_state": ZeroState()}, None),
+        ({"initial_state": WarmState()}, None),
+    ],
+)
+def test_an_encoder_tells_why_it_cannot_be_cached(
+    files: ElmoFiles, arguments: Dict[str, Any], expected: Optional[str]
+) -> None:
+    """The reason names gradients or the initial state, and there is none for a pure encoder."""
+    reason = BilmEncoder.from_files(*files, **arguments).uncacheable_reason()
+    assert reason is None if expected is None else expected in (reason or "")
+
+
+def test_the_digest_is_that_of_all_that_shapes_the_layers(files: ElmoFiles, tmp_path: Path) -> None:
+    """Word caches leave the digest as it is; other weights, options and initial states do not."""
     other_weights = write_elmo_files(tmp_path / "weights", elmo_options(n_layers=3), seed=8)
     other_clip = write_elmo_files(
         tmp_path / "clip", elmo_options(n_layers=3, cell_clip=0.1), seed=8
@@ -141,7 +192,7 @@ def test_the_digest_is_that_of_what_shapes_the_layers(files: ElmoFiles, tmp_path
     assert twin.digest() != digests[0]
 
 
-def test_weights_from_nowhere_are_told_at_the_first_use(tmp_path: Path) -> None:
+def test_missing_weights_are_told_at_the_first_batch(tmp_path: Path) -> None:
     """An encoder built for an archive's weights that never came names the file."""
     files = write_elmo_files(tmp_path / "elmo", seed=9)
     archive = tmp_path / "archive"
@@ -165,6 +216,6 @@ def test_weights_from_nowhere_are_told_at_the_first_use(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_missing_outside_an_archive_is_told_at_once(tmp_path: Path) -> None:
-    """A folder of a training without weights is no reason to go on without the file."""
+    """In a training's folder without weights, a missing file is an error."""
     with pytest.raises(ConfigurationError, match="'options_file' names 'nowhere'"):
         BilmEncoder.from_files("nowhere", "nowhere", serialization_dir=str(tmp_path))

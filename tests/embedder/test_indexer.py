@@ -1,4 +1,4 @@
-"""The indexer."""
+"""The token indexer that spells tokens."""
 
 from collections import defaultdict
 from typing import Any, Dict
@@ -35,7 +35,7 @@ def test_a_batch_is_the_builtins() -> None:
 
 
 def test_a_config_gets_this_indexer_and_hotflip_knows_it() -> None:
-    """It has the built-in's name, and is one of its kind."""
+    """A config with the built-in's name gets this indexer, which is a subclass of the built-in."""
     indexer = TokenIndexer.from_params(Params({"type": "elmo_characters"}))
     assert type(indexer) is ElmoCharactersIndexer
     assert isinstance(indexer, ELMoTokenCharactersIndexer)
@@ -56,8 +56,8 @@ def test_a_word_namespace_is_counted() -> None:
 
 
 @pytest.mark.parametrize("word_namespace", [None, "words"])
-def test_no_tokens_make_tensors_of_length_zero(word_namespace: Any) -> None:
-    """Empty sentences alone keep the shape that the embedder expects."""
+def test_no_tokens_give_tensors_of_length_zero(word_namespace: Any) -> None:
+    """Empty sentences alone have the shape that the embedder expects."""
     indexed = _indexed(ElmoCharactersIndexer(word_namespace=word_namespace), "", "")
     assert indexed["elmo_tokens"].shape == (2, 0, 50)
     if word_namespace:
@@ -87,6 +87,6 @@ def test_another_width_is_used_throughout() -> None:
     ],
 )
 def test_impossible_parameters_are_refused(params: Dict[str, Any], expected: str) -> None:
-    """What no biLM could read is refused when the indexer is built."""
+    """Parameters that no biLM could read are refused when the indexer is built."""
     with pytest.raises(ConfigurationError, match=expected):
         ElmoCharactersIndexer(**params)

@@ -1,4 +1,4 @@
-"""The sum over the layers."""
+"""The weighted sum over the layers."""
 
 from typing import List
 
@@ -32,7 +32,7 @@ def test_a_mix_is_the_builtins(do_layer_norm: bool) -> None:
 
 
 def test_fixed_picks_one_layer() -> None:
-    """The trick of the built-in's users goes on working."""
+    """Weights that the built-in's users write for one layer give that layer."""
     mixed = FixedScalarMix([-9e10, 1, -9e10])(LAYERS, MASK)
     assert torch.equal(mixed, LAYERS[1])
 
@@ -69,7 +69,9 @@ def test_the_number_of_layers_is_checked() -> None:
     ],
 )
 @pytest.mark.parametrize("do_layer_norm", [False, True])
-def test_plain_ways_to_say_weights(params: dict, weights: List[float], do_layer_norm: bool) -> None:
+def test_weights_can_be_given_in_plain_ways(
+    params: dict, weights: List[float], do_layer_norm: bool
+) -> None:
     """Each way to fix the weights gives the sum with these weights."""
     config = {"type": "fixed", "num_representations": 3, "do_layer_norm": do_layer_norm, **params}
     mixed = ScalarMix.from_params(Params(config))(LAYERS, MASK)
@@ -107,15 +109,15 @@ def test_fewer_layers_than_are_read_are_refused() -> None:
         FixedScalarMix(layers=1, num_representations=3)(LAYERS[:1], MASK)
 
 
-def test_loaded_weights_say_what_is_read() -> None:
-    """What is read goes by the weights of an archive, not by those of the config."""
+def test_loaded_weights_decide_which_layers_are_read() -> None:
+    """The layers that are read follow the weights of an archive, not those of the config."""
     mix = FixedScalarMix(layers=0, num_representations=3)
     mix.load_state_dict(FixedScalarMix(layers="top", num_representations=3).state_dict())
     assert mix.num_representations_read() == 3
 
 
 def test_layer_norm_gives_zeros_outside_the_mask() -> None:
-    """What stands behind a sentence is 0, normalized or not."""
+    """Positions behind a sentence are 0 with layer norm as well."""
     mixed = LearnedScalarMix(3, do_layer_norm=True)(LAYERS, MASK)
     assert not mixed[~MASK].any()
 
@@ -133,20 +135,20 @@ def test_layer_norm_gives_zeros_outside_the_mask() -> None:
         ({"normalized": [-1, 1, 1]}, "from 0 up"),
     ],
 )
-def test_what_says_no_weights_is_refused(params: dict, expected: str) -> None:
+def test_impossible_weights_are_refused(params: dict, expected: str) -> None:
     """Each error says what was expected and what was there."""
     with pytest.raises(ConfigurationError, match=expected):
         ScalarMix.from_params(Params({"type": "fixed", "num_representations": 3, **params}))
 
 
-def test_a_layer_needs_their_number() -> None:
-    """Outside an embedder nobody says how many layers there are."""
+def test_a_layer_needs_the_number_of_layers() -> None:
+    """A mix that names a layer has to know how many there are, which an embedder tells it."""
     with pytest.raises(ConfigurationError, match="'layers' 'top' needs 'num_representations'"):
         FixedScalarMix(layers="top")
 
 
 def test_a_weight_that_is_trained_is_read_even_at_zero() -> None:
-    """It may not stay 0, so its layer is computed."""
+    """A trained weight may not stay 0, so its layer is computed."""
     mix = LearnedScalarMix(num_representations=3)
     with torch.no_grad():
         mix.scalar_parameters[2].fill_(-9e10)

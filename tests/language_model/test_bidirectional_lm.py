@@ -1,4 +1,4 @@
-"""The model "bidirectional_lm": what it measures, how it is trained, from and to files."""
+"""The model "bidirectional_lm": its loss and metrics, its training, its files and archives."""
 
 import json
 import shutil
@@ -14,17 +14,19 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 from allennlp.data.data_loaders import MultiProcessDataLoader
 from allennlp.models import Model, load_archive
-from allennlp.modules.elmo import _ElmoBiLm, batch_to_ids
+from allennlp.modules.elmo import _ElmoBiLm
 from allennlp.training.util import evaluate
 
 from allennlp_elmo_plugin import BilmCorpusReader, BilmEncoder, CarryState, ElmoBilm, ZeroState
+from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
 from tests.support.language_model_experiment import OPTIONS, language_model, train
 from tests.support.oracle import Oracle
+from tests.support.sentences import spell
 
 
 @pytest.fixture(name="trained", scope="module")
 def _trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a short training in `run`, and what it was exported to in `exported`."""
+    """Trains shortly in a folder's `run`, and exports the model to its `exported`."""
     folder = tmp_path_factory.mktemp("trained")
     train(language_model(folder), folder / "run")
     load_archive(folder / "run").model.to_folder(folder / "exported")
@@ -49,12 +51,12 @@ def _from_exported(folder: Path, **config: Any) -> Model:
 
 
 def _loader(path: Path, vocab: Vocabulary, **reader: Any) -> MultiProcessDataLoader:
-    said = {"batch_size": 4, **reader}
+    config = {"batch_size": 4, **reader}
     loader = MultiProcessDataLoader(
-        BilmCorpusReader(**said),
+        BilmCorpusReader(**config),
         str(path),
-        batch_size=said["batch_size"],
-        max_instances_in_memory=said["batch_size"],
+        batch_size=config["batch_size"],
+        max_instances_in_memory=config["batch_size"],
         quiet=True,
     )
     loader.index_with(vocab)
@@ -70,7 +72,7 @@ def _sentences(path: Path) -> List[List[str]]:
 
 
 def _oracle_losses(folder: Path, sentences: List[List[str]]) -> Dict[str, float]:
-    """Each direction's mean loss, every sentence from zeros: NumPy, from the exported files."""
+    """Computes each direction's mean loss in NumPy, from files and every sentence from zeros."""
     words = (folder / "vocabulary.txt").read_text(encoding="utf-8").splitlines()
     with h5py.File(folder / "softmax.hdf5", "r") as file:
         weight, bias = (numpy.array(file["softmax"][name], dtype="float64") for name in "Wb")
@@ -93,7 +95,7 @@ def _oracle_losses(folder: Path, sentences: List[List[str]]) -> Dict[str, float]
 
 
 def test_its_loss_is_that_of_the_exported_files(trained: Path) -> None:
-    """Sentence by sentence from zeros, over the whole vocabulary, an oracle finds the same loss."""
+    """The loss of sentences from zeros is that of an oracle with the whole vocabulary."""
     model = load_archive(trained / "run").model
     measured = _measured(model, trained / "dev.txt", num_steps=None)
     expected = _oracle_losses(trained / "exported", _sentences(trained / "dev.txt"))
@@ -104,13 +106,12 @@ def test_its_loss_is_that_of_the_exported_files(trained: Path) -> None:
     assert measured["perplexity"] == pytest.approx(numpy.exp(mean), rel=1e-5)
 
 
-def test_allennlp_reads_what_was_trained(trained: Path) -> None:
-    """The exported biLM gives, in AllenNLP's built-in, what the module gives that was trained."""
+def test_allennlp_reads_an_exported_bilm(trained: Path) -> None:
+    """AllenNLP's built-in gives the layers of the trained biLM from its exported files."""
     files = [str(trained / "exported" / name) for name in ("options.json", "weights.hdf5")]
     options = json.loads((trained / "exported" / "options.json").read_text())
     assert options["char_cnn"]["n_characters"] == 262
-    sentences = _sentences(trained / "dev.txt")[:6]
-    ids = batch_to_ids(sentences)
+    ids = spell(*_sentences(trained / "dev.txt")[:6])
     model: Any = load_archive(trained / "run").model
     exported = ElmoBilm.from_files(*files)
     assert all(
@@ -118,13 +119,14 @@ def test_allennlp_reads_what_was_trained(trained: Path) -> None:
         for name, weight in model.bilm.state_dict().items()
     )
     built_in = _ElmoBiLm(*files)(ids)["activations"]
-    layers = BilmEncoder(model.bilm, ZeroState())(ids).layers
+    batch = SentenceBatch.from_padded(ids, ids.size(-1))
+    layers = BilmEncoder(model.bilm, ZeroState())(batch).layers
     for mine, theirs in zip(layers, built_in):
         assert torch.allclose(mine, theirs, atol=1e-5)
 
 
 def test_windows_go_on_where_the_last_one_ended(trained: Path) -> None:
-    """However a stream is cut, the losses are the same."""
+    """The losses of a stream do not depend on the size of its windows."""
     model = load_archive(trained / "run").model
     measured = [
         _measured(model, trained / "dev.txt", num_steps=steps, batch_size=1)["forward_loss"]
@@ -152,7 +154,7 @@ def test_an_evaluation_leaves_the_streams_of_a_training_alone(trained: Path) -> 
 
 @pytest.mark.parametrize("num_samples", [None, 8])
 def test_it_learns(tmp_path: Path, num_samples: Any) -> None:
-    """After a training it knows that two words take turns."""
+    """A training on two sentences that alternate ends with a low perplexity."""
     config = language_model(tmp_path, num_samples=num_samples, dropout=0.0)
     config["trainer"].update(num_epochs=6, optimizer={"type": "adam", "lr": 0.03})
     lines = ["the rain falls\n", "the sun shines\n"] * 60
@@ -163,8 +165,8 @@ def test_it_learns(tmp_path: Path, num_samples: Any) -> None:
     assert metrics["best_validation_perplexity"] < 3
 
 
-def test_a_sample_serves_training_alone(trained: Path) -> None:
-    """In training mode the loss is an estimate, at evaluation it is the whole vocabulary's."""
+def test_the_softmax_is_sampled_in_training_alone(trained: Path) -> None:
+    """The loss is an estimate in training mode, and that of the full softmax at evaluation."""
     vocab = load_archive(trained / "run").model.vocab
     torch.manual_seed(0)
     whole = _model(vocab, dropout=0.0)
@@ -177,7 +179,7 @@ def test_a_sample_serves_training_alone(trained: Path) -> None:
 
 
 def test_unknown_words_count_as_one(trained: Path, tmp_path: Path) -> None:
-    """Words that the vocabulary lacks have one row of the softmax, and their share is told."""
+    """Words that the vocabulary lacks have one row of the softmax, and a metric is their share."""
     (tmp_path / "text.txt").write_text("the zebra sleeps\nthe yak sleeps\n")
     model = load_archive(trained / "run").model
     measured = _measured(model, tmp_path / "text.txt", num_steps=None)
@@ -185,7 +187,7 @@ def test_unknown_words_count_as_one(trained: Path, tmp_path: Path) -> None:
 
 
 def test_it_goes_on_from_files(trained: Path) -> None:
-    """Weights, softmax and vocabulary files make the model that they were written from."""
+    """A model from weights, softmax and vocabulary files is the one that wrote them."""
     expected = _measured(load_archive(trained / "run").model, trained / "dev.txt")
     measured = _measured(_from_exported(trained / "exported"), trained / "dev.txt")
     for name in ("forward_loss", "backward_loss", "unknown_words"):
@@ -216,7 +218,7 @@ def test_it_goes_on_with_a_new_softmax(trained: Path) -> None:
     ],
 )
 def test_a_bad_config_is_refused(trained: Path, config: Dict[str, Any], words: List[str]) -> None:
-    """The message names the keys."""
+    """The error names the keys at fault."""
     model = load_archive(trained / "run").model
     (batch, *_) = _loader(trained / "dev.txt", model.vocab)
     with pytest.raises(ConfigurationError) as raised:
@@ -225,7 +227,7 @@ def test_a_bad_config_is_refused(trained: Path, config: Dict[str, Any], words: L
 
 
 def test_an_archive_needs_no_files(trained: Path, tmp_path: Path) -> None:
-    """What was begun from files is measured without them."""
+    """A model that was built from files is evaluated without them."""
     files = tmp_path / "elmo"
     shutil.copytree(trained / "exported", files)
     config = language_model(
@@ -264,8 +266,8 @@ def test_a_published_elmo_is_measured_without_training(trained: Path, tmp_path: 
     assert measured["forward_loss"] == pytest.approx(expected["forward_loss"], abs=1e-6)
 
 
-def test_sentences_start_where_it_is_said(trained: Path) -> None:
-    """Of sentences as windows of their own, `initial_state` decides where each starts."""
+def test_sentences_start_from_the_initial_state(trained: Path) -> None:
+    """`initial_state` decides where each sentence starts that is a window of its own."""
     losses = {}
     for name in ("zero", "warm", "carry"):
         overrides = {"model.initial_state": {"type": name}}
@@ -274,18 +276,18 @@ def test_sentences_start_where_it_is_said(trained: Path) -> None:
     assert len({round(loss, 4) for loss in losses.values()}) == 3
     alone = trained / "alone.txt"
     alone.write_text("the rain falls .\n" * 3)
-    for name, is_pure in (("zero", True), ("warm", True), ("carry", False)):
+    for name, is_constant in (("zero", True), ("warm", True), ("carry", False)):
         overrides = {"model.initial_state": {"type": name}}
         model = load_archive(trained / "run", overrides=overrides).model
         seen = [
             model.eval()(**batch)["loss"].item()
             for batch in _loader(alone, model.vocab, num_steps=None, batch_size=1)
         ]
-        assert (max(seen) - min(seen) < 1e-6) == is_pure
+        assert (max(seen) - min(seen) < 1e-6) == is_constant
 
 
 def test_a_batch_of_empty_windows_changes_nothing(trained: Path, tmp_path: Path) -> None:
-    """Where fewer streams have text than a batch has rows, the loss is a number all the same."""
+    """The loss is finite where fewer streams have text than a batch has rows."""
     (tmp_path / "short.txt").write_text("rain .\n")
     model = load_archive(trained / "run").model
     loader = _loader(tmp_path / "short.txt", model.vocab, num_steps=2)
@@ -296,7 +298,7 @@ def test_a_batch_of_empty_windows_changes_nothing(trained: Path, tmp_path: Path)
 
 
 def test_it_computes_in_bfloat16(trained: Path) -> None:
-    """Under autocast it trains, and the loss itself is of float32."""
+    """Under autocast all gradients are finite, and the loss itself is float32."""
     model = load_archive(trained / "run").model.train()
     (batch, *_) = _loader(trained / "dev.txt", model.vocab)
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -306,8 +308,8 @@ def test_it_computes_in_bfloat16(trained: Path) -> None:
     assert all(parameter.grad.isfinite().all() for parameter in model.parameters())
 
 
-def test_scalars_are_drawn(tmp_path: Path) -> None:
-    """AllenNLP's callback "tensorboard" gets both perplexities and the speed."""
+def test_tensorboard_gets_the_metrics(tmp_path: Path) -> None:
+    """AllenNLP's callback "tensorboard" gets both perplexities and the throughput."""
     config = language_model(tmp_path)
     config["trainer"]["callbacks"] = [{"type": "tensorboard", "summary_interval": 5}]
     train(config, tmp_path / "run")
@@ -317,7 +319,7 @@ def test_scalars_are_drawn(tmp_path: Path) -> None:
 
 
 def test_a_sentence_is_read_to_its_end(trained: Path, tmp_path: Path) -> None:
-    """With `carry`, each starts where the one before ended, its boundary read, as if embedded."""
+    """With `carry`, a sentence starts where the last one ended, with its boundary, as embedded."""
     model: Any = load_archive(
         trained / "run", overrides={"model.initial_state": {"type": "carry"}}
     ).model.eval()
@@ -327,7 +329,7 @@ def test_a_sentence_is_read_to_its_end(trained: Path, tmp_path: Path) -> None:
     for batch, sentence in zip(loader, _sentences(tmp_path / "text.txt")):
         model.get_metrics(reset=True)
         model(**batch)
-        top = encoder(batch_to_ids([sentence])).layers[-1, 0]
+        top = encoder(SentenceBatch.from_padded(spell(sentence), 50)).layers[-1, 0]
         ids = [model.vocab.get_token_index(word) for word in ["<S>", *sentence, "</S>"]]
         forward, backward = top.chunk(2, dim=-1)
         expected = {
@@ -351,7 +353,7 @@ def test_inputs_may_be_padded_further(trained: Path) -> None:
 
 
 def test_the_first_word_of_a_vocabulary_file_counts(trained: Path, tmp_path: Path) -> None:
-    """Its id is 0, which stands for padding in AllenNLP's own vocabularies."""
+    """A word with id 0, which is padding in AllenNLP's own vocabularies, is predicted too."""
     (tmp_path / "words.txt").write_text("</S>\n<S>\n<UNK>\nrain\n")
     vocab = Vocabulary.from_params(
         Params({"type": "bilm_vocabulary", "file": str(tmp_path / "words.txt")})
@@ -359,3 +361,22 @@ def test_the_first_word_of_a_vocabulary_file_counts(trained: Path, tmp_path: Pat
     (tmp_path / "text.txt").write_text("rain zebra\nrain\n")
     measured = _measured(_model(vocab), tmp_path / "text.txt", num_steps=None)
     assert measured["unknown_words"] == pytest.approx(1 / 5)
+
+
+def test_directions_of_other_lengths_are_refused(trained: Path) -> None:
+    """The error names the number of tokens in each row of both directions."""
+    model = load_archive(trained / "run").model
+    (batch, *_) = _loader(trained / "dev.txt", model.vocab, num_steps=5)
+    ids = batch["backward_inputs"]["elmo"]["elmo_tokens"]
+    ids[1, -1] = 0
+    with pytest.raises(ConfigurationError, match=r"'backward_inputs'.*5, 4, 5, 5.*5, 5, 5, 5"):
+        model(**batch)
+
+
+def test_wrong_character_ids_are_refused(trained: Path) -> None:
+    """Inputs are checked like those of the embedder."""
+    model = load_archive(trained / "run").model
+    (batch, *_) = _loader(trained / "dev.txt", model.vocab)
+    batch["forward_inputs"]["elmo"]["elmo_tokens"] += 200
+    with pytest.raises(ConfigurationError, match="from 0 to 261"):
+        model(**batch)

@@ -1,0 +1,1 @@
+"""Tests of the biLM: spelling, batches, layers and precisions."""

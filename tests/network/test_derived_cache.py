@@ -1,4 +1,4 @@
-"""What is made of parameters follows them."""
+"""Values that are derived from parameters follow every change of the parameters."""
 
 import copy
 import pickle
@@ -8,15 +8,15 @@ import pytest
 import torch
 
 from allennlp_elmo_plugin import ElmoOptions
-from allennlp_elmo_plugin.kernels import available_kernels, use_kernels
+from allennlp_elmo_plugin.kernels import use_kernels
 from allennlp_elmo_plugin.network.char_cnn import CharCnn
 from allennlp_elmo_plugin.network.derived_cache import DerivedCache
-from allennlp_elmo_plugin.network.kernel_linear import Linear
+from allennlp_elmo_plugin.network.kernel_linear import KernelLinear
 from allennlp_elmo_plugin.network.projected_lstm import ProjectedLstm
-from allennlp_elmo_plugin.network.spelling import spell_word
+from tests.support.kernels import CAPABILITIES
+from tests.support.sentences import spell_words
 from tests.support.words import WORD_LIST
 
-CAPABILITIES = [capability for capability in available_kernels() if capability != "plain"]
 TOLERANCE = 1e-5
 
 
@@ -29,16 +29,16 @@ class _Holder(torch.nn.Module):
         self.matrix = torch.nn.Parameter(torch.randn(40, 50))
         self.vector = torch.nn.Parameter(torch.randn(3))
         self.derived = DerivedCache()
-        self.made = 0
+        self.computed = 0
 
     def sums(self) -> List[float]:
-        """Made of both parameters; counts how often."""
+        """Derives the sums of both parameters, and counts how often they are computed."""
 
-        def make() -> List[float]:
-            self.made += 1
+        def compute() -> List[float]:
+            self.computed += 1
             return [self.matrix.sum().item(), self.vector.sum().item()]
 
-        return self.derived.get("sums", [self.matrix, self.vector], make)
+        return self.derived.get("sums", [self.matrix, self.vector], compute)
 
 
 def _step(module: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
@@ -85,70 +85,74 @@ CHANGES: Dict[str, Callable[[torch.nn.Module], None]] = {
 }
 
 
-def test_what_does_not_change_is_made_once() -> None:
-    """As long as the parameters stay as they are, so does what is made of them."""
+def test_a_value_is_computed_once_while_its_parameters_stay() -> None:
+    """As long as the parameters stay as they are, the value is cached."""
     holder = _Holder()
     first = holder.sums()
     with torch.no_grad():
         holder.matrix.sum()
     holder.requires_grad_(False).eval()
-    assert holder.sums() is first and holder.made == 1
+    assert holder.sums() is first and holder.computed == 1
 
 
 @pytest.mark.parametrize("change", list(CHANGES))
-def test_what_changes_is_made_anew(change: str) -> None:
-    """However the parameters are changed; and then once."""
+def test_a_change_computes_the_value_again(change: str) -> None:
+    """Any kind of change of the parameters computes the value again, and only once."""
     holder = _Holder()
     before = holder.sums()
     CHANGES[change](holder)
     after = [holder.sums() for _ in range(3)]
     assert after == [[holder.matrix.sum().item(), holder.vector.sum().item()]] * 3
-    assert after[0] != before and holder.made == 2
+    assert after[0] != before and holder.computed == 2
 
 
 @pytest.mark.parametrize("name", ["matrix", "vector"])
-def test_one_parameter_is_enough(name: str) -> None:
-    """What is made of several follows each of them."""
+def test_a_change_of_one_parameter_is_enough(name: str) -> None:
+    """A value of several parameters follows each of them."""
     holder = _Holder()
     holder.sums()
     with torch.no_grad():
         getattr(holder, name)[1] += 1.0
     holder.sums()
-    assert holder.made == 2
+    assert holder.computed == 2
 
 
-def test_things_are_kept_by_name() -> None:
-    """One thing does not push out another that is made of the same parameters."""
+def test_values_are_cached_by_name() -> None:
+    """Two values of the same parameters are both cached."""
     holder = _Holder()
     first = holder.sums()
     other = holder.derived.get("other", [holder.matrix, holder.vector], lambda: "other")
-    assert other == "other" and holder.sums() is first and holder.made == 1
+    assert other == "other" and holder.sums() is first and holder.computed == 1
+    assert holder.derived.values() == [first, other]
 
 
-def test_what_is_freed_is_made_anew() -> None:
-    """After it was cleared, nothing is kept."""
+def test_clear_removes_every_value() -> None:
+    """After `clear` the cache is empty, and the next value is computed."""
     holder = _Holder()
     holder.sums()
     holder.derived.clear()
+    assert holder.derived.values() == []
     holder.sums()
-    assert holder.made == 2
+    assert holder.computed == 2
 
 
 @pytest.mark.parametrize(
     "through",
-    [copy.copy, copy.deepcopy, lambda copies: pickle.loads(pickle.dumps(copies))],
+    [copy.copy, copy.deepcopy, lambda derived: pickle.loads(pickle.dumps(derived))],
     ids=["copy", "deepcopy", "pickle"],
 )
-def test_copies_of_copies_are_empty(through: Callable[[DerivedCache], DerivedCache]) -> None:
-    """A pickle or a deep copy holds nothing, whatever was kept, and works."""
-    copies = DerivedCache()
+def test_copies_are_empty(through: Callable[[DerivedCache], DerivedCache]) -> None:
+    """A pickle or a deep copy of a cache is empty, whatever the cache holds, and works."""
+    derived = DerivedCache()
     parameter = torch.nn.Parameter(torch.randn(3))
-    copies.get("name", [parameter], lambda: (part for part in "cannot be pickled"))
-    assert through(copies).get("name", [parameter], lambda: "new") == "new"
+    derived.get("name", [parameter], lambda: (part for part in "cannot be pickled"))
+    copied = through(derived)
+    assert copied.values() == []
+    assert copied.get("name", [parameter], lambda: "new") == "new"
 
 
 def test_a_parameter_need_not_be_contiguous() -> None:
-    """One whose data was replaced by a transposed matrix is watched as well."""
+    """A change is noticed in a parameter whose data was replaced by a transposed matrix."""
     holder = _Holder()
     holder.matrix.data = torch.randn(50, 40).t()
     before = holder.sums()
@@ -157,7 +161,7 @@ def test_a_parameter_need_not_be_contiguous() -> None:
 
 
 def test_parameters_may_be_made_in_inference_mode() -> None:
-    """They have no version, but can be changed."""
+    """A change is noticed in a parameter of inference mode, which has no version counter."""
     with torch.inference_mode():
         holder = _Holder()
         before = holder.sums()
@@ -167,7 +171,7 @@ def test_parameters_may_be_made_in_inference_mode() -> None:
 
 
 class _Lstm(ProjectedLstm):
-    """With inputs and states of its own."""
+    """A layer with inputs and states of its own."""
 
     def __init__(self) -> None:
         torch.manual_seed(0)
@@ -176,12 +180,12 @@ class _Lstm(ProjectedLstm):
 
     def outputs(self) -> torch.Tensor:
         inputs, state = self.inputs
-        outputs, (hidden, cell) = self(inputs, [3, 2, 2], state)
+        outputs, (hidden, cell) = self(inputs, torch.tensor([3, 2, 2]), state)
         return torch.cat([part.flatten() for part in (outputs, hidden, cell)])
 
 
-class _Linear(Linear):
-    """With inputs of its own."""
+class _Linear(KernelLinear):
+    """A linear layer with inputs of its own."""
 
     def __init__(self) -> None:
         torch.manual_seed(0)
@@ -196,12 +200,12 @@ class _Linear(Linear):
 
 
 class _CharCnn(CharCnn):
-    """With words of its own."""
+    """A character CNN with words of its own."""
 
     def __init__(self) -> None:
         torch.manual_seed(0)
         super().__init__(ElmoOptions(((1, 16), (3, 32)), 16, cell_size=16, num_layers=1))
-        self.words = torch.tensor([spell_word(word) for word in WORD_LIST])
+        self.words = spell_words(WORD_LIST)
 
     def outputs(self) -> torch.Tensor:
         outputs: torch.Tensor = self(self.words)
@@ -225,7 +229,7 @@ MODULES: Dict[str, Callable[[], Any]] = {
 @pytest.mark.parametrize("name", list(MODULES))
 @pytest.mark.parametrize("capability", CAPABILITIES[:1])
 def test_a_changed_module_gives_other_outputs(capability: str, name: str, change: str) -> None:
-    """The kernels see every change of a weight."""
+    """The kernels follow any kind of change of the weights."""
     module = MODULES[name]()
     before = _evaluated(module, capability)
     CHANGES[change](module)
@@ -237,7 +241,7 @@ def test_a_changed_module_gives_other_outputs(capability: str, name: str, change
 @pytest.mark.parametrize("name", list(MODULES))
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_training_and_evaluation_alternate(capability: str, name: str) -> None:
-    """Evaluated between two steps of training, a module is always at its newest weights."""
+    """A module that is evaluated between two training steps has its newest weights."""
     module, twin = MODULES[name](), MODULES[name]()
     optimizers = [torch.optim.SGD(each.parameters(), lr=0.05) for each in (module, twin)]
     for _ in range(4):
@@ -250,22 +254,39 @@ def test_training_and_evaluation_alternate(capability: str, name: str) -> None:
             optimizer.step()
 
 
-@pytest.mark.parametrize("name, matrix", [("lstm", "weight_hh"), ("linear", "weight")])
+def _derived_values(module: torch.nn.Module) -> List[Any]:
+    """Returns the derived values of a module and of those in it."""
+    caches = [each.derived for each in module.modules() if hasattr(each, "derived")]
+    return [value for cache in caches for value in cache.values()]
+
+
+@pytest.mark.parametrize("name, number", [("lstm", 4), ("linear", 2), ("char_cnn", 5)])
 @pytest.mark.parametrize("capability", CAPABILITIES[:1])
-def test_training_keeps_no_copies(capability: str, name: str, matrix: str) -> None:
-    """What would be old after the next step takes no memory."""
+def test_evaluation_derives_each_value_once(capability: str, name: str, number: int) -> None:
+    """Tiled matrices and biases and the character products are the same for each evaluation."""
     module = MODULES[name]()
-    packed = module.packed_matrix(matrix)
-    assert module.packed_matrix(matrix) is packed
+    _evaluated(module, capability)
+    first = _derived_values(module)
+    assert len(first) == number
+    _evaluated(module, capability)
+    assert all(left is right for left, right in zip(_derived_values(module), first))
+
+
+@pytest.mark.parametrize("name", list(MODULES))
+@pytest.mark.parametrize("capability", CAPABILITIES[:1])
+def test_training_caches_nothing(capability: str, name: str) -> None:
+    """Values that would be old after the next training step take no memory."""
+    module = MODULES[name]()
+    _evaluated(module, capability)
     with use_kernels(capability):
         module.outputs().sum().backward()
-    assert module.packed_matrix(matrix) is not packed
+    assert _derived_values(module) == []
 
 
 @pytest.mark.parametrize("name", list(MODULES))
 @pytest.mark.parametrize("capability", CAPABILITIES[:1])
 def test_a_deep_copy_has_weights_of_its_own(capability: str, name: str) -> None:
-    """A copy of a module that was evaluated goes on by itself."""
+    """A change of a copy leaves the module as it was, and the copy follows it."""
     module = MODULES[name]()
     before = _evaluated(module, capability)
     other = copy.deepcopy(module)
@@ -275,9 +296,9 @@ def test_a_deep_copy_has_weights_of_its_own(capability: str, name: str) -> None:
 
 
 def test_a_buffer_that_is_overwritten_with_itself_has_not_changed() -> None:
-    """As distributed training does before each batch; what it holds is what counts."""
-    buffer, copies, made = torch.arange(100.0), DerivedCache(), []
+    """Buffers are compared by their numbers, since distributed training overwrites them."""
+    buffer, derived, computed = torch.arange(100.0), DerivedCache(), []
     for value in (0.0, 0.0, 1.0):
         buffer.copy_(torch.arange(100.0) + value)
-        copies.get("sum", [buffer], lambda: made.append(float(buffer.sum())))
-    assert made == [4950.0, 5050.0]
+        derived.get("sum", [buffer], lambda: computed.append(float(buffer.sum())))
+    assert computed == [4950.0, 5050.0]

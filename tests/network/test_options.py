@@ -15,7 +15,7 @@ def _without(content: Dict[str, Any], section: str, key: str) -> Dict[str, Any]:
     return {**content, section: {k: v for k, v in content[section].items() if k != key}}
 
 
-def test_what_is_written_reads_back() -> None:
+def test_written_options_read_back() -> None:
     """Options survive the way to JSON and back."""
     options = ElmoOptions.from_dict(elmo_options(cell_clip=None, n_highway=0))
     assert ElmoOptions.from_dict(json.loads(json.dumps(options.to_dict()))) == options
@@ -75,7 +75,7 @@ def test_every_fault_is_named_with_its_file(tmp_path: Path) -> None:
     ],
 )
 def test_values_that_make_no_network_are_refused(changes: Dict[str, Any], expected: str) -> None:
-    """Each impossible value is named with what it should be."""
+    """Each impossible value is named with the values that are possible."""
     with pytest.raises(ConfigurationError, match="The options of a biLM do not fit") as error:
         ElmoOptions.from_dict(elmo_options(**changes))
     assert expected in str(error.value)
@@ -91,7 +91,7 @@ def test_a_file_that_is_not_json_is_named(tmp_path: Path, content: bytes) -> Non
     assert str(path) in str(error.value)
 
 
-def test_json_of_another_kind_names_what_it_lacks(tmp_path: Path) -> None:
+def test_json_of_another_kind_is_refused(tmp_path: Path) -> None:
     """The options of some other model are refused with the keys that are missing."""
     path = tmp_path / "options.json"
     path.write_text('["hidden_size", 768]')

@@ -13,12 +13,15 @@ from allennlp.modules import TokenEmbedder
 
 from allennlp_elmo_plugin import BilmEncoder, ElmoBilm, ElmoEncoder, ElmoOptions
 from allennlp_elmo_plugin.kernels import PRECISIONS, available_kernels, use_kernels
-from allennlp_elmo_plugin.network.spelling import spell_word
+from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
+from tests.network.layers import all_layers
 from tests.support.elmo_files import ElmoFiles, elmo_options, write_elmo_files
+from tests.support.embedders import embedder
+from tests.support.kernels import CAPABILITIES
 from tests.support.oracle import Oracle, RowState, carry_states, mix_without_boundaries
-from tests.support.words import WORD_LIST, random_batches
+from tests.support.sentences import spell, word_ids
+from tests.support.words import random_batches
 
-CAPABILITIES = [capability for capability in available_kernels() if capability != "plain"]
 LOW_PRECISIONS = ["bfloat16", "int8"]
 TOLERANCE = 1e-5
 
@@ -35,27 +38,15 @@ def _files(tmp_path_factory: pytest.TempPathFactory) -> ElmoFiles:
     return write_elmo_files(tmp_path_factory.mktemp("elmo"), options, seed=7)
 
 
-def _ids(sentences: List[List[str]]) -> torch.Tensor:
-    rows = [[spell_word(word) for word in sentence] for sentence in sentences]
-    timesteps = max(map(len, rows))
-    padded = [row + [[0] * 50] * (timesteps - len(row)) for row in rows]
-    return torch.tensor(padded, dtype=torch.long).view(len(rows), timesteps, 50)
-
-
-def _embedder(files: ElmoFiles, **params: Any) -> TokenEmbedder:
-    config = {"type": "elmo_token_embedder", **files._asdict(), "dropout": 0.0, **params}
-    return TokenEmbedder.from_params(Params(config)).eval()
-
-
-def _vectors(embedder: torch.nn.Module) -> List[torch.Tensor]:
-    """Of all batches, one after the other: states are carried on."""
+def _vectors(module: torch.nn.Module) -> List[torch.Tensor]:
+    """Returns the vectors of all batches, between which states are carried."""
     with torch.no_grad():
-        return [embedder(_ids(batch)) for batch in BATCHES]
+        return [module(spell(*batch)) for batch in BATCHES]
 
 
 @pytest.fixture(name="exact", scope="module")
 def _exact(files: ElmoFiles) -> List[numpy.ndarray]:
-    """The vectors of all batches in float64."""
+    """Computes the vectors of all batches in float64."""
     oracle, vectors = Oracle(*files), []
     states: List[RowState] = []
     for batch in BATCHES:
@@ -65,21 +56,11 @@ def _exact(files: ElmoFiles) -> List[numpy.ndarray]:
     return vectors
 
 
-def _outputs(bilm: ElmoBilm) -> torch.Tensor:
-    """All layers of two sentences."""
-    words = torch.tensor([spell_word(word) for word in WORD_LIST[:9]])
-    with torch.no_grad():
-        vectors = bilm.char_cnn(words)
-        tokens = torch.stack([vectors[:5], vectors[4:]])
-        layers, _ = bilm(tokens, [5, 3], bilm.lstm.zero_state(2))
-    return layers
-
-
 @pytest.mark.parametrize("capability", available_kernels())
 def test_float32_is_exact(files: ElmoFiles, exact: List[numpy.ndarray], capability: str) -> None:
     """With any kernels, vectors are those of an oracle in float64, batch after batch."""
     with use_kernels(capability):
-        got = _vectors(_embedder(files))
+        got = _vectors(embedder(files).eval())
     for vectors, expected in zip(got, exact):
         assert vectors.shape == expected.shape
         assert numpy.abs(vectors.numpy() - expected).max() < TOLERANCE
@@ -92,7 +73,7 @@ def test_vectors_point_where_they_do_in_float32(
 ) -> None:
     """Every vector is float32, and its cosine to the exact one is near 1."""
     with use_kernels(capability):
-        got = _vectors(_embedder(files, encoder={"type": "bilm", "precision": precision}))
+        got = _vectors(embedder(files, encoder={"precision": precision}).eval())
     for batch, vectors, expected in zip(BATCHES, got, exact):
         assert vectors.dtype == torch.float32
         for row, sentence in enumerate(batch):
@@ -107,9 +88,9 @@ def test_vectors_point_where_they_do_in_float32(
 def test_a_reduced_precision_is_used(
     files: ElmoFiles, exact: List[numpy.ndarray], capability: str, precision: str
 ) -> None:
-    """The vectors do differ from those of float32: the test above does see the rounding."""
+    """The vectors differ from those of float32, so the test above does see the rounding."""
     with use_kernels(capability):
-        got = _vectors(_embedder(files, encoder={"type": "bilm", "precision": precision}))
+        got = _vectors(embedder(files, encoder={"precision": precision}).eval())
     for vectors, expected in zip(got, exact):
         assert 1e-3 < numpy.abs(vectors.numpy() - expected).max() < 0.5
 
@@ -122,7 +103,7 @@ def test_padding_is_zero(files: ElmoFiles, capability: str, precision: str) -> N
         Params({"type": "bilm", "precision": precision, **files._asdict()})
     )
     with use_kernels(capability), torch.no_grad():
-        layers, mask = encoder(_ids(BATCHES[0]))
+        layers, mask = encoder(SentenceBatch.from_padded(spell(*BATCHES[0]), 50))
     assert mask.sum(dim=1).tolist() == [len(sentence) + 2 for sentence in BATCHES[0]]
     assert layers.isfinite().all()
     assert torch.equal(layers.ne(0).any(dim=-1), mask.expand(len(layers), -1, -1))
@@ -130,7 +111,7 @@ def test_padding_is_zero(files: ElmoFiles, capability: str, precision: str) -> N
 
 @pytest.fixture(name="threads")
 def _threads() -> Iterator[None]:
-    """Puts the number of threads back."""
+    """Restores the number of threads after the test."""
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
@@ -141,34 +122,34 @@ def _threads() -> Iterator[None]:
 def test_a_sentence_alone_has_the_vectors_it_has_in_a_batch(
     files: ElmoFiles, capability: str, precision: str, threads: None
 ) -> None:
-    """To the bit, with any number of threads, if it starts from zero."""
-    config = {"type": "bilm", "precision": precision, "initial_state": "zero"}
-    embedder = _embedder(files, encoder=config)
+    """A sentence from zeros has the same bits alone and in a batch, with one thread or two."""
+    module = embedder(files, encoder={"precision": precision, "initial_state": "zero"}).eval()
     with use_kernels(capability), torch.no_grad():
         for batch in BATCHES:
             torch.set_num_threads(1)
-            together = embedder(_ids(batch))
+            together = module(spell(*batch))
             torch.set_num_threads(2)
             for row, sentence in enumerate(batch):
-                alone = embedder(_ids([sentence]))
+                alone = module(spell(sentence))
                 assert torch.equal(alone[0], together[row, : len(sentence)])
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_cached_words_have_the_same_vectors(files: ElmoFiles, precision: str) -> None:
-    """A word cache is filled in the precision of the biLM."""
-    config = {"type": "bilm", "precision": precision, "initial_state": "zero"}
-    words = ["@@PADDING@@", "@@UNKNOWN@@", "house", "cat"]
-    ids, word_ids = _ids([["house", "cat", "dog"]]), torch.tensor([[2, 3, 1]])
+    """A word cache computes its vectors in the precision of the biLM."""
+    config = {"precision": precision, "initial_state": "zero"}
+    words, sentence = ["@@PADDING@@", "@@UNKNOWN@@", "house", "cat"], "house cat dog"
+    ids = spell(sentence)
     with torch.no_grad():
-        expected = _embedder(files, encoder=config)(ids)
-        cached = _embedder(files, encoder=config, vocab_to_cache=words)(ids, word_ids)
+        expected = embedder(files, encoder=config)(ids)
+        with_cache = embedder(files, encoder=config, vocab_to_cache=words)
+        cached = with_cache(ids, word_ids(words, sentence))
     assert torch.allclose(cached, expected, rtol=0, atol=TOLERANCE)
 
 
 @pytest.mark.parametrize("precision", LOW_PRECISIONS)
 def test_rounding_while_reading_is_rounding_afterwards(files: ElmoFiles, precision: str) -> None:
-    """Weights and outputs are the same to the bit."""
+    """Both ways to reduce the precision give the same weights and layers to the bit."""
     bilm = ElmoBilm.from_files(*files).requires_grad_(False)
     bilm.reduce_precision(precision)
     read = ElmoBilm.from_files(*files, precision=precision).requires_grad_(False)
@@ -176,15 +157,15 @@ def test_rounding_while_reading_is_rounding_afterwards(files: ElmoFiles, precisi
     assert list(read.state_dict()) == list(bilm.state_dict())
     for name, weight in bilm.state_dict().items():
         assert torch.equal(read.state_dict()[name], weight), name
-    assert torch.equal(_outputs(read), _outputs(bilm))
+    assert torch.equal(all_layers(read), all_layers(bilm))
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_older_torch_reads_the_same(
     files: ElmoFiles, precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where torch cannot take over tensors as they are, they are copied."""
-    expected = _outputs(ElmoBilm.from_files(*files, precision=precision).requires_grad_(False))
+    """Tensors are copied by versions of torch that cannot assign them as they are."""
+    expected = all_layers(ElmoBilm.from_files(*files, precision=precision).requires_grad_(False))
     load = ElmoBilm.load_state_dict
 
     def older(self: ElmoBilm, state_dict: Any, strict: bool = True) -> Any:
@@ -192,11 +173,11 @@ def test_older_torch_reads_the_same(
 
     monkeypatch.setattr(ElmoBilm, "load_state_dict", older)
     bilm = ElmoBilm.from_files(*files, precision=precision).requires_grad_(False)
-    assert torch.equal(_outputs(bilm), expected)
+    assert torch.equal(all_layers(bilm), expected)
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_what_is_written_is_rounded_and_reads_back(
+def test_a_written_folder_is_rounded_and_reads_back(
     files: ElmoFiles, tmp_path: Path, precision: str
 ) -> None:
     """A folder from a rounded biLM holds float32 numbers, which any precision reads."""
@@ -217,7 +198,7 @@ def test_what_is_written_is_rounded_and_reads_back(
 
 @pytest.mark.parametrize("precision", LOW_PRECISIONS)
 def test_a_rounded_bilm_is_not_trained(files: ElmoFiles, precision: str) -> None:
-    """The error says why, and what to do instead."""
+    """The error says why a rounded biLM cannot be trained, and what to do instead."""
     with pytest.raises(ConfigurationError, match="'requires_grad'.*'float32'") as error:
         BilmEncoder.from_files(*files, requires_grad=True, precision=precision)
     assert f"precision '{precision}'" in str(error.value) and "rounded" in str(error.value)
@@ -226,17 +207,18 @@ def test_a_rounded_bilm_is_not_trained(files: ElmoFiles, precision: str) -> None
 @pytest.mark.parametrize("precision", LOW_PRECISIONS)
 def test_a_rounded_bilm_is_not_trained_by_a_config(files: ElmoFiles, precision: str) -> None:
     """The embedder's 'requires_grad' is refused as well."""
+    config = {"requires_grad": True, "encoder": {"type": "bilm", "precision": precision}}
+    config = {"type": "elmo_token_embedder", **files._asdict(), **config}
     with pytest.raises(ConfigurationError, match="'requires_grad'"):
-        _embedder(files, requires_grad=True, encoder={"type": "bilm", "precision": precision})
+        TokenEmbedder.from_params(Params(config))
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_what_is_around_a_rounded_bilm_is_trained(files: ElmoFiles, precision: str) -> None:
-    """The mix and the projection get gradients, and the biLM none."""
-    encoder = {"type": "bilm", "precision": precision}
-    embedder = _embedder(files, encoder=encoder, projection_dim=4).train()
-    embedder(_ids(BATCHES[0])).sum().backward()
-    trained = {name for name, p in embedder.named_parameters() if p.grad is not None}
+def test_the_layers_around_a_rounded_bilm_are_trained(files: ElmoFiles, precision: str) -> None:
+    """The mix and the projection get gradients, and the biLM gets none."""
+    module = embedder(files, encoder={"precision": precision}, projection_dim=4)
+    module(spell(*BATCHES[0])).sum().backward()
+    trained = {name for name, p in module.named_parameters() if p.grad is not None}
     assert {"_projection.weight", "scalar_mix.gamma", "scalar_mix.scalar_parameters.0"} <= trained
     assert not any(name.startswith("_encoder") for name in trained)
 
@@ -250,14 +232,14 @@ def test_what_is_around_a_rounded_bilm_is_trained(files: ElmoFiles, precision: s
         lambda files: BilmEncoder.from_files(
             files.options_file, files.weight_file, precision="float16"
         ),
-        lambda files: _embedder(files, encoder={"type": "bilm", "precision": "float16"}),
+        lambda files: embedder(files, encoder={"precision": "float16"}),
     ],
     ids=["bilm", "encoder", "embedder"],
 )
 def test_an_unknown_precision_is_refused(
     files: ElmoFiles, build: Callable[[ElmoFiles], torch.nn.Module]
 ) -> None:
-    """Wherever it is named, the error lists those that there are."""
+    """The error lists the precisions, wherever an unknown one is named."""
     with pytest.raises(ConfigurationError, match="'float32', 'bfloat16', 'int8'.*got 'float16'"):
         build(files)
 
@@ -273,7 +255,7 @@ def test_an_unknown_precision_is_refused(
 )
 @pytest.mark.parametrize("precision", LOW_PRECISIONS)
 def test_files_of_other_sizes_are_refused(tmp_path: Path, precision: str, sizes: Any) -> None:
-    """The error says which precision reads them."""
+    """The error names the precision that reads files of other sizes."""
     files = write_elmo_files(tmp_path, elmo_options(**sizes))
     with pytest.raises(ConfigurationError, match="multiples of 16.*Use the precision 'float32'"):
         ElmoBilm.from_files(*files, precision=precision)
@@ -281,30 +263,30 @@ def test_files_of_other_sizes_are_refused(tmp_path: Path, precision: str, sizes:
 
 @pytest.mark.parametrize("precision", LOW_PRECISIONS)
 def test_other_numbers_of_filters_of_a_width_are_rounded(precision: str) -> None:
-    """Convolutions are not rounded: only the sum of their filters has to be a multiple of 16."""
+    """Only the sum of all filters has to be a multiple of 16: convolutions are not rounded."""
     torch.manual_seed(0)
     options = ElmoOptions(((1, 8), (2, 24)), projection_dim=16, cell_size=32, num_layers=1)
     bilm = ElmoBilm(options).requires_grad_(False)
-    exact = _outputs(bilm)
+    exact = all_layers(bilm)
     bilm.reduce_precision(precision)
-    assert torch.allclose(_outputs(bilm), exact, rtol=0, atol=0.1)
+    assert torch.allclose(all_layers(bilm), exact, rtol=0, atol=0.1)
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_a_state_dict_of_an_embedder_has_the_same_names(files: ElmoFiles, precision: str) -> None:
     """An archive of one precision is read in any other."""
-    embedder = _embedder(files, encoder={"type": "bilm", "precision": precision})
-    expected = _embedder(files).state_dict()
-    assert set(embedder.state_dict()) == set(expected)
-    embedder.load_state_dict(expected)
-    fresh = _embedder(files, encoder={"type": "bilm", "precision": precision})
-    for left, right in zip(_vectors(embedder), _vectors(fresh)):
+    module = embedder(files, encoder={"precision": precision})
+    expected = embedder(files).state_dict()
+    assert set(module.state_dict()) == set(expected)
+    module.load_state_dict(expected)
+    fresh = embedder(files, encoder={"precision": precision})
+    for left, right in zip(_vectors(module), _vectors(fresh)):
         assert torch.equal(left, right)
 
 
 @pytest.mark.parametrize("precision", LOW_PRECISIONS)
 def test_a_precision_is_reduced_once(files: ElmoFiles, precision: str) -> None:
-    """What was rounded is not rounded again, and stays as it is."""
+    """A biLM of reduced precision refuses to be rounded again, and stays as it is."""
     bilm = ElmoBilm.from_files(*files, precision=precision)
     before = bilm.state_dict()
     with pytest.raises(ConfigurationError, match=f"'{precision}' already"):

@@ -13,10 +13,10 @@ from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin import ElmoBilm, ElmoOptions
 from allennlp_elmo_plugin.kernels import available_kernels, tile_matrix, untile_matrix, use_kernels
-from allennlp_elmo_plugin.network.kernel_linear import Linear
+from allennlp_elmo_plugin.network.kernel_linear import KernelLinear
 from allennlp_elmo_plugin.network.projected_lstm import ProjectedLstm
-from allennlp_elmo_plugin.network.spelling import spell_word
-from tests.support.words import WORD_LIST
+from allennlp_elmo_plugin.network.reduced_precision import ReducedMatrix
+from tests.network.layers import all_layers
 
 LOW_PRECISIONS = ["bfloat16", "int8"]
 IN_FLOAT32 = ("char_embedding.weight", "bias")
@@ -36,7 +36,7 @@ def _options(**changes: Any) -> ElmoOptions:
 
 
 def _bilm(seed: int = 0, **changes: Any) -> ElmoBilm:
-    """Random weights, biases too."""
+    """Returns a biLM of random weights and biases."""
     torch.manual_seed(seed)
     bilm = ElmoBilm(_options(**changes)).requires_grad_(False)
     for parameter in bilm.parameters():
@@ -50,22 +50,12 @@ def _reduced(precision: str, seed: int = 0) -> ElmoBilm:
     return bilm
 
 
-def _outputs(bilm: ElmoBilm) -> torch.Tensor:
-    """All layers of two sentences."""
-    words = torch.tensor([spell_word(word) for word in WORD_LIST[:9]])
-    with torch.no_grad():
-        vectors = bilm.char_cnn(words)
-        tokens = torch.stack([vectors[:5], vectors[4:]])
-        layers, _ = bilm(tokens, [5, 3], bilm.lstm.zero_state(2))
-    return layers
-
-
 def _is_matrix(name: str) -> bool:
     return "convolutions" not in name and not name.endswith(IN_FLOAT32)
 
 
 def _rounded(name: str, weight: torch.Tensor, precision: str) -> torch.Tensor:
-    """What a weight of a state dict becomes."""
+    """Rounds a weight of a state dict."""
     if not _is_matrix(name):
         return weight
     return untile_matrix(tile_matrix(weight, precision, name.endswith(("weight_ih", "weight_hh"))))
@@ -73,7 +63,7 @@ def _rounded(name: str, weight: torch.Tensor, precision: str) -> torch.Tensor:
 
 @pytest.mark.parametrize("precision", LOW_PRECISIONS)
 def test_a_state_dict_is_that_of_float32(precision: str) -> None:
-    """The same names, shapes and types; the matrices are rounded, and all else is as it was."""
+    """A state dict has the names, shapes and types of float32, and only matrices are rounded."""
     expected, state = _bilm().state_dict(), _reduced(precision).state_dict()
     assert set(state) == set(expected)
     for name, weight in expected.items():
@@ -84,7 +74,7 @@ def test_a_state_dict_is_that_of_float32(precision: str) -> None:
 
 @pytest.mark.parametrize("precision", LOW_PRECISIONS)
 def test_matrices_are_no_parameters(precision: str) -> None:
-    """What cannot be trained is not offered to an optimizer."""
+    """Rounded matrices cannot be trained, so no optimizer gets them."""
     expected = [name for name, _ in _bilm().named_parameters() if not _is_matrix(name)]
     names = [name for name, _ in _reduced(precision).named_parameters()]
     assert sorted(names) == sorted(expected)
@@ -92,8 +82,8 @@ def test_matrices_are_no_parameters(precision: str) -> None:
 
 @pytest.mark.parametrize("precision, size", [("bfloat16", 2), ("int8", 1)])
 def test_matrices_take_less_memory(precision: str, size: int) -> None:
-    """Half or a quarter, but for the last panels' filling and what int8 keeps for each row."""
-    module = Linear(1024, 64)
+    """A matrix takes half or a quarter of the bytes, and two numbers for each row in int8."""
+    module = KernelLinear(1024, 64)
     torch.nn.init.normal_(module.weight)
     module.reduce_precision(precision)
     taken = sum(buffer.numel() * buffer.element_size() for buffer in module.buffers())
@@ -101,25 +91,25 @@ def test_matrices_take_less_memory(precision: str, size: int) -> None:
 
 
 def test_float32_changes_nothing() -> None:
-    """It is the precision that a biLM has already."""
+    """Reducing the precision to float32 leaves the biLM as it is."""
     bilm, same = _bilm(), _bilm()
     same.reduce_precision("float32")
     assert list(same.state_dict()) == list(bilm.state_dict())
     assert len(list(same.parameters())) == len(list(bilm.parameters()))
-    assert torch.equal(_outputs(same), _outputs(bilm))
+    assert torch.equal(all_layers(same), all_layers(bilm))
 
 
 @pytest.mark.parametrize("precision", LOW_PRECISIONS)
 def test_a_float32_state_is_rounded_as_it_is_loaded(precision: str) -> None:
-    """Rounding after loading and loading after rounding give the same."""
+    """Rounding after loading and loading after rounding give the same layers."""
     bilm = _reduced(precision, seed=1)
     bilm.load_state_dict(_bilm().state_dict())
-    assert torch.equal(_outputs(bilm), _outputs(_reduced(precision)))
+    assert torch.equal(all_layers(bilm), all_layers(_reduced(precision)))
 
 
 @pytest.mark.parametrize("precision", LOW_PRECISIONS)
 def test_a_rounded_state_fits_float32(precision: str) -> None:
-    """A biLM in float32 gets the rounded numbers."""
+    """A biLM in float32 loads the rounded numbers."""
     bilm, state = _bilm(seed=1), _reduced(precision).state_dict()
     bilm.load_state_dict(state)
     for name, weight in bilm.state_dict().items():
@@ -128,31 +118,31 @@ def test_a_rounded_state_fits_float32(precision: str) -> None:
 
 @pytest.mark.parametrize("precision", LOW_PRECISIONS)
 def test_a_rounded_state_fits_its_own_precision(precision: str) -> None:
-    """What was rounded is not rounded further. An int8 scale may move by its last bit."""
+    """Rounded numbers are not rounded further, but an int8 scale may move by its last bit."""
     bilm = _reduced(precision, seed=1)
     bilm.load_state_dict(_reduced(precision).state_dict())
-    expected = _outputs(_reduced(precision))
+    expected = all_layers(_reduced(precision))
     if precision == "bfloat16":
-        assert torch.equal(_outputs(bilm), expected)
+        assert torch.equal(all_layers(bilm), expected)
     else:
         # Where that bit flips an activation's rounding, what follows differs by 1 / 127 of it.
-        assert (_outputs(bilm) - expected).abs().mean() < 1e-3
+        assert (all_layers(bilm) - expected).abs().mean() < 1e-3
     for name, weight in _reduced(precision).state_dict().items():
         assert torch.allclose(bilm.state_dict()[name], weight, rtol=2e-7, atol=0), name
 
 
 @pytest.mark.parametrize("precision", LOW_PRECISIONS)
 def test_a_state_can_be_assigned(precision: str) -> None:
-    """Where torch can take over tensors as they are, the matrices are rounded all the same."""
+    """Matrices are rounded as well if torch assigns tensors as they are."""
     if "assign" not in inspect.signature(torch.nn.Module.load_state_dict).parameters:
         return
     bilm = _reduced(precision, seed=1)
     functools.partial(bilm.load_state_dict, assign=True)(_bilm().state_dict())
-    assert torch.equal(_outputs(bilm), _outputs(_reduced(precision)))
+    assert torch.equal(all_layers(bilm), all_layers(_reduced(precision)))
 
 
 def test_a_state_dict_is_left_as_it_was() -> None:
-    """Loading takes nothing out of the caller's dictionary."""
+    """Loading leaves the caller's dictionary as it was."""
     state = _bilm().state_dict()
     names = list(state)
     _reduced("int8", seed=1).load_state_dict(state)
@@ -181,13 +171,13 @@ def _through_torch(module: torch.nn.Module) -> torch.nn.Module:
 def test_copies_have_the_same_outputs(
     precision: str, through: Callable[[ElmoBilm], ElmoBilm], was_run: bool
 ) -> None:
-    """To the bit, whether the original was run before or not."""
+    """A copy has the same layers to the bit, whether the original was run before or not."""
     bilm = _reduced(precision)
     if was_run:
-        _outputs(bilm)
+        all_layers(bilm)
     other = through(bilm)
     assert other.precision == precision
-    assert torch.equal(_outputs(other), _outputs(bilm))
+    assert torch.equal(all_layers(other), all_layers(bilm))
 
 
 LSTM = "lstm.layers.1.backward_lstm."
@@ -196,7 +186,7 @@ LSTM = "lstm.layers.1.backward_lstm."
 @pytest.mark.parametrize("name", [LSTM + "weight_hr", "char_cnn.highways.0.weight", LSTM + "bias"])
 @pytest.mark.parametrize("precision", ["float32", *LOW_PRECISIONS])
 def test_a_missing_weight_is_named(precision: str, name: str) -> None:
-    """As torch does, whether the weight is a parameter or not."""
+    """A missing weight is named as torch names it, whether it is a parameter or not."""
     state = _bilm().state_dict()
     del state[name]
     with pytest.raises(RuntimeError, match="Missing key") as error:
@@ -208,7 +198,7 @@ def test_a_missing_weight_is_named(precision: str, name: str) -> None:
 @pytest.mark.parametrize("name", [LSTM + "weight_hh", "char_cnn.projection.weight", LSTM + "bias"])
 @pytest.mark.parametrize("precision", ["float32", *LOW_PRECISIONS])
 def test_a_weight_of_another_shape_is_named(precision: str, name: str) -> None:
-    """With both shapes."""
+    """A weight of another shape is named with both shapes."""
     state = _bilm().state_dict()
     shape = tuple(state[name].shape)
     state[name] = torch.cat([state[name], state[name]])
@@ -220,7 +210,7 @@ def test_a_weight_of_another_shape_is_named(precision: str, name: str) -> None:
 
 @pytest.mark.parametrize("precision", LOW_PRECISIONS)
 def test_an_unexpected_weight_is_named(precision: str) -> None:
-    """Nothing is dropped in silence."""
+    """A weight that no module has is named in the error."""
     state = _bilm().state_dict()
     state[LSTM + "weight_hx"] = torch.zeros(1)
     with pytest.raises(RuntimeError, match="Unexpected key.*weight_hx"):
@@ -238,21 +228,21 @@ def test_an_unexpected_weight_is_named(precision: str) -> None:
     ids=str,
 )
 @pytest.mark.parametrize("precision", LOW_PRECISIONS)
-def test_sizes_that_cannot_be_packed_are_refused(precision: str, changes: Dict[str, Any]) -> None:
-    """The error says which precision takes them."""
+def test_sizes_that_cannot_be_tiled_are_refused(precision: str, changes: Dict[str, Any]) -> None:
+    """The error names the precision that takes the sizes."""
     with pytest.raises(ConfigurationError, match="multiples of 16.*Use the precision 'float32'"):
         _bilm(**changes).reduce_precision(precision)
 
 
 @pytest.mark.parametrize("precision", ["float16", "FLOAT32", "", "int4"])
 def test_an_unknown_precision_is_refused(precision: str) -> None:
-    """The error lists those that there are, and the biLM is as it was."""
+    """The error lists the precisions, and the biLM stays as it was."""
     bilm = _bilm()
     with pytest.raises(ConfigurationError) as error:
         bilm.reduce_precision(precision)
     assert str(["float32", "bfloat16", "int8"]) in str(error.value)
     assert f"got '{precision}'" in str(error.value)
-    assert torch.equal(_outputs(bilm), _outputs(_bilm()))
+    assert torch.equal(all_layers(bilm), all_layers(_bilm()))
 
 
 def _lstm_outputs(precision: str, requires_grad: bool, of_inputs: bool) -> torch.Tensor:
@@ -261,14 +251,14 @@ def _lstm_outputs(precision: str, requires_grad: bool, of_inputs: bool) -> torch
     lstm.reduce_precision(precision)
     lstm.requires_grad_(requires_grad)
     inputs = torch.randn(3, 32, requires_grad=of_inputs)
-    outputs, _ = lstm(inputs, [2, 1], (torch.randn(2, 32), torch.randn(2, 48)))
+    outputs, _ = lstm(inputs, torch.tensor([2, 1]), (torch.randn(2, 32), torch.randn(2, 48)))
     assert isinstance(outputs, torch.Tensor)
     return outputs
 
 
 def _linear_outputs(precision: str, requires_grad: bool, of_inputs: bool) -> torch.Tensor:
     torch.manual_seed(0)
-    linear = Linear(32, 48)
+    linear = KernelLinear(32, 48)
     for parameter in linear.parameters():
         torch.nn.init.normal_(parameter)
     linear.reduce_precision(precision)
@@ -287,7 +277,7 @@ Run = Callable[[str, bool, bool], torch.Tensor]
 @pytest.mark.parametrize("precision", LOW_PRECISIONS)
 @pytest.mark.parametrize("capability", available_kernels())
 def test_gradients_are_refused(capability: str, precision: str, run: Run, wanted: Tuple) -> None:
-    """They would be wrong: the error says so, with kernels and without."""
+    """The error says that there are no gradients, with kernels and without."""
     with use_kernels(capability), pytest.raises(ConfigurationError, match="gives no gradients"):
         run(precision, *wanted)
 
@@ -295,10 +285,36 @@ def test_gradients_are_refused(capability: str, precision: str, run: Run, wanted
 @pytest.mark.parametrize("run", RUNS)
 @pytest.mark.parametrize("precision", LOW_PRECISIONS)
 @pytest.mark.parametrize("capability", available_kernels())
-def test_no_gradients_are_no_stumbling_block(capability: str, precision: str, run: Run) -> None:
+def test_outputs_without_gradients_are_allowed(capability: str, precision: str, run: Run) -> None:
     """With everything frozen, or under no_grad, outputs are the same and need no gradient."""
     with use_kernels(capability):
         frozen = run(precision, False, False)
         with torch.no_grad():
             assert torch.equal(run(precision, True, True), frozen)
     assert not frozen.requires_grad
+
+
+@pytest.mark.parametrize("is_gates", [False, True])
+@pytest.mark.parametrize("precision", LOW_PRECISIONS)
+def test_a_matrix_holds_its_rounded_numbers(precision: str, is_gates: bool) -> None:
+    """A matrix gives the numbers that tiling rounds to, and is close to the original."""
+    torch.manual_seed(0)
+    matrix = torch.randn(64, 48)
+    reduced = ReducedMatrix(matrix, precision, is_gates)
+    expected = untile_matrix(tile_matrix(matrix, precision, is_gates))
+    assert torch.equal(reduced.to_float32(), expected)
+    assert torch.equal(untile_matrix(reduced.tiled()), expected)
+    assert 0 < (expected - matrix).abs().max() < 0.03
+
+
+@pytest.mark.parametrize(
+    "shape, is_gates", [((24, 16), False), ((16, 24), False), ((96, 16), True)]
+)
+@pytest.mark.parametrize("precision", LOW_PRECISIONS)
+def test_a_matrix_that_cannot_be_tiled_is_refused(
+    precision: str, shape: Tuple[int, int], is_gates: bool
+) -> None:
+    """The error names the shape of a matrix that the kernels cannot read."""
+    with pytest.raises(ConfigurationError, match="multiples of 16.*float32") as error:
+        ReducedMatrix(torch.zeros(shape), precision, is_gates)
+    assert str(shape) in str(error.value)

@@ -1,12 +1,14 @@
-"""How a word is spelled."""
+"""Words and sentences as character ids."""
 
-from typing import Dict
+from typing import Dict, List
 
 import pytest
+import torch
 from allennlp.data.token_indexers.elmo_indexer import ELMoCharacterMapper
 
-from allennlp_elmo_plugin.network.spelling import spell_word
-from tests.support.words import TOKENS_TO_ADD, WORDS
+from allennlp_elmo_plugin.network.spelling import spell_sentences, spell_word
+from tests.support.sentences import spell
+from tests.support.words import TOKENS_TO_ADD, WORD_LIST, WORDS
 
 
 @pytest.mark.parametrize("tokens_to_add", [{}, TOKENS_TO_ADD], ids=["none", "two"])
@@ -22,3 +24,12 @@ def test_a_word_is_spelled_as_the_builtin_spells_it(
 def test_a_narrow_word_keeps_its_edges() -> None:
     """Of three ids, two are edges and one is the word's first byte."""
     assert spell_word("ab", width=3) == [259, ord("a") + 1, 260]
+
+
+@pytest.mark.parametrize("width", [3, 20, 50])
+@pytest.mark.parametrize("sentences", [[WORD_LIST, ["a"], []], [[], []], []], ids=len)
+def test_sentences_are_spelled_and_padded(sentences: List[List[str]], width: int) -> None:
+    """Sentences become a padded batch of their words' ids, with zeros where there is no token."""
+    ids = spell_sentences(sentences, width)
+    assert ids.dtype == torch.int64
+    assert torch.equal(ids, spell(*sentences, width=width))

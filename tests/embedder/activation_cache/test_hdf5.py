@@ -1,7 +1,8 @@
-"""Layers of whole sentences, kept on disk."""
+"""The activation cache on disk."""
 
 import copy
 import functools
+import hashlib
 import inspect
 import io
 import json
@@ -16,7 +17,7 @@ from typing import Any, Callable, Dict, List, Optional
 import h5py
 import pytest
 import torch
-from allennlp.common import Lazy, Params
+from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -32,9 +33,13 @@ from allennlp_elmo_plugin import (
     Hdf5ActivationCache,
     NoActivationCache,
 )
-from allennlp_elmo_plugin.network.spelling import spell_word
+from allennlp_elmo_plugin.embedder.activation_cache.segment import FORMAT_VERSION
+from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
+from tests.embedder.activation_cache.version_1 import write_version_1
 from tests.support.elmo_files import ElmoFiles, elmo_options, write_elmo_files
+from tests.support.embedders import embedder
 from tests.support.paths import REPOSITORY
+from tests.support.sentences import spell, word_ids
 
 TOLERANCE = 1e-6
 WORDS = ["@@PADDING@@", "@@UNKNOWN@@", "the", "cat", "sat", "dog"]
@@ -42,16 +47,25 @@ SENTENCES = ["the cat sat", "dog", "the dog sat there too", "sat"]
 
 
 class _Encoder(ElmoEncoder):
-    """Stands in for a biLM: a word's vector is its first characters. Counts what it is asked."""
+    """A stand-in for a biLM: a token's vectors are its first characters, twice in each layer."""
 
-    def __init__(self, name: bytes = b"encoder", scale: float = 1.0) -> None:
+    num_representations = 3
+    max_characters_per_token = 50
+
+    def __init__(
+        self, name: bytes = b"encoder", scale: float = 1.0, doubles_token_layer: bool = False
+    ) -> None:
         super().__init__()
-        self.num_representations = 3
         self.name, self.scale = name, scale
+        self.doubles_token_layer = doubles_token_layer
         self.batches: List[List[int]] = []
 
     @overrides
-    def impurity(self) -> Optional[str]:
+    def get_output_dim(self) -> int:
+        return 6
+
+    @overrides
+    def uncacheable_reason(self) -> Optional[str]:
         return None
 
     @overrides
@@ -60,22 +74,25 @@ class _Encoder(ElmoEncoder):
 
     @overrides
     def forward(
-        self,
-        character_ids: torch.Tensor,
-        word_ids: Optional[torch.Tensor] = None,
-        num_representations: Optional[int] = None,
+        self, batch: SentenceBatch, num_representations: Optional[int] = None
     ) -> EncodedSentences:
-        batch_size, timesteps, _ = character_ids.shape
-        lengths = (character_ids > 0).any(dim=-1).sum(dim=1)
-        self.batches.append(lengths.tolist())
-        mask = torch.arange(timesteps + 2) < lengths.unsqueeze(1) + 2
-        vectors = torch.full((batch_size, timesteps + 2, 4), 0.7)
-        vectors[:, 1:-1] += character_ids[..., :4].float() / 7
-        if word_ids is not None:
-            vectors[:, 1:-1] += word_ids.float().unsqueeze(-1) / 3
+        self.batches.append(batch.num_tokens)
+        vectors = torch.full((len(batch), batch.timesteps, 3), 0.7)
+        vectors[:, 1:-1] += batch.character_ids[..., :3].float() / 7
+        if batch.word_ids is not None:
+            vectors[:, 1:-1] += batch.word_ids.float().unsqueeze(-1) / 3
         scales = self.scale * torch.arange(1.0, 1.0 + (num_representations or 3))
-        layers = scales.view(-1, 1, 1, 1) * (vectors * mask.unsqueeze(-1))
-        return EncodedSentences(layers, mask)
+        doubled = torch.cat([vectors, vectors], dim=-1) * batch.mask.unsqueeze(-1)
+        layers = scales.view(-1, 1, 1, 1) * doubled
+        # Other layers may have other halves.
+        layers[1:, ..., 3:].neg_()
+        return EncodedSentences(layers, batch.mask)
+
+
+def _encoded(encoder: ElmoEncoder, *ids: torch.Tensor) -> EncodedSentences:
+    """Encodes character ids, and word ids if there are any, without a cache."""
+    encoded: EncodedSentences = encoder(SentenceBatch.from_padded(ids[0], 50, *ids[1:]))
+    return encoded
 
 
 @pytest.fixture(name="files", scope="module")
@@ -88,41 +105,21 @@ def _path(tmp_path: Path) -> str:
     return str(tmp_path / "cache")
 
 
-def _spelled(*sentences: str) -> torch.Tensor:
-    """Shape (batch, timesteps, 50), for as many timesteps as the longest sentence has words."""
-    rows = [[spell_word(word) for word in sentence.split()] for sentence in sentences]
-    timesteps = max(map(len, rows))
-    padded = [row + [[0] * 50] * (timesteps - len(row)) for row in rows]
-    return torch.tensor(padded, dtype=torch.long).view(len(rows), timesteps, 50)
-
-
-def _word_ids(*sentences: str) -> torch.Tensor:
-    """Shape (batch, timesteps), by the position in `WORDS`."""
-    known = {word: i for i, word in enumerate(WORDS)}
-    rows = [torch.tensor([known.get(w, 1) for w in sentence.split()]) for sentence in sentences]
-    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
-
-
 def _embedder(
-    files: ElmoFiles, cache: Optional[ActivationCache] = None, **arguments: Any
+    files: ElmoFiles, cache: Optional[ActivationCache] = None, **parameters: Any
 ) -> ElmoTokenEmbedder:
-    encoder = arguments.pop("encoder", {"initial_state": {"type": "warm"}})
-    return ElmoTokenEmbedder(
-        *files,
-        **{"dropout": 0.0, **arguments},
-        encoder=Lazy(ElmoEncoder, Params({"type": "bilm", **copy.deepcopy(encoder)})),
-        activation_cache=cache,
-    )
+    """Builds an embedder whose layers can be cached, unless parameters say otherwise."""
+    return embedder(files, cache, **{"encoder": {"initial_state": "warm"}, **parameters})
 
 
-def _cache_of(embedder: ElmoTokenEmbedder) -> Hdf5ActivationCache:
-    assert isinstance(embedder._activation_cache, Hdf5ActivationCache)
-    return embedder._activation_cache
+def _cache_of(module: ElmoTokenEmbedder) -> Hdf5ActivationCache:
+    assert isinstance(module._activation_cache, Hdf5ActivationCache)
+    return module._activation_cache
 
 
-def _bilm_of(embedder: ElmoTokenEmbedder) -> ElmoBilm:
-    assert isinstance(embedder._encoder, BilmEncoder)
-    return embedder._encoder.bilm
+def _bilm_of(module: ElmoTokenEmbedder) -> ElmoBilm:
+    assert isinstance(module._encoder, BilmEncoder)
+    return module._encoder.bilm
 
 
 def _assert_close(vectors: torch.Tensor, expected: torch.Tensor) -> None:
@@ -131,7 +128,7 @@ def _assert_close(vectors: torch.Tensor, expected: torch.Tensor) -> None:
 
 
 def _call(cache: ActivationCache, encoder: ElmoEncoder, *ids: torch.Tensor) -> EncodedSentences:
-    return cache(encoder, ids[0], ids[1] if len(ids) > 1 else None, 3)
+    return cache(encoder, SentenceBatch.from_padded(ids[0], 50, *ids[1:]), 3)
 
 
 def _hdf5_files(path: str) -> List[Path]:
@@ -147,7 +144,7 @@ def _layers_on_disk(path: str) -> List[torch.Tensor]:
 
 
 def test_a_config_names_it(path: str) -> None:
-    """It is an activation cache for AllenNLP's config system."""
+    """A config gets the cache on disk by its name."""
     params = {"type": "hdf5", "path": path, "dtype": "float16", "max_gigabytes": 0.5}
     cache = ActivationCache.from_params(Params(params))
     assert isinstance(cache, Hdf5ActivationCache)
@@ -155,58 +152,81 @@ def test_a_config_names_it(path: str) -> None:
 
 
 def test_vectors_are_those_without_it(files: ElmoFiles, path: str) -> None:
-    """Computed or read, by the same model or the next, they are what the biLM gives."""
-    ids = _spelled(*SENTENCES)
+    """Computed or read, by the same model or the next, vectors are those of the biLM."""
+    ids = spell(*SENTENCES)
     expected = _embedder(files)(ids)
     for _ in range(2):
-        embedder = _embedder(files, Hdf5ActivationCache(path))
-        first, second = embedder(ids), embedder(ids)
+        module = _embedder(files, Hdf5ActivationCache(path))
+        first, second = module(ids), module(ids)
         _assert_close(first, expected)
         assert torch.equal(first, second)
-        embedder.eval()
+        module.eval()
 
 
 def test_boundaries_and_layer_norm_work_with_it(files: ElmoFiles, path: str) -> None:
-    """What reads the mask and the boundaries finds them in kept layers as well."""
-    ids = _spelled(*SENTENCES)
+    """Cached layers have their boundaries and their mask."""
+    ids = spell(*SENTENCES)
     options: Dict[str, Any] = {"do_layer_norm": True, "keep_sentence_boundaries": True}
     expected = _embedder(files, **options)(ids)
-    embedder = _embedder(files, Hdf5ActivationCache(path), **options)
+    module = _embedder(files, Hdf5ActivationCache(path), **options)
     for _ in range(2):
-        assert torch.allclose(embedder(ids), expected, atol=1e-5)
+        assert torch.allclose(module(ids), expected, atol=1e-5)
 
 
 def test_a_second_pass_computes_nothing(path: str) -> None:
-    """Neither in the same process nor in one that opens the folder later."""
+    """Sentences are read, in the same process and in one that opens the folder later."""
     cache, encoder = Hdf5ActivationCache(path), _Encoder()
-    first = _call(cache, encoder, _spelled(*SENTENCES))
+    first = _call(cache, encoder, spell(*SENTENCES))
     assert encoder.batches == [[3, 1, 5, 1]]
     cache.flush()
     for again in (cache, Hdf5ActivationCache(path)):
-        second = _call(again, encoder, _spelled(*SENTENCES))
+        second = _call(again, encoder, spell(*SENTENCES))
         assert torch.equal(first.layers, second.layers) and torch.equal(first.mask, second.mask)
     assert len(encoder.batches) == 1
     assert (cache.hits, cache.misses) == (4, 4)
 
 
-def test_only_what_is_missing_is_computed(path: str) -> None:
+@pytest.mark.parametrize("doubles_token_layer", [False, True])
+def test_layers_come_back_whole(path: str, doubles_token_layer: bool) -> None:
+    """With the token layer stored once or twice, computed and read layers are the encoder's."""
+    encoder, ids = _Encoder(doubles_token_layer=doubles_token_layer), spell(*SENTENCES)
+    expected = _encoded(_Encoder(), ids)
+    for _ in range(2):
+        cache = Hdf5ActivationCache(path)
+        assert torch.equal(_call(cache, encoder, ids).layers, expected.layers)
+        cache.flush()
+    assert len(encoder.batches) == 1
+    (layers,) = _layers_on_disk(path)
+    assert layers.shape == (10 + 2 * 4, 15 if doubles_token_layer else 18)
+
+
+def test_the_token_layer_is_stored_once(files: ElmoFiles, path: str) -> None:
+    """All layers of a biLM of two layers take five sixths of their numbers on disk."""
+    module = _embedder(files, Hdf5ActivationCache(path))
+    module(spell(*SENTENCES))
+    module.eval()
+    (layers,) = _layers_on_disk(path)
+    assert layers.shape == (10 + 2 * 4, 3 * 16 - 8)
+
+
+def test_only_missing_sentences_are_computed(path: str) -> None:
     """Of a batch of old and new sentences, the encoder sees the new ones."""
     cache, encoder = Hdf5ActivationCache(path), _Encoder()
-    _call(cache, encoder, _spelled("the cat", "dog"))
-    encoded = _call(cache, encoder, _spelled("dog", "dog sat there", "the cat"))
+    _call(cache, encoder, spell("the cat", "dog"))
+    encoded = _call(cache, encoder, spell("dog", "dog sat there", "the cat"))
     assert encoder.batches == [[2, 1], [3]]
-    expected = _Encoder()(_spelled("dog", "dog sat there", "the cat"))
+    expected = _encoded(_Encoder(), spell("dog", "dog sat there", "the cat"))
     assert torch.equal(encoded.layers, expected.layers)
     assert torch.equal(encoded.mask, expected.mask)
 
 
 def test_a_sentence_that_comes_twice_is_computed_once(path: str) -> None:
-    """Within a batch, too."""
+    """A sentence that stands in a batch several times is computed once."""
     cache, encoder = Hdf5ActivationCache(path), _Encoder()
-    ids = _spelled("the cat", "dog", "the cat", "the cat")
+    ids = spell("the cat", "dog", "the cat", "the cat")
     encoded = _call(cache, encoder, ids)
     assert encoder.batches == [[2, 1]]
-    assert torch.equal(encoded.layers, _Encoder()(ids).layers)
+    assert torch.equal(encoded.layers, _encoded(_Encoder(), ids).layers)
     assert (cache.hits, cache.misses) == (2, 2)
 
 
@@ -220,25 +240,21 @@ TOKENS = st.sampled_from(["the", "cat", "a", "s", ""])
     ),
     padding=st.lists(st.integers(0, 3), min_size=4, max_size=4),
     with_word_ids=st.booleans(),
+    doubles=st.booleans(),
 )
 def test_batches_of_any_kind(
-    batches: List[List[List[str]]], padding: List[int], with_word_ids: bool
+    batches: List[List[List[str]]], padding: List[int], with_word_ids: bool, doubles: bool
 ) -> None:
-    """
-    However sentences are put together, in whatever order and padded to whatever length, each has
-    the encoder's layers, and none is computed twice.
-    """
+    """In any batch, order and padding, a sentence has the encoder's layers, computed once."""
     with tempfile.TemporaryDirectory() as folder:
-        cache, counted = Hdf5ActivationCache(folder), _Encoder()
+        cache = Hdf5ActivationCache(folder)
+        counted = _Encoder(doubles_token_layer=doubles)
         for batch, more in zip(batches, padding):
-            timesteps = max(map(len, batch)) + more
-            rows = [
-                [spell_word(w) for w in words] + [[0] * 50] * (timesteps - len(words))
-                for words in batch
-            ]
-            ids = torch.tensor(rows, dtype=torch.long).view(len(batch), timesteps, 50)
-            given_ids = (ids, (ids.sum(dim=-1) % 5)) if with_word_ids else (ids,)
-            encoded, expected = _call(cache, counted, *given_ids), _Encoder()(*given_ids)
+            ids = torch.nn.functional.pad(spell(*batch), (0, 0, 0, more))
+            words = (1 + ids.sum(dim=-1) % 5) * ids.any(dim=-1)
+            given_ids = (ids, words) if with_word_ids else (ids,)
+            encoded = _call(cache, counted, *given_ids)
+            expected = _encoded(_Encoder(), *given_ids)
             assert torch.equal(encoded.layers, expected.layers)
             assert torch.equal(encoded.mask, expected.mask)
         sentences = {tuple(words) for batch in batches for words in batch}
@@ -258,36 +274,47 @@ def test_batches_of_any_kind(
     ],
 )
 def test_sentences_are_told_apart(path: str, first: List[str], second: List[str]) -> None:
-    """Words elsewhere, in another order or number, are another sentence."""
+    """Other words, in another order or number, are another sentence."""
     cache, encoder = Hdf5ActivationCache(path), _Encoder()
     for words in (first, second):
-        ids = torch.tensor([[spell_word(w) for w in words]], dtype=torch.long)
-        ids = ids.view(1, len(words), 50)
-        assert torch.equal(_call(cache, encoder, ids).layers, _Encoder()(ids).layers)
+        ids = spell(words)
+        expected = _encoded(_Encoder(), ids)
+        assert torch.equal(_call(cache, encoder, ids).layers, expected.layers)
     assert (cache.hits, cache.misses) == (0, 2)
 
 
+def test_word_ids_are_part_of_the_key(path: str) -> None:
+    """A sentence with word ids, with others and with none is three sentences."""
+    cache, encoder, ids = Hdf5ActivationCache(path), _Encoder(), spell("the cat")
+    for given_ids in ((ids, torch.tensor([[2, 3]])), (ids,), (ids, torch.tensor([[2, 4]]))):
+        expected = _encoded(_Encoder(), *given_ids)
+        for _ in range(2):
+            assert torch.equal(_call(cache, encoder, *given_ids).layers, expected.layers)
+    assert (cache.hits, cache.misses) == (3, 3)
+
+
 def test_a_result_is_the_callers_own(path: str) -> None:
-    """Writing to it spoils nothing that is kept."""
-    cache, ids = Hdf5ActivationCache(path), _spelled("the cat", "dog")
+    """Writing to a result changes nothing in the cache."""
+    cache, ids = Hdf5ActivationCache(path), spell("the cat", "dog")
     for _ in range(3):
-        encoded = _call(cache, _Encoder(), ids)
-        assert torch.equal(encoded.layers, _Encoder()(ids).layers)
+        encoded, expected = _call(cache, _Encoder(), ids), _encoded(_Encoder(), ids)
+        assert torch.equal(encoded.layers, expected.layers)
+        assert torch.equal(encoded.mask, expected.mask)
         encoded.layers.zero_()
         encoded.mask.zero_()
         cache.flush()
 
 
 def test_gradients_reach_the_scalar_mix(files: ElmoFiles, path: str) -> None:
-    """What is trained above the layers gets the gradients it has without the cache."""
-    ids = _spelled(*SENTENCES)
+    """The scalar mix gets the gradients that it has without the cache."""
+    ids = spell(*SENTENCES)
     gradients = []
     for cache in (NoActivationCache(), Hdf5ActivationCache(path), Hdf5ActivationCache(path)):
-        embedder = _embedder(files, cache)
-        embedder(ids).pow(2).sum().backward()
+        module = _embedder(files, cache)
+        module(ids).pow(2).sum().backward()
         cache.flush()
         gradients.append(
-            torch.cat([p.grad for p in embedder.scalar_mix.parameters() if p.grad is not None])
+            torch.cat([p.grad for p in module.scalar_mix.parameters() if p.grad is not None])
         )
     assert len(gradients[0]) == 4
     assert torch.allclose(gradients[1], gradients[0], rtol=1e-4)
@@ -336,11 +363,11 @@ def _other_dtype(files: ElmoFiles, folder: Path) -> ElmoTokenEmbedder:
 def test_another_model_reads_nothing(
     files: ElmoFiles, tmp_path: Path, build: Callable[[ElmoFiles, Path], ElmoTokenEmbedder]
 ) -> None:
-    """What shapes the layers keeps the entries of two models in one folder apart."""
-    ids = _spelled(*SENTENCES)
-    embedder = _embedder(files, Hdf5ActivationCache(str(tmp_path)))
-    first = embedder(ids)
-    embedder.eval()
+    """Two models of other layers share a folder and no entries."""
+    ids = spell(*SENTENCES)
+    module = _embedder(files, Hdf5ActivationCache(str(tmp_path)))
+    first = module(ids)
+    module.eval()
     other = build(files, tmp_path)
     vectors = other(ids)
     assert _cache_of(other).hits == 0
@@ -356,13 +383,13 @@ def test_another_precision_reads_nothing(tmp_path: Path) -> None:
         filters=((1, 4), (2, 4), (3, 8)), char_dim=4, cell_size=16, projection_dim=16
     )
     files = write_elmo_files(tmp_path / "elmo", options)
-    ids = _spelled(*SENTENCES)
+    ids = spell(*SENTENCES)
     vectors = []
     for precision in ("float32", "bfloat16", "int8"):
         encoder = {"initial_state": {"type": "zero"}, "precision": precision}
         cache = Hdf5ActivationCache(str(tmp_path / "cache"))
-        embedder = _embedder(files, cache, encoder=encoder)
-        vectors.append(embedder(ids))
+        module = _embedder(files, cache, encoder=encoder)
+        vectors.append(module(ids))
         _assert_close(vectors[-1], _embedder(files, encoder=encoder)(ids))
         cache.flush()
         assert cache.hits == 0
@@ -370,45 +397,45 @@ def test_another_precision_reads_nothing(tmp_path: Path) -> None:
 
 
 def test_a_parameter_that_changes_in_place_is_noticed(files: ElmoFiles, path: str) -> None:
-    """Each state of the weights has entries of its own, which are there when it comes back."""
-    embedder = _embedder(files, Hdf5ActivationCache(path), encoder={"initial_state": "zero"})
+    """Weights that change have other entries, and weights that come back find theirs."""
+    module = _embedder(files, Hdf5ActivationCache(path), encoder={"initial_state": "zero"})
     plain = _embedder(files, encoder={"initial_state": "zero"})
-    ids, misses = _spelled(*SENTENCES), []
+    ids, misses = spell(*SENTENCES), []
     for factor in (1.0, 2.0, 0.5):
-        for module in (embedder, plain):
+        for each in (module, plain):
             with torch.no_grad():
-                for parameter in _bilm_of(module).lstm.parameters():
+                for parameter in _bilm_of(each).lstm.parameters():
                     parameter.mul_(factor)
-        _assert_close(embedder(ids), plain(ids))
-        misses.append(_cache_of(embedder).misses)
+        _assert_close(module(ids), plain(ids))
+        misses.append(_cache_of(module).misses)
     assert misses == [4, 8, 8]
 
 
 def test_loaded_weights_are_noticed(files: ElmoFiles, tmp_path: Path) -> None:
-    """A state dict brings other layers with it."""
+    """After loading a state dict, layers are those of the loaded weights."""
     other = _embedder(write_elmo_files(tmp_path / "elmo", seed=5))
-    ids = _spelled(*SENTENCES)
+    ids = spell(*SENTENCES)
     expected = other(ids)
-    embedder = _embedder(files, Hdf5ActivationCache(str(tmp_path / "cache")))
-    embedder(ids)
-    embedder.load_state_dict(other.state_dict())
-    _assert_close(embedder(ids), expected)
+    module = _embedder(files, Hdf5ActivationCache(str(tmp_path / "cache")))
+    module(ids)
+    module.load_state_dict(other.state_dict())
+    _assert_close(module(ids), expected)
 
 
-def test_the_state_dict_knows_nothing_of_it(files: ElmoFiles, path: str) -> None:
+def test_the_state_dict_is_that_without_it(files: ElmoFiles, path: str) -> None:
     """A model can be loaded with the cache or without it."""
     with_cache = _embedder(files, Hdf5ActivationCache(path)).state_dict()
     assert list(with_cache) == list(_embedder(files).state_dict())
 
 
 def test_float16_is_the_same_computed_and_read(files: ElmoFiles, path: str) -> None:
-    """The first epoch has the vectors of all others, which are the biLM's, rounded."""
-    ids = _spelled(*SENTENCES)
-    embedder = _embedder(files, Hdf5ActivationCache(path, dtype="float16"))
-    computed = embedder(ids)
-    embedder.eval()
+    """The first epoch has the vectors of the next ones, which are the biLM's, rounded."""
+    ids = spell(*SENTENCES)
+    module = _embedder(files, Hdf5ActivationCache(path, dtype="float16"))
+    computed = module(ids)
+    module.eval()
     later = _embedder(files, Hdf5ActivationCache(path, dtype="float16"))
-    assert torch.equal(computed, embedder(ids))
+    assert torch.equal(computed, module(ids))
     assert torch.equal(computed, later(ids)) and _cache_of(later).misses == 0
     expected = _embedder(files)(ids)
     assert computed.dtype == torch.float32
@@ -416,65 +443,65 @@ def test_float16_is_the_same_computed_and_read(files: ElmoFiles, path: str) -> N
     assert [layers.dtype for layers in _layers_on_disk(path)] == [torch.float16]
 
 
-def test_half_the_type_is_half_the_numbers(tmp_path: Path) -> None:
-    """Each number is rounded as PyTorch rounds it, and given as float32."""
-    ids = _spelled(*SENTENCES)
+def test_float16_rounds_as_pytorch_does(tmp_path: Path) -> None:
+    """Each number is rounded to float16, and given as float32."""
+    ids = spell(*SENTENCES)
     cache = Hdf5ActivationCache(str(tmp_path), dtype="float16")
     encoded = _call(cache, _Encoder(), ids)
     assert encoded.layers.dtype == torch.float32
-    assert torch.equal(encoded.layers, _Encoder()(ids).layers.half().float())
+    assert torch.equal(encoded.layers, _encoded(_Encoder(), ids).layers.half().float())
 
 
-def test_what_autocast_computes_is_not_read_without_it(files: ElmoFiles, path: str) -> None:
-    """An evaluation in full precision is not spoiled by a training in half."""
-    ids = _spelled(*SENTENCES)
+def test_autocast_does_not_round_layers(files: ElmoFiles, path: str) -> None:
+    """Sentences that were first seen under autocast are cached in full precision."""
+    ids = spell(*SENTENCES)
     expected = _embedder(files)(ids)
-    embedder = _embedder(files, Hdf5ActivationCache(path))
+    module = _embedder(files, Hdf5ActivationCache(path))
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        embedder(ids)
-    _assert_close(embedder(ids), expected)
+        module(ids)
+    _assert_close(module(ids), expected)
 
 
 def test_inference_mode_leaves_nothing_behind(files: ElmoFiles, path: str) -> None:
-    """What was computed in it can be used in training."""
-    ids = _spelled(*SENTENCES)
-    embedder = _embedder(files, Hdf5ActivationCache(path))
+    """Layers that were computed in inference mode can be used in training."""
+    ids = spell(*SENTENCES)
+    module = _embedder(files, Hdf5ActivationCache(path))
     with torch.inference_mode():
-        computed = embedder(ids).clone()
-    vectors = embedder(ids)
+        computed = module(ids).clone()
+    vectors = module(ids)
     vectors.sum().backward()
     assert torch.equal(vectors, computed)
 
 
 @pytest.mark.parametrize("shape", [(0, 3, 50), (2, 0, 50), (0, 0, 50), (2, 0, 3, 50)])
 def test_nothing_in_gives_nothing_out(files: ElmoFiles, path: str, shape: tuple) -> None:
-    """A batch without tokens, or without rows, has a result without vectors, warm or not."""
-    embedder = _embedder(files, Hdf5ActivationCache(path))
+    """A batch without tokens, or without rows, has a result without vectors, cached or not."""
+    module = _embedder(files, Hdf5ActivationCache(path))
     for _ in range(2):
-        assert embedder(torch.zeros(shape, dtype=torch.long)).shape == (*shape[:-1], 16)
+        assert module(torch.zeros(shape, dtype=torch.long)).shape == (*shape[:-1], 16)
 
 
 def test_a_sentence_of_no_tokens_has_its_boundaries(files: ElmoFiles, path: str) -> None:
-    """Alone, beside others, and read again, it is `<S> </S>`."""
-    ids = _spelled("the cat", "")
+    """A sentence without tokens is `<S> </S>`, alone, beside others, and read again."""
+    ids = spell("the cat", "")
     expected = _embedder(files, keep_sentence_boundaries=True)(ids)
-    embedder = _embedder(files, Hdf5ActivationCache(path), keep_sentence_boundaries=True)
+    module = _embedder(files, Hdf5ActivationCache(path), keep_sentence_boundaries=True)
     for _ in range(2):
-        _assert_close(embedder(ids), expected)
-        _assert_close(embedder(ids[1:, :0]), expected[1:, :2])
-    assert _cache_of(embedder).misses == 2
+        _assert_close(module(ids), expected)
+        _assert_close(module(ids[1:, :0]), expected[1:, :2])
+    assert _cache_of(module).misses == 2
 
 
 def test_more_dimensions_are_sentences_too(files: ElmoFiles, path: str) -> None:
     """A batch of lists of sentences has the entries of a batch of sentences."""
-    ids = _spelled(*SENTENCES)
-    embedder = _embedder(files, Hdf5ActivationCache(path))
-    expected = embedder(ids)
-    assert torch.equal(embedder(ids.view(2, 2, 5, 50)), expected.view(2, 2, 5, 16))
-    assert _cache_of(embedder).misses == 4
+    ids = spell(*SENTENCES)
+    module = _embedder(files, Hdf5ActivationCache(path))
+    expected = module(ids)
+    assert torch.equal(module(ids.view(2, 2, 5, 50)), expected.view(2, 2, 5, 16))
+    assert _cache_of(module).misses == 4
 
 
-WARM = _spelled("the cat sat", "dog")
+WARM = spell("the cat sat", "dog")
 HOLE = WARM * torch.tensor([1, 0, 1]).view(1, 3, 1)
 
 
@@ -488,111 +515,111 @@ HOLE = WARM * torch.tensor([1, 0, 1]).view(1, 3, 1)
         (-WARM, "from 0 to 261"),
         (WARM + (WARM > 0) * 2**32, "from 0 to 261"),
         (WARM - (WARM > 0) * 2**32, "from 0 to 261"),
-        (HOLE, "follows a place without one"),
-        (torch.cat([WARM, HOLE]), "follows a place without one"),
+        (HOLE, "follows a position without one"),
+        (torch.cat([WARM, HOLE]), "follows a position without one"),
     ],
     ids=["width", "float", "bool", "high", "low", "2**32", "-2**32", "hole", "one of four"],
 )
-def test_a_warm_cache_refuses_wrong_character_ids(
+def test_a_filled_cache_refuses_wrong_character_ids(
     files: ElmoFiles, path: str, ids: torch.Tensor, expected: str
 ) -> None:
-    """The encoder's errors do not depend on what was seen before."""
-    embedder = _embedder(files, Hdf5ActivationCache(path))
-    embedder(WARM)
+    """Wrong ids are refused with the same errors after the first batch."""
+    module = _embedder(files, Hdf5ActivationCache(path))
+    module(WARM)
     for _ in range(2):
         with pytest.raises(ConfigurationError, match=expected):
-            embedder(ids)
+            module(ids)
 
 
 @pytest.mark.parametrize(
-    "word_ids, expected",
+    "words, expected",
     [
         (torch.tensor([[2, 3, 4]]), "'word_inputs' of shape \\(2, 3\\)"),
         (torch.tensor([[2.0, 3.0, 4.0], [5.0, 0.0, 0.0]]), "torch.int64, got torch.float32"),
-        (torch.tensor([[2, 3, 0], [5, 0, 0]]), "1 places differ"),
-        (torch.tensor([[2, 3, 4], [5, 0, 1]]), "1 places differ"),
-        (torch.tensor([[2, 3, 4], [5, 0, 0]]) - 2**32, "places differ"),
+        (torch.tensor([[2, 3, 0], [5, 0, 0]]), "1 positions differ"),
+        (torch.tensor([[2, 3, 4], [5, 0, 1]]), "1 positions differ"),
+        (torch.tensor([[2, 3, 4], [5, 0, 0]]) - 2**32, "positions differ"),
     ],
     ids=["shape", "float", "less", "more", "-2**32"],
 )
-def test_a_warm_cache_refuses_wrong_word_ids(
-    files: ElmoFiles, path: str, word_ids: torch.Tensor, expected: str
+def test_a_filled_cache_refuses_wrong_word_ids(
+    files: ElmoFiles, path: str, words: torch.Tensor, expected: str
 ) -> None:
-    """Word ids must fit the character ids whether they were seen before or not."""
-    embedder = _embedder(files, Hdf5ActivationCache(path), vocab_to_cache=WORDS)
-    embedder(WARM, _word_ids("the cat sat", "dog"))
+    """Word ids have to fit the character ids after the first batch as well."""
+    module = _embedder(files, Hdf5ActivationCache(path), vocab_to_cache=WORDS)
+    module(WARM, word_ids(WORDS, "the cat sat", "dog"))
     for _ in range(2):
         with pytest.raises(ConfigurationError, match=expected):
-            embedder(WARM, word_ids)
+            module(WARM, words)
 
 
 def test_word_ids_are_not_taken_for_characters(files: ElmoFiles, path: str) -> None:
     """A token of 51 characters is not one of 50 and its word id."""
-    embedder = _embedder(files, Hdf5ActivationCache(path), vocab_to_cache=WORDS)
-    word_ids = _word_ids("the cat sat", "dog")
-    embedder(WARM, word_ids)
+    module = _embedder(files, Hdf5ActivationCache(path), vocab_to_cache=WORDS)
+    words = word_ids(WORDS, "the cat sat", "dog")
+    module(WARM, words)
     with pytest.raises(ConfigurationError, match="Expected 50 character ids per token.*got 51"):
-        embedder(torch.cat([WARM, word_ids.unsqueeze(-1)], dim=-1))
+        module(torch.cat([WARM, words.unsqueeze(-1)], dim=-1))
 
 
 def test_word_ids_without_a_word_cache_are_refused(files: ElmoFiles, path: str) -> None:
-    """Also where the sentence itself is known."""
-    embedder = _embedder(files, Hdf5ActivationCache(path))
-    embedder(WARM)
+    """Word ids that nothing reads are refused for a cached sentence as well."""
+    module = _embedder(files, Hdf5ActivationCache(path))
+    module(WARM)
     with pytest.raises(ConfigurationError, match="no word cache that reads them"):
-        embedder(WARM, _word_ids("the cat sat", "dog"))
+        module(WARM, word_ids(WORDS, "the cat sat", "dog"))
 
 
 def test_the_vocabulary_word_cache_works_with_it(files: ElmoFiles, path: str) -> None:
     """With word ids or without, vectors are those of the words' characters."""
-    ids, word_ids = _spelled(*SENTENCES), _word_ids(*SENTENCES)
+    ids, words = spell(*SENTENCES), word_ids(WORDS, *SENTENCES)
     expected = _embedder(files)(ids)
-    embedder = _embedder(files, Hdf5ActivationCache(path), vocab_to_cache=WORDS)
-    for given_ids in ((ids, word_ids), (ids,), (ids, word_ids)):
-        assert torch.allclose(embedder(*given_ids), expected, atol=1e-5)
-    assert _cache_of(embedder).hits >= 4
+    module = _embedder(files, Hdf5ActivationCache(path), vocab_to_cache=WORDS)
+    for given_ids in ((ids, words), (ids,), (ids, words)):
+        assert torch.allclose(module(*given_ids), expected, atol=1e-5)
+    assert _cache_of(module).hits >= 4
 
 
-def test_layers_that_are_not_read_are_not_kept(files: ElmoFiles, path: str) -> None:
-    """A fixed mix without the last layer keeps two of three."""
-    ids, parameters = _spelled(*SENTENCES), [0.3, 0.1, -1e12]
+def test_layers_that_are_not_read_are_not_cached(files: ElmoFiles, path: str) -> None:
+    """A fixed mix without the last layer stores two of three."""
+    ids, parameters = spell(*SENTENCES), [0.3, 0.1, -1e12]
     expected = _embedder(files, scalar_mix_parameters=parameters)(ids)
-    embedder = _embedder(files, Hdf5ActivationCache(path), scalar_mix_parameters=parameters)
+    module = _embedder(files, Hdf5ActivationCache(path), scalar_mix_parameters=parameters)
     for _ in range(2):
-        _assert_close(embedder(ids), expected)
-        embedder.eval()
-    assert [layers.size(1) for layers in _layers_on_disk(path)] == [2]
+        _assert_close(module(ids), expected)
+        module.eval()
+    assert [layers.size(1) for layers in _layers_on_disk(path)] == [2 * 16 - 8]
 
 
 def test_carry_is_refused(files: ElmoFiles, path: str) -> None:
-    """What depends on the batches before cannot be kept, which is said."""
+    """The error names the initial state that depends on the batches before."""
     for encoder in ({}, {"initial_state": {"type": "carry"}}):
         with pytest.raises(ConfigurationError, match="initial state.*'carry'"):
             _embedder(files, Hdf5ActivationCache(path), encoder=encoder)
 
 
 def test_a_trained_bilm_is_refused(files: ElmoFiles, path: str) -> None:
-    """What changes from step to step cannot be kept, which is said."""
+    """The error names the parameter that trains the biLM."""
     with pytest.raises(ConfigurationError, match="'requires_grad'"):
         _embedder(files, Hdf5ActivationCache(path), requires_grad=True)
 
 
 def test_a_bilm_that_is_unfrozen_later_is_refused(files: ElmoFiles, path: str) -> None:
-    """On a warm cache as well, and until it is frozen again."""
-    embedder = _embedder(files, Hdf5ActivationCache(path))
-    ids = _spelled(*SENTENCES)
-    expected = embedder(ids)
-    parameter = next(_bilm_of(embedder).lstm.parameters()).requires_grad_(True)
+    """A cached sentence is refused as well, until the biLM is frozen again."""
+    module = _embedder(files, Hdf5ActivationCache(path))
+    ids = spell(*SENTENCES)
+    expected = module(ids)
+    parameter = next(_bilm_of(module).lstm.parameters()).requires_grad_(True)
     with pytest.raises(ConfigurationError, match="'requires_grad'"):
-        embedder(ids)
+        module(ids)
     parameter.requires_grad_(False)
-    assert torch.equal(embedder(ids), expected)
+    assert torch.equal(module(ids), expected)
 
 
 def test_an_encoder_that_says_nothing_is_refused(path: str) -> None:
-    """An encoder of another kind is pure only when it says so."""
-    with pytest.raises(ConfigurationError, match="'hdf5' keeps"):
-        Hdf5ActivationCache(path).check(ElmoEncoder())
+    """An encoder of another kind can be cached only if it says so."""
+    with pytest.raises(ConfigurationError, match="'hdf5'.*ElmoEncoder does not say.*'none'"):
+        Hdf5ActivationCache(path).require_cacheable(ElmoEncoder())
 
 
 @pytest.mark.parametrize(
@@ -606,7 +633,7 @@ def test_an_encoder_that_says_nothing_is_refused(path: str) -> None:
     ],
 )
 def test_wrong_parameters_are_refused(path: str, arguments: Dict[str, Any], expected: str) -> None:
-    """Each error names the parameter and what it was."""
+    """Each error names the parameter and its value."""
     with pytest.raises(ConfigurationError, match=expected):
         Hdf5ActivationCache(path, **arguments)
 
@@ -630,54 +657,54 @@ def test_a_path_that_is_a_file_is_refused(tmp_path: Path) -> None:
 def test_a_limit_costs_speed_alone(
     files: ElmoFiles, path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Behind the limit, sentences are computed each time, and right."""
-    ids = _spelled(*SENTENCES)
+    """Beyond the limit, sentences are computed each time, and right."""
+    ids = spell(*SENTENCES)
     expected = _embedder(files)(ids)
-    embedder = _embedder(files, Hdf5ActivationCache(path, max_gigabytes=1e-7))
+    module = _embedder(files, Hdf5ActivationCache(path, max_gigabytes=1e-7))
     for _ in range(3):
-        _assert_close(embedder(ids), expected)
-        embedder.eval()
+        _assert_close(module(ids), expected)
+        module.eval()
     assert _hdf5_files(path) == []
     assert caplog.text.count("reached its limit") == 1
 
 
 def test_damage_costs_speed_alone(files: ElmoFiles, path: str) -> None:
     """A sentence whose layers were damaged is computed anew, in the middle of a batch."""
-    ids = _spelled(*SENTENCES)
-    embedder = _embedder(files, Hdf5ActivationCache(path))
-    expected = embedder(ids)
-    embedder.eval()
+    ids = spell(*SENTENCES)
+    module = _embedder(files, Hdf5ActivationCache(path))
+    expected = module(ids)
+    module.eval()
     (file_path,) = _hdf5_files(path)
     with h5py.File(file_path, "r+") as file:
         file["layers"][6:9] = 0.0
-    embedder = _embedder(files, Hdf5ActivationCache(path))
+    module = _embedder(files, Hdf5ActivationCache(path))
     for _ in range(2):
-        _assert_close(embedder(ids), expected)
-        embedder.eval()
+        _assert_close(module(ids), expected)
+        module.eval()
     again = _embedder(files, Hdf5ActivationCache(path))
     _assert_close(again(ids), expected)
     assert _cache_of(again).misses == 0
 
 
 @pytest.mark.parametrize("mode", [True, False])
-def test_a_new_mode_writes_what_waits(files: ElmoFiles, path: str, mode: bool) -> None:
-    """The trainer sets one at the begin of training and of validation."""
-    embedder = _embedder(files, Hdf5ActivationCache(path))
-    embedder(_spelled(*SENTENCES))
+def test_a_new_mode_writes_waiting_layers(files: ElmoFiles, path: str, mode: bool) -> None:
+    """Setting the mode, as the trainer does for each epoch, writes a file."""
+    module = _embedder(files, Hdf5ActivationCache(path))
+    module(spell(*SENTENCES))
     assert _hdf5_files(path) == []
-    assert embedder.train(mode) is embedder
-    assert _cache_of(embedder).training is mode
+    assert module.train(mode) is module
+    assert _cache_of(module).training is mode
     assert len(_hdf5_files(path)) == 1
 
 
-def _through_pickle(embedder: ElmoTokenEmbedder) -> ElmoTokenEmbedder:
-    copied: ElmoTokenEmbedder = pickle.loads(pickle.dumps(embedder))
+def _through_pickle(module: ElmoTokenEmbedder) -> ElmoTokenEmbedder:
+    copied: ElmoTokenEmbedder = pickle.loads(pickle.dumps(module))
     return copied
 
 
-def _through_torch(embedder: ElmoTokenEmbedder) -> ElmoTokenEmbedder:
+def _through_torch(module: ElmoTokenEmbedder) -> ElmoTokenEmbedder:
     saved = io.BytesIO()
-    torch.save(embedder, saved)
+    torch.save(module, saved)
     saved.seek(0)
     load = functools.partial(torch.load, saved)
     # Older versions of torch unpickle everything without being asked.
@@ -688,22 +715,22 @@ def _through_torch(embedder: ElmoTokenEmbedder) -> ElmoTokenEmbedder:
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, _through_pickle, _through_torch])
-def test_copies_read_what_is_on_disk(
+def test_copies_read_the_same_folder(
     files: ElmoFiles, path: str, copied: Callable[[ElmoTokenEmbedder], ElmoTokenEmbedder]
 ) -> None:
-    """Of an embedder in use, with entries on disk and some that wait."""
-    embedder = _embedder(files, Hdf5ActivationCache(path))
-    ids, more = _spelled(*SENTENCES), _spelled("too")
-    expected = embedder(ids)
-    embedder.eval()
-    embedder(more)
-    other = copied(embedder)
+    """A copy of an embedder with entries on disk and in memory reads and writes the folder."""
+    module = _embedder(files, Hdf5ActivationCache(path))
+    ids, more = spell(*SENTENCES), spell("too")
+    expected = module(ids)
+    module.eval()
+    module(more)
+    other = copied(module)
     before = _cache_of(other).misses
     assert torch.equal(other(ids), expected)
     assert _cache_of(other).misses == before
-    _assert_close(other(more), embedder(more))
-    for module in (other, embedder):
-        _cache_of(module).flush()
+    _assert_close(other(more), module(more))
+    for each in (other, module):
+        _cache_of(each).flush()
     later = _embedder(files, Hdf5ActivationCache(path))
     later(ids)
     later(more)
@@ -711,11 +738,11 @@ def test_copies_read_what_is_on_disk(
 
 
 def test_the_summary_says_hits_and_misses(path: str) -> None:
-    """And where they were, and how much there is."""
+    """The summary has the folder, its size, and the number of hits and misses."""
     cache, encoder = Hdf5ActivationCache(path), _Encoder()
     assert cache.summary() is None
-    _call(cache, encoder, _spelled("the cat", "dog", "sat"))
-    _call(cache, encoder, _spelled("dog"))
+    _call(cache, encoder, spell("the cat", "dog", "sat"))
+    _call(cache, encoder, spell("dog"))
     cache.flush()
     summary = cache.summary() or ""
     assert f"'{path}'" in summary
@@ -725,19 +752,20 @@ def test_the_summary_says_hits_and_misses(path: str) -> None:
 
 
 def test_two_encoders_may_take_turns(path: str) -> None:
-    """One cache keeps them apart, and loses nothing when it goes from one to the other."""
-    cache, ids = Hdf5ActivationCache(path), _spelled(*SENTENCES)
+    """One cache has the layers of both encoders, and loses none in between."""
+    cache, ids = Hdf5ActivationCache(path), spell(*SENTENCES)
     encoders = [_Encoder(b"one", 1.0), _Encoder(b"two", 2.0)]
     for _ in range(3):
         for encoder in encoders:
             encoded = _call(cache, encoder, ids)
-            assert torch.equal(encoded.layers, _Encoder(scale=encoder.scale)(ids).layers)
+            expected = _encoded(_Encoder(scale=encoder.scale), ids)
+            assert torch.equal(encoded.layers, expected.layers)
     assert [len(encoder.batches) for encoder in encoders] == [1, 1]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts open files by /proc")
-def test_encoders_that_take_turns_keep_no_files_open(path: str) -> None:
-    """However often a cache goes from one to the other, it has open what it needs."""
+def test_encoders_that_take_turns_leave_no_files_open(path: str) -> None:
+    """The number of open files does not grow with each change of the encoder."""
     cache, encoders = Hdf5ActivationCache(path), [_Encoder(b"one"), _Encoder(b"two")]
     num_open = []
     for _ in range(10):
@@ -747,8 +775,8 @@ def test_encoders_that_take_turns_keep_no_files_open(path: str) -> None:
     assert num_open[-1] == num_open[2]
 
 
-def test_a_cache_that_is_forgotten_has_written(path: str) -> None:
-    """When a model goes, what it computed stays."""
+def test_a_cache_that_is_deleted_has_written(path: str) -> None:
+    """Layers that wait are written when the cache is deleted."""
     cache = Hdf5ActivationCache(path)
     _call(cache, _Encoder(), WARM)
     del cache
@@ -757,7 +785,7 @@ def test_a_cache_that_is_forgotten_has_written(path: str) -> None:
     assert encoder.batches == []
 
 
-# Without the other parts of AllenNLP, which take their time.
+# Without importing all of AllenNLP, which takes its time.
 CHILD = """
 import json, sys, types
 for name in ("allennlp_elmo_plugin",):
@@ -768,22 +796,24 @@ import torch
 from allennlp_elmo_plugin.embedder.encoder import ElmoEncoder, EncodedSentences
 from allennlp_elmo_plugin.embedder.activation_cache.hdf5 import Hdf5ActivationCache
 
-class Encoder(ElmoEncoder):
-    impurity = lambda self: None
-    digest = lambda self: b"encoder"
+from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
 
-    def forward(self, character_ids, word_ids=None, num_representations=None):
-        batch_size, timesteps, _ = character_ids.shape
-        mask = torch.ones(batch_size, timesteps + 2, dtype=torch.bool)
-        return EncodedSentences(torch.full((3, batch_size, timesteps + 2, 4), 0.5), mask)
+class Encoder(ElmoEncoder):
+    uncacheable_reason = lambda self: None
+    digest = lambda self: b"encoder"
+    get_output_dim = lambda self: 6
+
+    def forward(self, batch, num_representations=None):
+        layers = torch.full((3, len(batch), batch.timesteps, 6), 0.5)
+        return EncodedSentences(layers, batch.mask)
 
 cache = Hdf5ActivationCache(sys.argv[1])
-cache(Encoder(), torch.tensor(json.load(sys.stdin)), None, 3)
+cache(Encoder(), SentenceBatch.from_padded(torch.tensor(json.load(sys.stdin)), 50), 3)
 """
 
 
 def test_a_process_that_ends_has_written(path: str) -> None:
-    """Nobody has to flush: the next process finds what it computed."""
+    """A process that ends writes its layers without a flush, and the next one finds them."""
     process = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", CHILD, path],
         cwd=str(REPOSITORY),
@@ -796,3 +826,56 @@ def test_a_process_that_ends_has_written(path: str) -> None:
     encoded = _call(Hdf5ActivationCache(path), encoder, WARM[:1])
     assert encoder.batches == []
     assert encoded.layers.unique().tolist() == [0.5]
+
+
+def _wrong_layers(ids: torch.Tensor) -> Dict[bytes, Any]:
+    """Maps the cache key of each sentence to wrong layers, in the shapes of the first layout."""
+    layers = {}
+    for row in ids:
+        length = int(row.any(dim=-1).sum())
+        characters = row[:length].to(torch.int16).numpy().tobytes()
+        salt = (50).to_bytes(4, "little") + b"\x00"
+        key = hashlib.blake2b(characters, digest_size=16, salt=salt).digest()
+        layers[key] = torch.full((length + 2, 3, 6), 9.0).numpy()
+    return layers
+
+
+def test_a_folder_of_the_first_layout_is_left_alone(path: str) -> None:
+    """Files of the first layout stay as they are, and their sentences are computed."""
+    encoder, ids = _Encoder(), spell(*SENTENCES)
+    old = Path(path) / f"{encoder.digest().hex()}-3-float32" / ("0123456789abcdef" * 2 + ".hdf5")
+    content = write_version_1(old, _wrong_layers(ids))
+    cache = Hdf5ActivationCache(path)
+    for _ in range(2):
+        assert torch.equal(_call(cache, encoder, ids).layers, _encoded(_Encoder(), ids).layers)
+        cache.flush()
+    assert encoder.batches == [[3, 1, 5, 1]] and (cache.hits, cache.misses) == (4, 4)
+    assert old.read_bytes() == content and list(old.parent.iterdir()) == [old]
+    (new,) = [file for file in _hdf5_files(path) if file != old]
+    assert new.parent.name == f"{encoder.digest().hex()}-3-float32-v{FORMAT_VERSION}"
+
+
+def test_a_file_of_the_first_layout_among_new_ones_is_set_aside(
+    path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A file of the first layout in a new subfolder is not read, and a warning names it."""
+    encoder, ids = _Encoder(), spell(*SENTENCES)
+    name = f"{encoder.digest().hex()}-3-float32-v{FORMAT_VERSION}"
+    old = Path(path) / name / ("0123456789abcdef" * 2 + ".hdf5")
+    content = write_version_1(old, _wrong_layers(ids))
+    cache = Hdf5ActivationCache(path)
+    assert torch.equal(_call(cache, encoder, ids).layers, _encoded(_Encoder(), ids).layers)
+    assert encoder.batches == [[3, 1, 5, 1]] and cache.misses == 4
+    assert old.with_suffix(".damaged").read_bytes() == content
+    assert "set aside" in caplog.text and str(old) in caplog.text
+
+
+def test_the_cache_key_of_a_sentence_is_its_characters(path: str) -> None:
+    """The keys on disk are those that the tests of the first layout write."""
+    cache, ids = Hdf5ActivationCache(path), spell(*SENTENCES)
+    _call(cache, _Encoder(), ids)
+    cache.flush()
+    (file_path,) = _hdf5_files(path)
+    with h5py.File(file_path, "r") as file:
+        keys = {digest.tobytes() for digest in file["digests"][()]}
+    assert keys == set(_wrong_layers(ids))

@@ -1,4 +1,4 @@
-"""One file of layers: what goes in comes out, and damage is told from it."""
+"""One file of layers: what is written comes back, and damage is noticed."""
 
 import os
 import subprocess
@@ -13,7 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from allennlp_elmo_plugin.embedder.activation_cache.segment import DamagedSegment, Segment, to_bytes
+from allennlp_elmo_plugin.embedder.activation_cache.segment import (
+    DamagedSegment,
+    Segment,
+    encode_segment,
+)
+from tests.embedder.activation_cache.version_1 import write_version_1
 from tests.support.paths import REPOSITORY
 
 Layers = Dict[bytes, numpy.ndarray]
@@ -29,20 +34,25 @@ damage_one_by_one(*sys.argv[1:])
 
 
 def _random_layers(lengths: List[int], dtype: str = "float32", seed: int = 0) -> Layers:
-    """Of random bytes: every kind of number there is, not-a-numbers among them."""
+    """Returns layers of random bytes: numbers of every kind, NaN among them."""
     random = numpy.random.RandomState(seed)
     size = numpy.dtype(dtype).itemsize
     return {
         random.bytes(16): numpy.frombuffer(random.bytes(length * 12 * size), dtype).reshape(
-            length, 3, 4
+            length, 12
         )
         for length in lengths
     }
 
 
 def _write(path: Path, layers: Layers) -> Path:
-    path.write_bytes(to_bytes(layers, 2.5))
+    path.write_bytes(encode_segment(layers, 2.5))
     return path
+
+
+def _read(segment: Segment, sentence: int) -> numpy.ndarray:
+    with segment.open() as file:
+        return segment.read(file, sentence)
 
 
 def _assert_same(found: numpy.ndarray, expected: numpy.ndarray) -> None:
@@ -51,7 +61,7 @@ def _assert_same(found: numpy.ndarray, expected: numpy.ndarray) -> None:
 
 
 def _crc32(content: bytes) -> int:
-    """By the definition of the checksum, bit by bit."""
+    """Computes a CRC-32 by its definition, bit by bit."""
     remainder = 0xFFFFFFFF
     for byte in content:
         remainder ^= byte
@@ -66,16 +76,16 @@ def _crc32(content: bytes) -> int:
     dtype=st.sampled_from(["float32", "float16"]),
     seed=st.integers(0, 1000),
 )
-def test_what_goes_in_comes_out(lengths: List[int], dtype: str, seed: int) -> None:
-    """Digests, shapes, types and numbers are the same, bit for bit, in whatever order."""
+def test_a_written_file_reads_back(lengths: List[int], dtype: str, seed: int) -> None:
+    """Digests, shapes, types and numbers are the same to the bit, read in any order."""
     layers = _random_layers(lengths, dtype, seed)
     with tempfile.TemporaryDirectory() as folder:
         segment = Segment(_write(Path(folder) / "a.hdf5", layers))
         assert segment.digests == list(layers)
-        assert segment.num_words == sum(lengths)
+        assert segment.num_tokens == sum(lengths)
         assert segment.seconds == 2.5
         for sentence in [*reversed(range(len(lengths))), *range(len(lengths))]:
-            _assert_same(segment.read(sentence), layers[segment.digests[sentence]])
+            _assert_same(_read(segment, sentence), layers[segment.digests[sentence]])
 
 
 @pytest.mark.parametrize("size", [1, 16, 20])
@@ -87,42 +97,51 @@ def test_digests_may_have_any_size(tmp_path: Path, size: int) -> None:
 
 
 def test_arrays_may_lie_in_memory_as_they_like(tmp_path: Path) -> None:
-    """Turned and strided arrays are read as they were seen."""
+    """Transposed and strided arrays are written in the order of their indices."""
     numbers = numpy.arange(96, dtype="float32")
-    turned = numbers[:48].reshape(4, 3, 4).transpose(2, 1, 0)
-    strided = numbers.reshape(8, 3, 4)[::2]
+    turned = numbers[:48].reshape(12, 4).transpose(1, 0)
+    strided = numbers.reshape(8, 12)[::2]
     segment = Segment(_write(tmp_path / "a.hdf5", {b"a": turned, b"b": strided}))
-    assert numpy.array_equal(segment.read(0), turned)
-    assert numpy.array_equal(segment.read(1), strided)
+    assert numpy.array_equal(_read(segment, 0), turned)
+    assert numpy.array_equal(_read(segment, 1), strided)
 
 
-def test_what_is_read_cannot_be_written_to(tmp_path: Path) -> None:
-    """No reader can spoil the next one's numbers."""
+def test_arrays_are_read_only(tmp_path: Path) -> None:
+    """Nobody can write to the layers that are read."""
     segment = Segment(_write(tmp_path / "a.hdf5", _random_layers([2])))
     with pytest.raises(ValueError, match="read-only"):
-        segment.read(0)[0] = 0.0
+        _read(segment, 0)[0] = 0.0
 
 
-def test_a_file_is_not_kept_open(tmp_path: Path) -> None:
-    """It can be deleted on every system, and moved with its folder."""
+def test_a_file_is_open_only_while_it_is_read(tmp_path: Path) -> None:
+    """A file that is deleted is missed at the next reading, and what was read stays."""
     segment = Segment(_write(tmp_path / "a.hdf5", _random_layers([2, 3])))
-    found = segment.read(0)
+    found = _read(segment, 0)
     copy = found.copy()
     (tmp_path / "a.hdf5").unlink()
     assert found.tobytes() == copy.tobytes()
     for sentence in (0, 1):
         with pytest.raises(FileNotFoundError):
-            segment.read(sentence)
+            _read(segment, sentence)
+
+
+def test_several_sentences_are_read_from_an_open_file(tmp_path: Path) -> None:
+    """One opened file gives all of its sentences, in any order."""
+    layers = _random_layers([2, 4, 3])
+    segment = Segment(_write(tmp_path / "a.hdf5", layers))
+    with segment.open() as file:
+        for sentence in (2, 0, 1, 0):
+            _assert_same(segment.read(file, sentence), list(layers.values())[sentence])
 
 
 def test_a_missing_file_is_not_damaged(tmp_path: Path) -> None:
-    """What cannot be looked at is told from what is wrong."""
+    """A file that is not there is another error than a damaged one."""
     with pytest.raises(FileNotFoundError):
         Segment(tmp_path / "a.hdf5")
 
 
 def test_the_file_is_as_its_table_says(tmp_path: Path) -> None:
-    """Without the plugin, h5py reads all there is."""
+    """h5py reads the datasets and attributes that the module's table names."""
     layers = _random_layers([2, 5, 3], "float16")
     with h5py.File(_write(tmp_path / "a.hdf5", layers), "r") as file:
         assert set(file) == {"digests", "lengths", "checksums", "layers"}
@@ -131,16 +150,16 @@ def test_the_file_is_as_its_table_says(tmp_path: Path) -> None:
         ]
         assert [bytes(digest) for digest in file["digests"][()]] == list(layers)
         assert file["lengths"][()].tolist() == [2, 5, 3]
-        assert file["layers"].shape == (10, 3, 4)
+        assert file["layers"].shape == (10, 12)
         assert file["layers"][2:7].tobytes() == list(layers.values())[1].tobytes()
         assert file.attrs["seconds"] == 2.5
         name = file.attrs["format"]
         name = name.decode() if isinstance(name, bytes) else str(name)
-        assert name.startswith("allennlp_elmo_plugin activations")
+        assert name == "allennlp_elmo_plugin activations 2"
 
 
 def test_checksums_are_as_the_table_says(tmp_path: Path) -> None:
-    """Whoever wants to can verify them without the plugin."""
+    """Each sentence's checksum is the CRC-32 of its bytes."""
     layers = _random_layers([2, 5, 3])
     with h5py.File(_write(tmp_path / "a.hdf5", layers), "r") as file:
         assert file["checksums"][()].tolist() == [_crc32(a.tobytes()) for a in layers.values()]
@@ -148,9 +167,9 @@ def test_checksums_are_as_the_table_says(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 def test_a_changed_byte_is_noticed_for_its_sentence(tmp_path: Path, dtype: str) -> None:
-    """The other sentences of the file stay readable."""
+    """A sentence with a changed byte is damaged, and the others stay readable."""
     layers = _random_layers([2, 4, 3], dtype)
-    content, arrays = to_bytes(layers, 1.0), list(layers.values())
+    content, arrays = encode_segment(layers, 1.0), list(layers.values())
     start = content.index(arrays[1].tobytes())
     for offset in range(start, start + arrays[1].nbytes, 5):
         damaged = bytearray(content)
@@ -159,14 +178,14 @@ def test_a_changed_byte_is_noticed_for_its_sentence(tmp_path: Path, dtype: str) 
         segment = Segment(tmp_path / "a.hdf5")
         for _ in range(2):
             with pytest.raises(DamagedSegment, match="checksum"):
-                segment.read(1)
-        _assert_same(segment.read(0), arrays[0])
-        _assert_same(segment.read(2), arrays[2])
+                _read(segment, 1)
+        _assert_same(_read(segment, 0), arrays[0])
+        _assert_same(_read(segment, 2), arrays[2])
 
 
 def test_a_cut_file_is_damaged(tmp_path: Path) -> None:
-    """Wherever it ends, it is refused with a reason."""
-    content = to_bytes(_random_layers([2, 4, 3]), 1.0)
+    """A file that was cut anywhere is refused with a reason."""
+    content = encode_segment(_random_layers([2, 4, 3]), 1.0)
     path = tmp_path / "a.hdf5"
     for length in [*range(0, len(content), 101), len(content) - 1]:
         path.write_bytes(content[:length])
@@ -175,7 +194,7 @@ def test_a_cut_file_is_damaged(tmp_path: Path) -> None:
 
 
 def test_a_file_with_something_behind_it_is_damaged(tmp_path: Path) -> None:
-    """It is longer than what was written."""
+    """A file that has become longer is refused with a reason."""
     path = _write(tmp_path / "a.hdf5", _random_layers([2, 4, 3]))
     for more in (b"\0", b"more"):
         path.write_bytes(path.read_bytes() + more)
@@ -184,28 +203,28 @@ def test_a_file_with_something_behind_it_is_damaged(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_cut_while_it_is_used_is_damaged(tmp_path: Path) -> None:
-    """Sentences that were read before are no exception."""
+    """Sentences that were read before are checked again in a file that was cut."""
     path = _write(tmp_path / "a.hdf5", _random_layers([2, 4, 3]))
     segment = Segment(path)
-    segment.read(1)
+    _read(segment, 1)
     path.write_bytes(path.read_bytes()[:100])
     for sentence in range(3):
         with pytest.raises(DamagedSegment, match="checksum"):
-            segment.read(sentence)
+            _read(segment, sentence)
 
 
 def test_a_lost_block_gives_no_wrong_number(tmp_path: Path) -> None:
-    """After a power cut a part of the file may be zeros."""
+    """If a part of the file is zeros, as after a power cut, each digest has its layers or none."""
     layers = _random_layers([2, 4, 30])
-    content, path = to_bytes(layers, 1.0), tmp_path / "a.hdf5"
+    content, path = encode_segment(layers, 1.0), tmp_path / "a.hdf5"
     for start in range(0, len(content), 512):
         block = content[start : start + 512]
         path.write_bytes(content[:start] + bytes(len(block)) + content[start + len(block) :])
-        for digest, found in _all_that_is_found(path):
+        for digest, found in _all_readable(path):
             assert digest not in layers or found.tobytes() == layers[digest].tobytes()
 
 
-def _all_that_is_found(path: Path) -> List[Tuple[bytes, numpy.ndarray]]:
+def _all_readable(path: Path) -> List[Tuple[bytes, numpy.ndarray]]:
     found = []
     try:
         segment = Segment(path)
@@ -213,7 +232,7 @@ def _all_that_is_found(path: Path) -> List[Tuple[bytes, numpy.ndarray]]:
         return []
     for sentence, digest in enumerate(segment.digests):
         try:
-            found.append((digest, segment.read(sentence)))
+            found.append((digest, _read(segment, sentence)))
         except DamagedSegment:
             continue
     return found
@@ -221,13 +240,22 @@ def _all_that_is_found(path: Path) -> List[Tuple[bytes, numpy.ndarray]]:
 
 def damage_one_by_one(folder: str, start: str) -> None:
     """
-    Changes one byte of the file `original` after the other, all of it or its lowest bit, and
-    prints which one, and what is found then. A process that runs for long is ended.
+    Damages the bytes of the file `original` one by one, and prints the outcome of each.
+
+    All bits of a byte are changed, and its lowest bit alone. A trial that takes long ends the
+    process.
+
+    # Parameters
+
+    folder : `str`
+        Path of the folder with the file.
+    start : `str`
+        Number of the first trial.
     """
     import signal
 
     content, path = (Path(folder) / "original").read_bytes(), Path(folder) / "a.hdf5"
-    layers = dict(_all_that_is_found(Path(folder) / "original"))
+    layers = dict(_all_readable(Path(folder) / "original"))
     in_layers = content.index(next(iter(layers.values())).tobytes())
     end_of_layers = in_layers + sum(array.nbytes for array in layers.values())
     offsets = [i for i in range(len(content)) if content[i] and not in_layers <= i < end_of_layers]
@@ -244,14 +272,14 @@ def damage_one_by_one(folder: str, start: str) -> None:
             digest in layers
             and (found.dtype.str, found.shape, found.tobytes())
             != (layers[digest].dtype.str, layers[digest].shape, layers[digest].tobytes())
-            for digest, found in _all_that_is_found(path)
+            for digest, found in _all_readable(path)
         )
         print("wrong" if is_wrong else "right", flush=True)
 
 
 @pytest.fixture(name="outcomes", scope="module")
 def _outcomes(tmp_path_factory: pytest.TempPathFactory) -> Dict[Tuple[int, int], str]:
-    """What comes of a change at an offset: "right", "wrong", or a process that ended."""
+    """Maps the offset and the mask of each change to "right", "wrong" or the end of a process."""
     if os.name != "posix":
         pytest.skip("needs signals")
     folder = tmp_path_factory.mktemp("damaged")
@@ -277,7 +305,7 @@ def _outcomes(tmp_path_factory: pytest.TempPathFactory) -> Dict[Tuple[int, int],
 
 
 def test_no_damage_ends_or_stops_the_process(outcomes: Dict[Tuple[int, int], str]) -> None:
-    """A changed byte outside the layers may be noticed or not, but no crash or endless loop."""
+    """A changed byte outside the layers neither crashes the process nor makes it loop."""
     assert {k: v for k, v in outcomes.items() if v.startswith("ended")} == {}
 
 
@@ -332,7 +360,7 @@ def _compressed(file: h5py.File) -> None:
     ],
 )
 def test_another_layout_is_damage(tmp_path: Path, change: Callable[[h5py.File], None]) -> None:
-    """An HDF5 file whose parts are missing or do not fit is refused with a reason."""
+    """An HDF5 file whose datasets are missing or do not fit is refused with a reason."""
     path = _write(tmp_path / "a.hdf5", _random_layers([2, 4, 3]))
     with h5py.File(path, "r+") as file:
         change(file)
@@ -342,12 +370,12 @@ def test_another_layout_is_damage(tmp_path: Path, change: Callable[[h5py.File], 
 
 @pytest.mark.parametrize("lengths", [[-2, 8, 3], [2, -4, 11], [0, 6, 3], [4, 2, 3]])
 def test_wrong_lengths_give_no_wrong_number(tmp_path: Path, lengths: List[int]) -> None:
-    """Lengths of the right sum that are not those of the sentences are noticed in time."""
+    """Lengths of the right sum that are not those of the sentences give no layers."""
     layers = _random_layers([2, 4, 3])
     path = _write(tmp_path / "a.hdf5", layers)
     with h5py.File(path, "r+") as file:
         _with("lengths", lengths)(file)
-    for digest, found in _all_that_is_found(path):
+    for digest, found in _all_readable(path):
         assert found.tobytes() == layers[digest].tobytes()
 
 
@@ -357,7 +385,7 @@ def test_a_sentence_that_bears_the_digest_of_another_is_damage(tmp_path: Path) -
     path = _write(tmp_path / "a.hdf5", layers)
     with h5py.File(path, "r+") as file:
         file["digests"][...] = file["digests"][()][::-1]
-    for digest, found in _all_that_is_found(path):
+    for digest, found in _all_readable(path):
         assert found.tobytes() == layers[digest].tobytes()
 
 
@@ -374,4 +402,12 @@ def test_a_weight_file_is_damage(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.hdf5", "w") as file:
         file.create_dataset("char_embed", data=numpy.zeros((3, 4)))
     with pytest.raises(DamagedSegment, match="."):
+        Segment(tmp_path / "a.hdf5")
+
+
+def test_a_file_of_the_first_layout_is_damage(tmp_path: Path) -> None:
+    """A file with a dimension for the layers, whose checksums are right, is refused."""
+    layers = {key: array.reshape(-1, 3, 4) for key, array in _random_layers([2, 4]).items()}
+    write_version_1(tmp_path / "a.hdf5", layers)
+    with pytest.raises(DamagedSegment, match="expected format.*activations 2.*activations 1"):
         Segment(tmp_path / "a.hdf5")

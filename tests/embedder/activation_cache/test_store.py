@@ -1,4 +1,4 @@
-"""A folder of layers, whatever happens to it and to those who use it."""
+"""Layers of sentences in a folder that several processes use, damage and delete."""
 
 import builtins
 import errno
@@ -20,9 +20,9 @@ import pytest
 from allennlp_elmo_plugin.embedder.activation_cache.store import ActivationStore
 from tests.support.paths import REPOSITORY
 
-kept: Optional[ActivationStore] = None
+unflushed: Optional[ActivationStore] = None
 
-# Without AllenNLP, which takes its time.
+# Without importing AllenNLP, which takes its time.
 CHILD = """
 import sys, types
 package = types.ModuleType("allennlp_elmo_plugin")
@@ -44,9 +44,9 @@ def _digest(number: int, group: int = 0) -> bytes:
 
 
 def _layers(digest: bytes) -> numpy.ndarray:
-    """What a digest stands for."""
+    """Returns the layers of a digest."""
     random = numpy.random.RandomState(list(digest))
-    return random.normal(size=(2 + digest[-1] % 5, 3, 4)).astype("float32")
+    return random.normal(size=(2 + digest[-1] % 5, 12)).astype("float32")
 
 
 def _entries(numbers: Iterable[int], group: int = 0) -> Dict[bytes, numpy.ndarray]:
@@ -54,23 +54,21 @@ def _entries(numbers: Iterable[int], group: int = 0) -> Dict[bytes, numpy.ndarra
 
 
 def _add(store: ActivationStore, numbers: Iterable[int]) -> None:
-    """As a file of its own."""
+    """Adds entries in a file of their own."""
     store.add(_entries(numbers), 1.0)
     store.flush()
 
 
 def _found(store: ActivationStore, numbers: Iterable[int], group: int = 0) -> List[int]:
-    """Which of the entries are there; those that are must be right."""
-    there = []
-    for number in numbers:
-        digest = _digest(number, group)
-        layers = store.get(digest)
-        if layers is not None:
-            expected = _layers(digest)
-            assert (layers.dtype, layers.shape) == (expected.dtype, expected.shape)
-            assert layers.tobytes() == expected.tobytes()
-            there.append(number)
-    return there
+    """Lists the entries that are found, and fails if one of them is not right."""
+    digests = {number: _digest(number, group) for number in numbers}
+    found = store.find(digests.values())
+    assert found.keys() <= set(digests.values())
+    for digest, layers in found.items():
+        expected = _layers(digest)
+        assert (layers.dtype, layers.shape) == (expected.dtype, expected.shape)
+        assert layers.tobytes() == expected.tobytes()
+    return [number for number, digest in digests.items() if digest in found]
 
 
 def _files(folder: Path, ending: str = ".hdf5") -> List[Path]:
@@ -100,16 +98,16 @@ def _refuse(*_: Any, **__: Any) -> NoReturn:
     raise PermissionError(errno.EACCES, "Permission denied")
 
 
-def test_what_waits_is_there(tmp_path: Path) -> None:
-    """An entry can be got before it is written."""
+def test_waiting_entries_are_found(tmp_path: Path) -> None:
+    """An entry is found before it is written."""
     store = ActivationStore(tmp_path, "a")
     store.add(_entries(range(3)), 1.0)
     assert _files(tmp_path) == []
     assert _found(store, range(5)) == [0, 1, 2]
 
 
-def test_what_is_written_is_there(tmp_path: Path) -> None:
-    """An entry can be got after a flush, by the store that wrote it."""
+def test_written_entries_are_found(tmp_path: Path) -> None:
+    """An entry is found after a flush by the store that wrote it."""
     store = ActivationStore(tmp_path, "a")
     _add(store, range(3))
     assert len(_files(tmp_path)) == 1
@@ -130,12 +128,12 @@ def test_another_name_finds_nothing(tmp_path: Path) -> None:
     assert _found(ActivationStore(tmp_path, "b"), range(3)) == []
 
 
-def test_nothing_is_made_before_the_first_writing(tmp_path: Path) -> None:
+def test_nothing_is_created_before_the_first_writing(tmp_path: Path) -> None:
     """A store that is only read leaves no trace."""
     store = ActivationStore(tmp_path / "deep" / "folder", "a")
     store.refresh()
     store.flush()
-    assert store.get(_digest(0)) is None
+    assert store.find([_digest(0)]) == {}
     assert store.num_bytes == 0
     assert list(tmp_path.iterdir()) == []
     _add(store, [0])
@@ -143,7 +141,7 @@ def test_nothing_is_made_before_the_first_writing(tmp_path: Path) -> None:
 
 
 def test_new_files_are_seen_after_refresh(tmp_path: Path) -> None:
-    """A store takes notice of what another one writes."""
+    """A store finds the entries that another one writes."""
     first, second = ActivationStore(tmp_path, "a"), ActivationStore(tmp_path, "a")
     for number in range(3):
         _add(first, [number])
@@ -156,7 +154,7 @@ def test_enough_for_a_file_is_written(tmp_path: Path) -> None:
     entries = _entries(range(3))
     last = entries.popitem()
     size = sum(array.nbytes for array in (*entries.values(), last[1]))
-    store = ActivationStore(tmp_path, "a", bytes_at_once=size)
+    store = ActivationStore(tmp_path, "a", segment_bytes=size)
     store.add(entries, 1.0)
     assert _files(tmp_path) == []
     store.add(dict([last]), 1.0)
@@ -173,19 +171,19 @@ def test_nothing_is_written_twice(tmp_path: Path) -> None:
     assert len(_files(tmp_path)) == 1
 
 
-def test_words_and_seconds_are_of_all_files(tmp_path: Path) -> None:
-    """Whoever wrote them."""
+def test_tokens_and_seconds_are_of_all_files(tmp_path: Path) -> None:
+    """The sums are over the files of all stores."""
     first, second = ActivationStore(tmp_path, "a"), ActivationStore(tmp_path, "a")
     _add(first, [0, 1])
     _add(second, [2])
     first.refresh()
-    words = sum(len(array) for array in _entries(range(3)).values())
+    tokens = sum(len(array) for array in _entries(range(3)).values())
     for store in (first, second, ActivationStore(tmp_path, "a")):
-        assert (store.words, store.seconds) == (words, 2.0)
+        assert (store.num_tokens, store.seconds) == (tokens, 2.0)
 
 
 def test_num_bytes_is_of_the_whole_folder(tmp_path: Path) -> None:
-    """Files of other names, and of others, take their space too."""
+    """The size includes other subfolders and files of other programs."""
     _add(ActivationStore(tmp_path, "a"), [0])
     _add(ActivationStore(tmp_path, "b"), [0])
     (tmp_path / "notes.txt").write_text("mine")
@@ -196,7 +194,7 @@ def test_num_bytes_is_of_the_whole_folder(tmp_path: Path) -> None:
 def test_a_limit_ends_writing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, num_files: int
 ) -> None:
-    """It is never exceeded, said once, and costs nothing that was written."""
+    """The limit is never exceeded, one warning names it, and written entries are found."""
     _add(ActivationStore(tmp_path / "alike", "a"), [0])
     max_bytes = int(_size(tmp_path / "alike") * (num_files + 0.5))
     folder = tmp_path / "limited"
@@ -211,7 +209,7 @@ def test_a_limit_ends_writing(
 
 
 def test_the_limit_is_on_all_names(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """What another model has left counts."""
+    """The files of another model count."""
     _add(ActivationStore(tmp_path, "a"), range(3))
     store = ActivationStore(tmp_path, "b", max_bytes=_size(tmp_path) + 100)
     _add(store, range(3))
@@ -220,7 +218,7 @@ def test_the_limit_is_on_all_names(tmp_path: Path, caplog: pytest.LogCaptureFixt
 
 
 def test_two_stores_keep_one_limit(tmp_path: Path) -> None:
-    """Each sees what the other has written, refreshed or not."""
+    """Each store counts the files that the other has written, refreshed or not."""
     _add(ActivationStore(tmp_path / "alike", "a"), [0])
     max_bytes, folder = int(_size(tmp_path / "alike") * 4.5), tmp_path / "limited"
     stores = [ActivationStore(folder, "a", max_bytes=max_bytes) for _ in range(2)]
@@ -233,7 +231,7 @@ def test_two_stores_keep_one_limit(tmp_path: Path) -> None:
 def test_a_full_disk_ends_writing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No part of a file stays, it is said once, and what was written can be read."""
+    """No partial file stays, one warning names the error, and written entries are found."""
     store = ActivationStore(tmp_path, "a")
     _add(store, [0, 1])
     whole = Path.write_bytes
@@ -254,7 +252,7 @@ def test_a_full_disk_ends_writing(
 def test_a_failed_renaming_ends_writing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The last step may fail as well, and leaves nothing either."""
+    """A file that cannot be renamed leaves nothing behind."""
     store = ActivationStore(tmp_path, "a")
     _add(store, [0])
     monkeypatch.setattr(os, "replace", _refuse)
@@ -272,7 +270,7 @@ def test_a_folder_that_is_only_read(
     owner: Any,
     name: str,
 ) -> None:
-    """It is said once that nothing is written, and what is there can be read."""
+    """In a read-only folder, one warning says that nothing is written, and entries are found."""
     _add(ActivationStore(tmp_path, "a"), [0])
     store = ActivationStore(tmp_path, "a")
     with monkeypatch.context() as patch:
@@ -287,7 +285,7 @@ def test_a_folder_that_is_only_read(
 def test_a_folder_that_cannot_be_made(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, folder: str
 ) -> None:
-    """Below a file, or behind a link to nowhere: a warning, and nothing else."""
+    """A folder below a file, or behind a broken link, costs one warning and nothing else."""
     (tmp_path / "file").write_text("no folder")
     (tmp_path / "link").symlink_to(tmp_path / "file" / "nowhere")
     store = ActivationStore(tmp_path / folder, "a")
@@ -300,7 +298,7 @@ def test_a_folder_that_cannot_be_made(
 def test_a_file_system_without_locks(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where no lock can be had, nothing is written."""
+    """Without locks nothing is written."""
 
     def refuse(*_: Any, **__: Any) -> NoReturn:
         raise NotImplementedError("FileSystem does not appear to support flock")
@@ -313,14 +311,15 @@ def test_a_file_system_without_locks(
 
 
 def test_a_changed_file_is_set_aside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Its sentences are missed, it is told once, and the other files stay."""
+    """The entries of a changed file are missing, one warning names it, and other files stay."""
     store = ActivationStore(tmp_path, "a")
     _add(store, [0, 1])
     (damaged,) = _files(tmp_path)
     _add(store, [2])
     _flip(damaged, 1)
     store = ActivationStore(tmp_path, "a")
-    assert store.get(_digest(1)) is None
+    assert store.find([_digest(1)]) == {}
+    assert _found(store, [0]) == []
     for _ in range(2):
         store.refresh()
         assert _found(store, range(3)) == [2]
@@ -333,7 +332,7 @@ def test_a_changed_file_is_set_aside(tmp_path: Path, caplog: pytest.LogCaptureFi
 def test_a_cut_file_is_set_aside(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, share: float
 ) -> None:
-    """It is noticed when the folder is opened, told once, and the other files stay."""
+    """A cut file is noticed when the folder is opened, with one warning, and other files stay."""
     store = ActivationStore(tmp_path, "a")
     _add(store, [0, 1])
     (damaged,) = _files(tmp_path)
@@ -351,19 +350,19 @@ def test_a_cut_file_is_set_aside(
     assert _warnings(caplog) == []
 
 
-def test_what_was_damaged_can_be_added_again(tmp_path: Path) -> None:
-    """Later stores find what was computed anew."""
+def test_damaged_entries_can_be_added_again(tmp_path: Path) -> None:
+    """Later stores find the entries that were computed anew."""
     _add(ActivationStore(tmp_path, "a"), [0, 1])
     _flip(_files(tmp_path)[0], 0)
     store = ActivationStore(tmp_path, "a")
-    assert store.get(_digest(0)) is None
+    assert store.find([_digest(0)]) == {}
     _add(store, [0, 1])
     assert _found(store, range(2)) == [0, 1]
     assert _found(ActivationStore(tmp_path, "a"), range(2)) == [0, 1]
 
 
 def test_an_entry_that_two_files_have_survives_the_damage_of_one(tmp_path: Path) -> None:
-    """Processes that compute the same sentence at once each write it."""
+    """An entry that two processes have written is found in the other file."""
     stores = [ActivationStore(tmp_path, "a") for _ in range(2)]
     for store in stores:
         _add(store, [0])
@@ -376,24 +375,24 @@ def test_an_entry_that_two_files_have_survives_the_damage_of_one(tmp_path: Path)
 def test_a_file_that_was_set_aside_by_another_is_no_trouble(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The second to notice finds nothing to do."""
+    """Only the first store to notice a damaged file warns of it."""
     _add(ActivationStore(tmp_path, "a"), [0])
     _flip(_files(tmp_path)[0], 0)
     for store in [ActivationStore(tmp_path, "a"), ActivationStore(tmp_path, "a")]:
-        assert store.get(_digest(0)) is None
+        assert store.find([_digest(0)]) == {}
     assert len(_warnings(caplog)) == 1
 
 
 def test_a_damaged_file_may_have_to_stay(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In a folder that is only read, it is told once and passed over."""
+    """In a read-only folder, a damaged file costs one warning and is not read."""
     _add(ActivationStore(tmp_path, "a"), [0])
     _flip(_files(tmp_path)[0], 0)
     store = ActivationStore(tmp_path, "a")
     monkeypatch.setattr(os, "replace", _refuse)
     for _ in range(2):
-        assert store.get(_digest(0)) is None
+        assert store.find([_digest(0)]) == {}
         store.refresh()
     assert len(_files(tmp_path)) == 1
     assert len(_warnings(caplog)) == 1
@@ -402,7 +401,7 @@ def test_a_damaged_file_may_have_to_stay(
 def test_a_file_that_may_not_be_read_is_not_damaged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is only closed to this process stays for those who may read it."""
+    """A file without permission to read it stays for those who have it."""
     _add(ActivationStore(tmp_path, "a"), [0])
     with monkeypatch.context() as patch:
         for owner, name in ((h5py, "File"), (builtins, "open"), (io, "open"), (os, "open")):
@@ -414,7 +413,7 @@ def test_a_file_that_may_not_be_read_is_not_damaged(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts open files by /proc")
 def test_more_files_than_can_be_open_are_not_damaged(tmp_path: Path) -> None:
-    """A process is allowed so and so many open files; a folder may have more."""
+    """A folder may have more files than a process may open."""
     import resource
 
     store = ActivationStore(tmp_path, "a")
@@ -432,8 +431,8 @@ def test_more_files_than_can_be_open_are_not_damaged(tmp_path: Path) -> None:
     assert _found(ActivationStore(tmp_path, "a"), range(40)) == list(range(40))
 
 
-def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
-    """The next writing makes room, in the subfolders of other names as well."""
+def test_partial_files_of_a_killed_process_are_removed(tmp_path: Path) -> None:
+    """The next writing removes partial files, also in the subfolders of other names."""
     for name in ("a", "b"):
         _add(ActivationStore(tmp_path, name), [0])
         (tmp_path / name / ("0123456789abcdef" * 2 + ".partial")).write_bytes(b"half")
@@ -445,7 +444,7 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
 
 
 def test_files_of_others_are_not_removed(tmp_path: Path) -> None:
-    """Who names a folder that has been in use loses nothing in it."""
+    """A folder with files of other programs loses none of them."""
     names = ["film.partial", "downloads/film.partial", "mine.hdf5", "downloads/mine.hdf5"]
     (tmp_path / "downloads").mkdir()
     for name in names:
@@ -459,7 +458,7 @@ def test_files_of_others_are_not_removed(tmp_path: Path) -> None:
 def test_files_may_be_deleted_at_any_time(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, with_root: bool
 ) -> None:
-    """Their entries are missed without a word, and the next writing makes the folder again."""
+    """Deleted entries are missing without a warning, and the next writing makes the folder."""
     root = tmp_path / "root"
     store = ActivationStore(root, "a")
     _add(store, [0, 1])
@@ -473,8 +472,8 @@ def test_files_may_be_deleted_at_any_time(
     assert _warnings(caplog) == []
 
 
-def test_a_store_that_is_let_go_has_written(tmp_path: Path) -> None:
-    """What waits is not lost with it."""
+def test_a_store_that_is_deleted_has_written(tmp_path: Path) -> None:
+    """Entries that wait are written when the store is deleted."""
     store = ActivationStore(tmp_path, "a")
     store.add(_entries([0]), 1.0)
     del store
@@ -482,10 +481,10 @@ def test_a_store_that_is_let_go_has_written(tmp_path: Path) -> None:
 
 
 def add_and_end(folder: str, how: str) -> None:
-    """What a process does that knows nothing of flushing."""
-    global kept
-    kept = ActivationStore(folder, "a")
-    kept.add(_entries([0, 1]), 1.0)
+    """Adds entries in a process that ends without a flush."""
+    global unflushed
+    unflushed = ActivationStore(folder, "a")
+    unflushed.add(_entries([0, 1]), 1.0)
     if how == "exit":
         sys.exit(3)
     if how == "error":
@@ -495,13 +494,13 @@ def add_and_end(folder: str, how: str) -> None:
 
 @pytest.mark.parametrize("how", ["end", "exit", "error"])
 def test_a_process_that_ends_has_written(tmp_path: Path, how: str) -> None:
-    """Whatever it ends by, the next one finds what waited."""
+    """Entries that wait are written at the end of a process, by an error as well."""
     _start("add_and_end", str(tmp_path), how).wait()
     assert _found(ActivationStore(tmp_path, "a"), range(3)) == [0, 1]
 
 
 def _delete_when_looked_at(path: Path, when: str, patch: pytest.MonkeyPatch) -> None:
-    """Another process deletes a file just before or after this one asks for its size."""
+    """Deletes a file just before or after its size is asked for, as another process may."""
     stat = os.stat
 
     def stat_now(asked: Any, *arguments: Any, **options: Any) -> os.stat_result:
@@ -520,7 +519,7 @@ def _delete_when_looked_at(path: Path, when: str, patch: pytest.MonkeyPatch) -> 
 def test_a_file_that_goes_while_sizes_are_added_up(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
-    """Deleting another model's subfolder at any time stops nobody from writing."""
+    """A store writes while another model's subfolder is deleted."""
     _add(ActivationStore(tmp_path, "b"), [0])
     store = ActivationStore(tmp_path, "a", max_bytes=10**6)
     with monkeypatch.context() as patch:
@@ -534,7 +533,7 @@ def test_a_file_that_goes_while_sizes_are_added_up(
 def test_sizes_can_be_added_up_while_files_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
-    """Who asks for the size gets an answer."""
+    """The size is that of the files that are left."""
     store = ActivationStore(tmp_path, "a")
     _add(store, [0])
     _add(store, [1])
@@ -547,8 +546,8 @@ def test_sizes_can_be_added_up_while_files_go(
 
 
 def write_and_read(folder: str, group: str, other: str) -> None:
-    """What a process does beside another: writes, reads what both write, and what both share."""
-    store = ActivationStore(folder, "a", bytes_at_once=400)
+    """Writes and reads beside another process, entries of its own and entries of both."""
+    store = ActivationStore(folder, "a", segment_bytes=400)
     for number in range(30):
         store.add(_entries([number], int(group)), 0.1)
         store.add(_entries([number % 7], 9), 0.1)
@@ -560,7 +559,7 @@ def write_and_read(folder: str, group: str, other: str) -> None:
 
 
 def test_processes_write_and_read_at_once(tmp_path: Path) -> None:
-    """All that each reads is right, and at the end all is there."""
+    """Every entry that a process reads is right, and at the end all are there."""
     processes = [
         _start("write_and_read", str(tmp_path), *groups) for groups in (("1", "2"), ("2", "1"))
     ]
@@ -577,8 +576,8 @@ def test_processes_write_and_read_at_once(tmp_path: Path) -> None:
 
 
 def write_for_ever(folder: str, group: str) -> None:
-    """What a process does until it is killed."""
-    store, number = ActivationStore(folder, "a", bytes_at_once=1), 0
+    """Writes a file for each entry until the process is killed."""
+    store, number = ActivationStore(folder, "a", segment_bytes=1), 0
     while True:
         store.add(_entries([number], int(group)), 0.1)
         number += 1
@@ -588,7 +587,7 @@ def write_for_ever(folder: str, group: str) -> None:
 def test_a_killed_process_leaves_nothing_wrong(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whenever it was killed, each file is complete, and the next process goes on writing."""
+    """After a process is killed, each file is complete, and the next process goes on writing."""
     for group in range(3):
         process = _start("write_for_ever", str(tmp_path), str(group))
         while process.poll() is None and len(_files(tmp_path)) < 10 * (group + 1):
@@ -604,7 +603,7 @@ def test_a_killed_process_leaves_nothing_wrong(
     _add(store, [])
     found = [_found(store, range(stored), group) for group in range(3)]
     assert sum(map(len, found)) == stored
-    # What was written first is there first: nothing is missing before the last.
+    # Entries are written in order: nothing is missing before the last.
     assert found == [list(range(len(numbers))) for numbers in found]
     assert _warnings(caplog) == []
 
@@ -612,7 +611,7 @@ def test_a_killed_process_leaves_nothing_wrong(
 def test_an_interrupted_process_leaves_no_part(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C in the middle of writing is neither hidden nor a source of rubbish."""
+    """Ctrl-C in the middle of writing is raised and leaves no partial file."""
 
     def interrupt(path: Path, content: bytes) -> Optional[int]:
         with open(path, "wb") as file:
@@ -627,3 +626,13 @@ def test_an_interrupted_process_leaves_no_part(
     assert _files(tmp_path, ".partial") == _files(tmp_path) == []
     _add(store, [1])
     assert _found(ActivationStore(tmp_path, "a"), [1]) == [1]
+
+
+def test_entries_of_several_files_are_found_together(tmp_path: Path) -> None:
+    """One call finds waiting entries and those of several files, and leaves out the others."""
+    store = ActivationStore(tmp_path, "a")
+    _add(store, [0, 1])
+    _add(store, [2, 3])
+    store.add(_entries([4]), 1.0)
+    assert _found(store, [5, 4, 0, 3, 0, 2]) == [4, 0, 3, 2]
+    assert store.find([]) == {}

@@ -1,4 +1,4 @@
-"""What the log says of the activation cache at the end of a training."""
+"""The log's line on the activation cache at the end of a training."""
 
 from pathlib import Path
 from typing import Any, Dict
@@ -18,7 +18,7 @@ TRAINING, VALIDATION = 12, 9
 def _experiment(folder: Path, num_epochs: int) -> Params:
     embedder: Dict[str, Any] = {
         "encoder": {"type": "bilm", "initial_state": {"type": "zero"}},
-        "activation_cache": {"type": "hdf5", "path": str(folder / "kept")},
+        "activation_cache": {"type": "hdf5", "path": str(folder / "cache")},
     }
     config = tagger(folder, **embedder)
     config["trainer"]["num_epochs"] = num_epochs
@@ -26,19 +26,17 @@ def _experiment(folder: Path, num_epochs: int) -> Params:
 
 
 def test_a_training_ends_with_a_summary(tmp_path: Path) -> None:
-    """
-    No config names the callback. It has written the last sentences while the model still lives,
-    and counts each sentence of each epoch.
-    """
+    """The callback, which no config names, writes all sentences and counts them."""
     model = train_model(_experiment(tmp_path, 1), str(tmp_path / "first"))
-    kept = set()
-    for path in tmp_path.glob("kept/*/*.hdf5"):
+    written = set()
+    # The model still lives, so it was the callback that wrote the last sentences.
+    for path in tmp_path.glob("cache/*/*.hdf5"):
         with h5py.File(path, "r") as file:
-            kept |= {digest.tobytes() for digest in file["digests"][()]}
-    found = TRAINING + VALIDATION - len(kept)
+            written |= {digest.tobytes() for digest in file["digests"][()]}
+    found = TRAINING + VALIDATION - len(written)
     log = (tmp_path / "first" / "out.log").read_text()
     assert f"had {found} of 21 sentences" in log
-    assert f"{len(kept)} were computed" in log
+    assert f"{len(written)} were computed" in log
     assert model is not None
 
     train_model(_experiment(tmp_path, 2), str(tmp_path / "second"))
@@ -52,8 +50,8 @@ def test_it_is_added_once() -> None:
     assert gradient_descent_trainer.DEFAULT_CALLBACKS.count(ActivationCacheSummary) == 1
 
 
-def test_it_says_nothing_where_nothing_is_kept(tmp_path: Path) -> None:
-    """A training without the cache ends as it always did."""
+def test_a_training_without_a_cache_has_no_summary(tmp_path: Path) -> None:
+    """Without an activation cache, the log does not mention one."""
     config = tagger(tmp_path)
     config["trainer"]["num_epochs"] = 1
     train_model(Params(config), str(tmp_path / "run"))

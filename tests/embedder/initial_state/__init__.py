@@ -1,0 +1,1 @@
+"""Tests of the states that the LSTMs start from."""

@@ -1,64 +1,64 @@
-"""Where the LSTMs start."""
+"""The initial state that is carried from batch to batch."""
 
 import copy
 
-import torch
+from allennlp.common import Params
 
-from allennlp_elmo_plugin import CarryState, ZeroState
+from allennlp_elmo_plugin import CarryState, InitialState
 from allennlp_elmo_plugin.network.bidirectional_lstm import LstmState
+from tests.embedder.initial_state.states import full_state, row_values
 
 
-def _state(value: float, rows: int) -> LstmState:
-    return LstmState(torch.full((2, 1, rows, 3), value), torch.full((2, 1, rows, 5), value))
+def test_it_is_the_default() -> None:
+    """A config that names no initial state gets this one."""
+    assert isinstance(InitialState.from_params(Params({})), CarryState)
 
 
-def _first_values(state: LstmState) -> list:
-    assert torch.equal(state.hidden[..., 0], state.cell[..., 0])
-    return state.hidden[0, 0, :, 0].tolist()
-
-
-def test_zero_forgets_what_came_before() -> None:
-    """However a batch ended, the next one starts from zeros."""
-    part = ZeroState()
-    part.finish(_state(1.0, rows=2))
-    assert _first_values(part.start(_state(0.0, rows=2))) == [0.0, 0.0]
-
-
-def test_carry_starts_a_row_where_it_ended() -> None:
+def test_a_row_starts_where_it_ended() -> None:
     """A row goes on from its own last state, and a new row from zeros."""
-    part = CarryState()
-    part.finish(_state(1.0, rows=2))
-    assert _first_values(part.start(_state(0.0, rows=3))) == [1.0, 1.0, 0.0]
+    carry = CarryState()
+    carry.finish(full_state(1.0, rows=2))
+    assert row_values(carry.start(full_state(0.0, rows=3))) == [1.0, 1.0, 0.0]
 
 
-def test_carry_keeps_rows_that_are_not_there() -> None:
-    """A smaller batch does not cost the other rows their state."""
-    part = CarryState()
-    part.finish(_state(1.0, rows=3))
-    assert _first_values(part.start(_state(0.0, rows=1))) == [1.0]
-    part.finish(_state(2.0, rows=1))
-    assert _first_values(part.start(_state(0.0, rows=3))) == [2.0, 1.0, 1.0]
+def test_the_first_batch_starts_from_zeros() -> None:
+    """Before any batch has ended, every row starts from zeros."""
+    assert row_values(CarryState().start(full_state(0.0, rows=2))) == [0.0, 0.0]
 
 
-def test_carry_keeps_no_gradient() -> None:
+def test_rows_that_a_batch_lacks_are_remembered() -> None:
+    """A smaller batch leaves the state of the other rows as it was."""
+    carry = CarryState()
+    carry.finish(full_state(1.0, rows=3))
+    assert row_values(carry.start(full_state(0.0, rows=1))) == [1.0]
+    carry.finish(full_state(2.0, rows=1))
+    assert row_values(carry.start(full_state(0.0, rows=3))) == [2.0, 1.0, 1.0]
+
+
+def test_no_gradient_is_carried() -> None:
     """Gradients do not flow from a batch into the one before it."""
-    part = CarryState()
-    state = LstmState(*(part.requires_grad_() for part in _state(1.0, rows=1)))
-    part.finish(state)
-    assert not part.start(_state(0.0, rows=1)).hidden.requires_grad
+    carry = CarryState()
+    carry.finish(LstmState(*(part.requires_grad_() for part in full_state(1.0, rows=1))))
+    assert not any(part.requires_grad for part in carry.start(full_state(0.0, rows=1)))
 
 
-def test_carry_resets() -> None:
+def test_a_reset_forgets_every_row() -> None:
     """After a reset every row starts from zeros."""
-    part = CarryState()
-    part.finish(_state(1.0, rows=1))
-    part.reset()
-    assert _first_values(part.start(_state(0.0, rows=1))) == [0.0]
+    carry = CarryState()
+    carry.finish(full_state(1.0, rows=1))
+    carry.reset()
+    assert row_values(carry.start(full_state(0.0, rows=1))) == [0.0]
 
 
-def test_what_is_carried_is_not_saved() -> None:
+def test_the_carried_state_is_copied_but_not_saved() -> None:
     """The state is no part of an archive, but a copy of the module has it."""
-    part = CarryState()
-    part.finish(_state(1.0, rows=1))
-    assert not part.state_dict()
-    assert _first_values(copy.deepcopy(part).start(_state(0.0, rows=1))) == [1.0]
+    carry = CarryState()
+    carry.finish(full_state(1.0, rows=1))
+    assert not carry.state_dict()
+    assert row_values(copy.deepcopy(carry).start(full_state(0.0, rows=1))) == [1.0]
+
+
+def test_layers_cannot_be_cached() -> None:
+    """The reason names this initial state, and those whose layers can be cached."""
+    reason = CarryState().uncacheable_reason() or ""
+    assert all(name in reason for name in ("'carry'", "'warm'", "'zero'"))

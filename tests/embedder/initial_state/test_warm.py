@@ -1,4 +1,4 @@
-"""One settled state for every sentence."""
+"""The state to which the biLM converges on a warm-up text, the same for every sentence."""
 
 import random
 from pathlib import Path
@@ -6,16 +6,16 @@ from typing import Any, List, Sequence
 
 import pytest
 import torch
-from allennlp.common import Lazy, Params
 from allennlp.common.checks import ConfigurationError
-from allennlp.modules.elmo import batch_to_ids
 from allennlp.modules.token_embedders.elmo_token_embedder import (
     ElmoTokenEmbedder as BuiltInEmbedder,
 )
 
-from allennlp_elmo_plugin import ElmoBilm, ElmoEncoder, ElmoTokenEmbedder, WarmState
+from allennlp_elmo_plugin import BilmEncoder, ElmoBilm, ElmoTokenEmbedder, WarmState
 from allennlp_elmo_plugin.embedder.initial_state.warm_up_sentences import WARM_UP_SENTENCES
 from tests.support.elmo_files import ElmoFiles, elmo_options, write_elmo_files
+from tests.support.embedders import embedder
+from tests.support.sentences import spell
 
 WORDS = [
     "the",
@@ -37,7 +37,8 @@ WORDS = [
     "Anna",
     ".",
 ]
-SETTLING = 15
+# Number of readings after which the built-in has converged on a text.
+READINGS = 15
 
 
 @pytest.fixture(scope="module", name="files", params=["plain", "kernels"])
@@ -48,9 +49,8 @@ def _files(request: Any, tmp_path_factory: pytest.TempPathFactory) -> ElmoFiles:
     return write_elmo_files(folder, elmo_options(filters=filters, **sizes), seed=3)
 
 
-def _embedder(files: ElmoFiles, **initial_state: Any) -> ElmoTokenEmbedder:
-    params = Params({"type": "bilm", "initial_state": {"type": "warm", **initial_state}})
-    return ElmoTokenEmbedder(*files, dropout=0.0, encoder=Lazy(ElmoEncoder, params)).eval()
+def _warm(files: ElmoFiles, **initial_state: Any) -> ElmoTokenEmbedder:
+    return embedder(files, encoder={"initial_state": {"type": "warm", **initial_state}}).eval()
 
 
 def _sentences(count: int) -> List[List[str]]:
@@ -59,146 +59,157 @@ def _sentences(count: int) -> List[List[str]]:
 
 
 def _embed(
-    embedder: torch.nn.Module, sentences: Sequence[Sequence[str]], batch_size: int
+    module: torch.nn.Module, sentences: Sequence[Sequence[str]], batch_size: int
 ) -> List[torch.Tensor]:
-    """The vectors of each sentence."""
+    """Returns the vectors of each sentence."""
     vectors: List[torch.Tensor] = []
     with torch.no_grad():
         for start in range(0, len(sentences), batch_size):
-            batch = [list(words) for words in sentences[start : start + batch_size]]
-            rows = embedder(batch_to_ids(batch))
+            batch = sentences[start : start + batch_size]
+            rows = module(spell(*batch))
             vectors += [row[: len(words)] for row, words in zip(rows, batch)]
     return vectors
 
 
-def _state(embedder: ElmoTokenEmbedder) -> torch.Tensor:
-    return embedder.state_dict()["_encoder.initial_state.hidden"]
+def _state(module: ElmoTokenEmbedder) -> torch.Tensor:
+    return module.state_dict()["_encoder.initial_state.hidden"]
 
 
 def test_a_sentence_has_the_same_vectors_in_any_company(files: ElmoFiles) -> None:
     """Order, batch size and a round trip through a state dict change nothing beyond 1e-5."""
     sentences = _sentences(30)
-    embedder = _embedder(files)
-    expected = _embed(embedder, sentences, batch_size=30)
-    loaded = _embedder(files, sentences=["Other words ."])
-    loaded.load_state_dict(embedder.state_dict())
+    module = _warm(files)
+    expected = _embed(module, sentences, batch_size=30)
+    loaded = _warm(files, sentences=["Other words ."])
+    loaded.load_state_dict(module.state_dict())
     for batch_size in (1, 4, 7):
         order = random.Random(batch_size).sample(range(30), 30)
-        for side in (embedder, loaded):
+        for side in (module, loaded):
             found = _embed(side, [sentences[i] for i in order], batch_size)
             for i, vectors in zip(order, found):
                 assert (vectors - expected[i]).abs().max() < 1e-5
 
 
-def test_it_is_nearer_to_the_settled_builtin_than_zero(files: ElmoFiles) -> None:
-    """AllenNLP's vectors for a sentence that it has read many times are nearer than from zeros."""
+def test_it_is_nearer_to_the_converged_builtin_than_zero(files: ElmoFiles) -> None:
+    """Vectors are nearer than those from zeros to AllenNLP's after many readings."""
     sentences = _sentences(30)
     builtin = BuiltInEmbedder(*files, dropout=0.0).eval()
-    for _ in range(SETTLING):
-        settled = _embed(builtin, sentences, batch_size=30)
-    zero = Lazy(ElmoEncoder, Params({"type": "bilm", "initial_state": {"type": "zero"}}))
+    for _ in range(READINGS):
+        converged = _embed(builtin, sentences, batch_size=30)
+    zero = embedder(files, encoder={"initial_state": "zero"})
     distances = {
-        name: torch.cat([(a - b).abs().flatten() for a, b in zip(found, settled)]).mean()
+        name: torch.cat([(a - b).abs().flatten() for a, b in zip(found, converged)]).mean()
         for name, found in (
-            ("warm", _embed(_embedder(files), sentences, 30)),
-            ("zero", _embed(ElmoTokenEmbedder(*files, dropout=0.0, encoder=zero), sentences, 30)),
+            ("warm", _embed(_warm(files), sentences, 30)),
+            ("zero", _embed(zero, sentences, 30)),
         )
     }
     assert distances["warm"] < 0.7 * distances["zero"]
 
 
-def test_one_sentence_settles_where_the_builtin_does(files: ElmoFiles) -> None:
-    """Warmed up by a sentence alone, that sentence has AllenNLP's settled vectors."""
+def test_one_sentence_converges_where_the_builtin_does(files: ElmoFiles) -> None:
+    """Warmed up by a sentence alone, that sentence has AllenNLP's converged vectors."""
     words = WORDS[:15]
     builtin = BuiltInEmbedder(*files, dropout=0.0).eval()
-    for _ in range(SETTLING + 10):
+    for _ in range(READINGS + 10):
         (expected,) = _embed(builtin, [words], 1)
-    (found,) = _embed(_embedder(files, sentences=[" ".join(words)], repeats=30), [words], 1)
+    (found,) = _embed(_warm(files, sentences=[" ".join(words)], repeats=30), [words], 1)
     assert (found - expected).abs().max() < 1e-4
 
 
 def test_a_file_of_sentences_is_their_list(files: ElmoFiles, tmp_path: Path) -> None:
-    """A line is a sentence, and empty lines are none."""
+    """Each line of a file is a sentence, and empty lines are left out."""
     lines = ["Rain on the roof .", "We hear it ."]
     (tmp_path / "text.txt").write_text("\n\n".join(lines) + "\n", encoding="utf-8")
     states = []
     for sentences in (lines, str(tmp_path / "text.txt")):
-        embedder = _embedder(files, sentences=sentences)
-        _embed(embedder, [["Rain"]], 1)
-        states.append(_state(embedder))
+        module = _warm(files, sentences=sentences)
+        _embed(module, [["Rain"]], 1)
+        states.append(_state(module))
     assert torch.equal(*states)
     assert not torch.isnan(states[0]).any()
 
 
 def test_a_text_is_read_once(files: ElmoFiles, tmp_path: Path) -> None:
-    """After the first batch, and after loading a settled state, the file may be gone."""
+    """After the first batch, and after loading a converged state, the file may be gone."""
     path = tmp_path / "text.txt"
     path.write_text("Rain on the roof .\n", encoding="utf-8")
-    embedder = _embedder(files, sentences=str(path))
-    (expected,) = _embed(embedder, [["Rain"]], 1)
+    module = _warm(files, sentences=str(path))
+    (expected,) = _embed(module, [["Rain"]], 1)
     path.unlink()
-    loaded = _embedder(files, sentences=str(path))
-    loaded.load_state_dict(embedder.state_dict())
-    for side in (embedder, loaded):
+    loaded = _warm(files, sentences=str(path))
+    loaded.load_state_dict(module.state_dict())
+    for side in (module, loaded):
         assert torch.equal(_embed(side, [["Rain"]], 1)[0], expected)
 
 
-def test_a_state_dict_without_a_state_settles_by_its_own_weights(tmp_path: Path) -> None:
-    """What was saved with another initial state is warmed up after loading."""
+def test_a_state_dict_without_a_state_converges_by_its_own_weights(tmp_path: Path) -> None:
+    """After loading a model that had another initial state, the state is computed anew."""
     first, second = (write_elmo_files(tmp_path / str(seed), seed=seed) for seed in (1, 2))
-    embedder = _embedder(first)
-    _embed(embedder, [["Rain"]], 1)
-    embedder.load_state_dict(ElmoTokenEmbedder(*second, dropout=0.0).state_dict())
-    assert torch.equal(
-        _embed(embedder, [["Rain"]], 1)[0], _embed(_embedder(second), [["Rain"]], 1)[0]
-    )
+    module = _warm(first)
+    _embed(module, [["Rain"]], 1)
+    module.load_state_dict(embedder(second).state_dict())
+    assert torch.equal(_embed(module, [["Rain"]], 1)[0], _embed(_warm(second), [["Rain"]], 1)[0])
 
 
 def test_training_starts_from_one_state_throughout(tmp_path: Path) -> None:
-    """While the biLM is trained, the state stays what it was before the first step."""
-    files = write_elmo_files(tmp_path, seed=4)
-    params = Params({"type": "bilm", "initial_state": {"type": "warm"}})
-    embedder = ElmoTokenEmbedder(
-        *files, requires_grad=True, dropout=0.0, encoder=Lazy(ElmoEncoder, params)
+    """While the biLM is trained, the state stays as it was before the first training step."""
+    module = embedder(
+        write_elmo_files(tmp_path, seed=4), requires_grad=True, encoder={"initial_state": "warm"}
     )
-    optimizer = torch.optim.SGD(embedder.parameters(), lr=0.1)
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
     states = []
     for _ in range(2):
         optimizer.zero_grad()
-        embedder(batch_to_ids([["Rain", "falls"]])).pow(2).sum().backward()
+        module(spell("Rain falls")).pow(2).sum().backward()
         optimizer.step()
-        states.append(_state(embedder).clone())
+        states.append(_state(module).clone())
     assert torch.equal(*states)
 
 
-def test_settling_in_inference_mode_leaves_training_possible(tmp_path: Path) -> None:
+def test_converging_in_inference_mode_leaves_training_possible(tmp_path: Path) -> None:
     """The state that was found while predicting can be saved for a gradient."""
-    files = write_elmo_files(tmp_path, seed=4)
-    params = Params({"type": "bilm", "initial_state": {"type": "warm"}})
-    embedder = ElmoTokenEmbedder(*files, requires_grad=True, encoder=Lazy(ElmoEncoder, params))
-    batch = batch_to_ids([["Rain", "falls"]])
+    module = embedder(
+        write_elmo_files(tmp_path, seed=4), requires_grad=True, encoder={"initial_state": "warm"}
+    )
     with torch.inference_mode():
-        embedder(batch)
-    embedder(batch).pow(2).sum().backward()
-    assert all(parameter.grad is not None for parameter in embedder.parameters())
+        module(spell("Rain falls"))
+    module(spell("Rain falls")).pow(2).sum().backward()
+    assert all(parameter.grad is not None for parameter in module.parameters())
 
 
-def test_a_state_that_does_not_settle_is_told(
+def test_converging_under_autocast_is_in_full_precision(tmp_path: Path) -> None:
+    """The state does not depend on the precision of the first batch."""
+    files, states = write_elmo_files(tmp_path, seed=4), []
+    for enabled in (False, True):
+        module = _warm(files)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            _embed(module, [["Rain"]], 1)
+        states.append(_state(module))
+    assert torch.equal(*states)
+
+
+def test_layers_can_be_cached() -> None:
+    """Nothing keeps a sentence's layers from being cached."""
+    assert WarmState().uncacheable_reason() is None
+
+
+def test_a_state_that_does_not_converge_is_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One reading from zeros changes the state, and the warning says by how much."""
-    _embed(_embedder(write_elmo_files(tmp_path), repeats=1), [["Rain"]], 1)
-    assert "has not settled: the last of 1 readings" in caplog.text
+    _embed(_warm(write_elmo_files(tmp_path), repeats=1), [["Rain"]], 1)
+    assert "has not converged: the last of 1 readings" in caplog.text
 
 
 def test_weights_that_are_not_numbers_are_told(tmp_path: Path) -> None:
-    """A state of NaN is not taken for one that has yet to settle."""
-    embedder = _embedder(write_elmo_files(tmp_path))
-    bilm: Any = embedder._encoder.bilm
+    """A state of NaN is not taken for one that is yet to be computed."""
+    module = _warm(write_elmo_files(tmp_path))
+    assert isinstance(module._encoder, BilmEncoder)
     with torch.no_grad():
-        next(bilm.lstm.parameters()).fill_(float("nan"))
-    with pytest.raises(ConfigurationError, match="not finite after the warm-up text"):
-        _embed(embedder, [["Rain"]], 1)
+        next(module._encoder.bilm.lstm.parameters()).fill_(float("nan"))
+    with pytest.raises(ConfigurationError, match="a finite state.*after the warm-up text"):
+        _embed(module, [["Rain"]], 1)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +220,7 @@ def test_weights_that_are_not_numbers_are_told(tmp_path: Path) -> None:
         ({"repeats": 0}, "at least 1, got 0"),
     ],
 )
-def test_what_warms_nothing_is_refused(params: dict, expected: str) -> None:
+def test_a_text_without_sentences_is_refused(params: dict, expected: str) -> None:
     """Each error says what was expected and what was there."""
     with pytest.raises(ConfigurationError, match=expected):
         WarmState(**params)
@@ -217,24 +228,25 @@ def test_what_warms_nothing_is_refused(params: dict, expected: str) -> None:
 
 @pytest.mark.parametrize("content, expected", [(None, "no such file"), ("\n \n", "has none")])
 def test_a_file_without_sentences_is_refused(tmp_path: Path, content: Any, expected: str) -> None:
-    """At the first batch, by its name."""
+    """A file that is missing or empty is named at the first batch."""
     path = tmp_path / "text.txt"
     if content is not None:
         path.write_text(content, encoding="utf-8")
     files = write_elmo_files(tmp_path)
     with pytest.raises(ConfigurationError, match=f"text.txt.*{expected}"):
-        _embed(_embedder(files, sentences=str(path)), [["Rain"]], 1)
+        _embed(_warm(files, sentences=str(path)), [["Rain"]], 1)
 
 
-def test_many_sentences_are_read_in_parts(tmp_path: Path) -> None:
-    """The mean over more sentences than are read at once is the mean over all of them."""
+def test_many_sentences_are_read_in_batches(tmp_path: Path) -> None:
+    """The mean over more sentences than one batch holds is the mean over all of them."""
     bilm = ElmoBilm.from_files(*write_elmo_files(tmp_path))
     texts = [" ".join(words) for words in _sentences(70)]
-    whole, *parts = (WarmState(chosen) for chosen in (texts, texts[:35], texts[35:]))
-    for part in (whole, *parts):
-        part.fit(bilm)
-        part.settle(bilm)
-    mean = (parts[0].cell + parts[1].cell) / 2
+    whole, *halves = (WarmState(chosen) for chosen in (texts, texts[:35], texts[35:]))
+    for state in (whole, *halves):
+        state.allocate(bilm)
+        assert state.cell.isnan().all() and state.hidden.isnan().all()
+        state.prepare(bilm)
+    mean = (halves[0].cell + halves[1].cell) / 2
     assert torch.allclose(whole.cell, mean, atol=1e-4)
 
 
