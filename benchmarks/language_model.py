@@ -17,7 +17,7 @@ from allennlp.modules.sampled_softmax_loss import SampledSoftmaxLoss
 from allennlp_elmo_plugin import ElmoBilm, ElmoOptions
 from allennlp_elmo_plugin.language_model.bidirectional_lm import BidirectionalLm
 from allennlp_elmo_plugin.language_model.softmax import Softmax
-from allennlp_elmo_plugin.language_model.windows import Window, stream_windows, sentence_window
+from allennlp_elmo_plugin.language_model.windows import Window, sentence_window, stream_windows
 from benchmarks.report import Section, Table, times
 from benchmarks.sentences import Sentence
 from benchmarks.settings import Settings

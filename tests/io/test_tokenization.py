@@ -31,7 +31,7 @@ def test_a_line_of_the_copy_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_a_very_long_line_is_tokenized(tmp_path: Path) -> None:
-    """spaCy's limit of a million characters does not apply to the rules."""
+    """SpaCy's limit of a million characters does not apply to the rules."""
     (tmp_path / "a.txt").write_text("It rains. " * 110_000, encoding="utf-8")
     (copy,) = tokenize_files([str(tmp_path / "a.txt")], tmp_path / "corpus")
     assert copy.read_text(encoding="utf-8") == "It rains .\n" * 110_000
