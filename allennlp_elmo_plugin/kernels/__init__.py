@@ -18,7 +18,12 @@ from allennlp_elmo_plugin.kernels.dispatch import (
     use_kernels,
 )
 from allennlp_elmo_plugin.kernels.linear import kernel_linear
-from allennlp_elmo_plugin.kernels.lstm import TiledLstm, kernel_lstm, kernel_lstm_with_gradients
+from allennlp_elmo_plugin.kernels.lstm import (
+    PreparedLstm,
+    TiledLstm,
+    kernel_lstm,
+    kernel_lstm_with_gradients,
+)
 from allennlp_elmo_plugin.kernels.tiling import (
     PRECISIONS,
     TiledMatrix,
@@ -33,6 +38,7 @@ __all__ = [
     "CharacterProducts",
     "Kernels",
     "PRECISIONS",
+    "PreparedLstm",
     "TiledLstm",
     "TiledMatrix",
     "available_kernels",

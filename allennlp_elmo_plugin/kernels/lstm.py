@@ -15,7 +15,7 @@ from allennlp_elmo_plugin.kernels.abi import (
 from allennlp_elmo_plugin.kernels.dispatch import Kernels
 from allennlp_elmo_plugin.kernels.tiling import PRECISIONS, TiledMatrix, tile_matrix, tile_vector
 
-__all__ = ["TiledLstm", "kernel_lstm", "kernel_lstm_with_gradients"]
+__all__ = ["PreparedLstm", "TiledLstm", "kernel_lstm", "kernel_lstm_with_gradients"]
 
 State = Tuple[torch.Tensor, torch.Tensor]
 Clips = Tuple[Optional[float], Optional[float]]
@@ -43,6 +43,102 @@ class TiledLstm(NamedTuple):
     bias: torch.Tensor
 
 
+class PreparedLstm:
+    """
+    A layer in one direction that is ready to run, without gradients.
+
+    All of Python's work is done when it is made. Layers that are prepared first and then run one
+    after the other take less time, since the weights that a kernel reads push Python's own data out
+    of the processor's caches.
+
+    # Parameters
+
+    kernels : `Kernels`
+        The kernels that run.
+    inputs : `torch.Tensor`
+        Shape (tokens, projection_dim), float32, contiguous: time-major tokens.
+    batch_sizes : `torch.Tensor`
+        Shape (timesteps,), int64, on the CPU: the number of rows at each timestep, which never
+        grows.
+    state : `Tuple[torch.Tensor, torch.Tensor]`
+        The hidden state, of shape (rows, projection_dim), and the cell, of shape
+        (rows, cell_size), float32, contiguous, longest row first. `run` writes the state after each
+        row's last timestep over it.
+    weights : `TiledLstm`
+        The weights, in any precision.
+    clips : `Tuple[Optional[float], Optional[float]]`
+        Bounds of the cell and of the projected output; `None` for no bound.
+    outputs : `torch.Tensor`
+        Shape (tokens, projection_dim), float32, contiguous, sharing no memory with the inputs.
+        `run` writes the outputs to it.
+    saved : `Tuple[torch.Tensor, torch.Tensor]`, optional (default = `None`)
+        Shapes (tokens, 4 * cell_size) and (tokens, cell_size), float32: memory for the gates and
+        the cells, if a backward pass follows.
+
+    # Raises
+
+    `RuntimeError`
+        If the shapes or dtypes do not fit each other.
+    """
+
+    def __init__(
+        self,
+        kernels: Kernels,
+        inputs: torch.Tensor,
+        batch_sizes: torch.Tensor,
+        state: State,
+        weights: TiledLstm,
+        clips: Clips,
+        outputs: torch.Tensor,
+        saved: Optional[Tuple[torch.Tensor, torch.Tensor]] = None,
+    ) -> None:
+        hidden, cell = state
+        _check_shapes(inputs, batch_sizes, hidden, cell, weights, outputs)
+        batch_sizes = batch_sizes.contiguous()
+        gates, cells = (None, None) if saved is None else (saved[0].data_ptr(), saved[1].data_ptr())
+        self._kernels = kernels
+        # The memory behind the pointers has to live as long as they do.
+        self._tensors = (inputs, batch_sizes, state, weights, outputs, saved)
+        self._arguments = LstmForwardArguments(
+            precision=PRECISIONS.index(weights.weight_hh.precision),
+            num_timesteps=len(batch_sizes),
+            num_tokens=inputs.size(0),
+            num_rows=cell.size(0),
+            projection_dim=inputs.size(1),
+            cell_size=cell.size(1),
+            batch_sizes=batch_sizes.data_ptr(),
+            cell_clip=_limit(clips[0]),
+            proj_clip=_limit(clips[1]),
+            input=matrix_pointers(weights.weight_ih),
+            recurrent=matrix_pointers(weights.weight_hh),
+            projection=matrix_pointers(weights.weight_hr),
+            bias=weights.bias.data_ptr(),
+            inputs=inputs.data_ptr(),
+            hidden=hidden.data_ptr(),
+            cell=cell.data_ptr(),
+            outputs=outputs.data_ptr(),
+            gates=gates,
+            cells=cells,
+        )
+
+    def run(self) -> None:
+        """
+        Writes the outputs and the last state.
+
+        # Raises
+
+        `RuntimeError`
+            If the batch sizes grow, exceed the rows or do not sum to the tokens.
+        """
+        if not self._kernels.run("lstm_forward", self._arguments):
+            _, batch_sizes, *_ = self._tensors
+            raise RuntimeError(
+                "Expected batch sizes that never grow, are at most "
+                f"{self._arguments.num_rows}, the number of rows, and sum to "
+                f"{self._arguments.num_tokens}, the number of tokens, got {batch_sizes.tolist()}."
+            )
+
+
 def kernel_lstm(
     kernels: Kernels,
     inputs: torch.Tensor,
@@ -51,7 +147,6 @@ def kernel_lstm(
     weights: TiledLstm,
     cell_clip: Optional[float],
     proj_clip: Optional[float],
-    out: Optional[torch.Tensor] = None,
 ) -> Tuple[torch.Tensor, State]:
     """
     Runs a layer in one direction, without gradients.
@@ -73,15 +168,12 @@ def kernel_lstm(
         The weights, in any precision.
     cell_clip, proj_clip : `Optional[float]`
         Bounds of the cell and of the projected output; `None` for no bound.
-    out : `torch.Tensor`, optional (default = `None`)
-        Shape (tokens, projection_dim), float32, contiguous, sharing no memory with the inputs. The
-        outputs are written here.
 
     # Returns
 
     `Tuple[torch.Tensor, Tuple[torch.Tensor, torch.Tensor]]`
-        The outputs, of shape (tokens, projection_dim), which are `out` if it was given; and the
-        state after each row's last timestep, in the shapes of `state`.
+        The outputs, of shape (tokens, projection_dim), and the state after each row's last
+        timestep, in the shapes of `state`.
 
     # Raises
 
@@ -89,11 +181,10 @@ def kernel_lstm(
         If the shapes or types do not fit each other.
     """
     inputs = inputs.contiguous()
-    if out is None:
-        out = torch.empty_like(inputs)
-    last = _copy(state)
-    _run_forward(kernels, inputs, batch_sizes, last, weights, (cell_clip, proj_clip), out, None)
-    return out, last
+    outputs, last = torch.empty_like(inputs), _copy(state)
+    clips = (cell_clip, proj_clip)
+    PreparedLstm(kernels, inputs, batch_sizes, last, weights, clips, outputs).run()
+    return outputs, last
 
 
 def kernel_lstm_with_gradients(
@@ -154,7 +245,8 @@ class _LstmFunction(torch.autograd.Function):
         outputs, last = torch.empty_like(inputs), _copy((first_hidden, first_cell))
         gates = inputs.new_empty(len(inputs), len(bias))
         cells = inputs.new_empty(len(inputs), len(bias) // 4)
-        _run_forward(kernels, inputs, batch_sizes, last, tiled, clips, outputs, (gates, cells))
+        saved = (gates, cells)
+        PreparedLstm(kernels, inputs, batch_sizes, last, tiled, clips, outputs, saved).run()
         ctx.save_for_backward(
             *(inputs, first_hidden, first_cell, weight_ih, weight_hh, weight_hr, batch_sizes),
             *(outputs, gates, cells),
@@ -212,55 +304,6 @@ def _copy(state: State) -> State:
         hidden.clone(memory_format=torch.contiguous_format),
         cell.clone(memory_format=torch.contiguous_format),
     )
-
-
-def _run_forward(
-    kernels: Kernels,
-    inputs: torch.Tensor,
-    batch_sizes: torch.Tensor,
-    state: State,
-    weights: TiledLstm,
-    clips: Clips,
-    outputs: torch.Tensor,
-    saved: Optional[Tuple[torch.Tensor, torch.Tensor]],
-) -> None:
-    """
-    Writes the outputs to `outputs`, the last state over `state`, and gates and cells to `saved`.
-
-    All tensors but `batch_sizes` are contiguous unless the caller says otherwise.
-    """
-    hidden, cell = state
-    _check_shapes(inputs, batch_sizes, hidden, cell, weights, outputs)
-    num_tokens, projection_dim = inputs.shape
-    num_rows, cell_size = cell.shape
-    batch_sizes = batch_sizes.contiguous()
-    gates, cells = (None, None) if saved is None else (saved[0].data_ptr(), saved[1].data_ptr())
-    arguments = LstmForwardArguments(
-        precision=PRECISIONS.index(weights.weight_hh.precision),
-        num_timesteps=len(batch_sizes),
-        num_tokens=num_tokens,
-        num_rows=num_rows,
-        projection_dim=projection_dim,
-        cell_size=cell_size,
-        batch_sizes=batch_sizes.data_ptr(),
-        cell_clip=_limit(clips[0]),
-        proj_clip=_limit(clips[1]),
-        input=matrix_pointers(weights.weight_ih),
-        recurrent=matrix_pointers(weights.weight_hh),
-        projection=matrix_pointers(weights.weight_hr),
-        bias=weights.bias.data_ptr(),
-        inputs=inputs.data_ptr(),
-        hidden=hidden.data_ptr(),
-        cell=cell.data_ptr(),
-        outputs=outputs.data_ptr(),
-        gates=gates,
-        cells=cells,
-    )
-    if not kernels.run("lstm_forward", arguments):
-        raise RuntimeError(
-            f"Expected batch sizes that never grow, are at most {num_rows}, the number of rows, "
-            f"and sum to {num_tokens}, the number of tokens, got {batch_sizes.tolist()}."
-        )
 
 
 def _run_backward(

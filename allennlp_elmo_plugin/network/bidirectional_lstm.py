@@ -117,22 +117,40 @@ class BidirectionalLstm(torch.nn.Module):
         if num_layers is None:
             num_layers = len(self.layers)
         kernels = self._layer(0)[0].kernels_for(inputs[0])
-        hidden, cell = state.select_rows(layout.row_order)
-        all_outputs: List[torch.Tensor] = []
-        last_hidden, last_cell = list(hidden.unbind(dim=1)), list(cell.unbind(dim=1))
-        for k in range(num_layers):
-            inputs = fast_dropout(inputs, dropout)
-            outputs, (last_hidden[k], last_cell[k]) = self._run_layer(
-                kernels, k, inputs, layout.batch_sizes, (last_hidden[k], last_cell[k])
-            )
-            inputs = outputs + inputs if k and self.options.use_skip_connections else outputs
-            all_outputs.append(inputs)
-        end = LstmState(torch.stack(last_hidden, dim=1), torch.stack(last_cell, dim=1))
-        return all_outputs, end.select_rows(layout.row_ranks)
+        start = state.select_rows(layout.row_order)
+        if kernels is None or dropout or needs_gradients(self, inputs, *start):
+            outputs, end = self._run(kernels, inputs, layout, start, num_layers, dropout)
+        else:
+            outputs, end = self._run_prepared(kernels, inputs, layout, start, num_layers)
+        return outputs, end.select_rows(layout.row_ranks)
 
     def _layer(self, k: int) -> List[ProjectedLstm]:
         layer = cast(torch.nn.ModuleDict, self.layers[k])
         return [cast(ProjectedLstm, layer[name]) for name in DIRECTIONS]
+
+    def _is_residual(self, k: int) -> bool:
+        return k > 0 and self.options.use_skip_connections
+
+    def _run(
+        self,
+        kernels: Optional[Kernels],
+        inputs: torch.Tensor,
+        layout: TimeMajorLayout,
+        state: LstmState,
+        num_layers: int,
+        dropout: float,
+    ) -> Tuple[List[torch.Tensor], LstmState]:
+        """Runs layer by layer, with gradients where they are needed."""
+        all_outputs: List[torch.Tensor] = []
+        hidden, cell = (list(part.unbind(dim=1)) for part in state)
+        for k in range(num_layers):
+            inputs = fast_dropout(inputs, dropout)
+            outputs, (hidden[k], cell[k]) = self._run_layer(
+                kernels, k, inputs, layout.batch_sizes, (hidden[k], cell[k])
+            )
+            inputs = outputs + inputs if self._is_residual(k) else outputs
+            all_outputs.append(inputs)
+        return all_outputs, LstmState(torch.stack(hidden, dim=1), torch.stack(cell, dim=1))
 
     def _run_layer(
         self,
@@ -146,22 +164,41 @@ class BidirectionalLstm(torch.nn.Module):
         lstms = self._layer(k)
         if kernels is None:
             return run_plainly(lstms, inputs, batch_sizes, state)
-        # Autograd keeps the outputs of each direction, so they get memory of their own.
-        differentiates = any(needs_gradients(lstm, inputs, *state) for lstm in lstms)
-        out = None if differentiates else torch.empty(inputs.shape, dtype=torch.float32)
         runs = [
-            lstm.run_on_kernels(
-                kernels,
-                inputs[direction],
-                batch_sizes,
-                (state[0][direction], state[1][direction]),
-                None if out is None else out[direction],
-            )
-            for direction, lstm in enumerate(lstms)
+            lstm.run_on_kernels(kernels, its_inputs, batch_sizes, (hidden, cell))
+            for lstm, its_inputs, hidden, cell in zip(lstms, inputs, *state)
         ]
         outputs, states = zip(*runs)
         last_hidden, last_cell = zip(*states)
-        return (
-            torch.stack(outputs) if out is None else out,
-            (torch.stack(last_hidden), torch.stack(last_cell)),
-        )
+        return torch.stack(outputs), (torch.stack(last_hidden), torch.stack(last_cell))
+
+    def _run_prepared(
+        self,
+        kernels: Kernels,
+        inputs: torch.Tensor,
+        layout: TimeMajorLayout,
+        state: LstmState,
+        num_layers: int,
+    ) -> Tuple[List[torch.Tensor], LstmState]:
+        """Prepares all layers, then runs them without gradients; overwrites the state."""
+        # Under autocast the inputs may be of another dtype.
+        inputs, state = inputs.float().contiguous(), LstmState(*(part.float() for part in state))
+        all_outputs = [torch.empty_like(inputs) for _ in range(num_layers)]
+        prepared = [
+            lstm.prepare(
+                kernels,
+                its_inputs[direction],
+                layout.batch_sizes,
+                (state.hidden[direction, k], state.cell[direction, k]),
+                its_outputs[direction],
+            )
+            for k, (its_inputs, its_outputs) in enumerate(zip([inputs, *all_outputs], all_outputs))
+            for direction, lstm in enumerate(self._layer(k))
+        ]
+        runs = iter(prepared)
+        for k, outputs in enumerate(all_outputs):
+            for _ in DIRECTIONS:
+                next(runs).run()
+            if self._is_residual(k):
+                outputs += all_outputs[k - 1]
+        return all_outputs, state

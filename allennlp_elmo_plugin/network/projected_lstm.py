@@ -9,6 +9,7 @@ import torch
 
 from allennlp_elmo_plugin.kernels import (
     Kernels,
+    PreparedLstm,
     TiledLstm,
     kernel_lstm,
     kernel_lstm_with_gradients,
@@ -135,7 +136,6 @@ class ProjectedLstm(torch.nn.Module):
         inputs: torch.Tensor,
         batch_sizes: torch.Tensor,
         state: State,
-        out: Optional[torch.Tensor] = None,
     ) -> Tuple[torch.Tensor, State]:
         """
         Runs the layer on kernels.
@@ -146,9 +146,6 @@ class ProjectedLstm(torch.nn.Module):
             The kernels, from `kernels_for`.
         inputs, batch_sizes, state :
             See `forward`.
-        out : `torch.Tensor`, optional (default = `None`)
-            Shape (tokens, projection_dim), float32, contiguous: memory for the outputs, which is
-            not used where gradients are needed.
 
         # Returns
 
@@ -177,8 +174,36 @@ class ProjectedLstm(torch.nn.Module):
             self._tiled(),
             self.cell_clip,
             self.proj_clip,
-            out,
         )
+
+    def prepare(
+        self,
+        kernels: Kernels,
+        inputs: torch.Tensor,
+        batch_sizes: torch.Tensor,
+        state: State,
+        outputs: torch.Tensor,
+    ) -> PreparedLstm:
+        """
+        Prepares a run without gradients.
+
+        # Parameters
+
+        kernels : `Kernels`
+            The kernels, from `kernels_for`.
+        inputs, batch_sizes :
+            See `forward`; the inputs are float32 and contiguous.
+        state : `Tuple[torch.Tensor, torch.Tensor]`
+            The state to start from, float32 and contiguous, which the run overwrites.
+        outputs : `torch.Tensor`
+            Shape (tokens, projection_dim), float32, contiguous: memory for the outputs.
+
+        # Returns
+
+        `PreparedLstm`
+        """
+        clips = (self.cell_clip, self.proj_clip)
+        return PreparedLstm(kernels, inputs, batch_sizes, state, self._tiled(), clips, outputs)
 
     def _tiled(self) -> TiledLstm:
         return self.derived.get("tiled", stored_tensors(self), self._compute_tiled)
