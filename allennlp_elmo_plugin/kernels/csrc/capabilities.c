@@ -14,7 +14,7 @@ int64_t runs_here(const char *capability)
         const int base = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
         return base && (!strcmp(capability, "avx512") || (__builtin_cpu_supports("avx512vnni") &&
-                                                     __builtin_cpu_supports("avx512bf16")));
+                                                          __builtin_cpu_supports("avx512bf16")));
     }
 #endif
     return !strcmp(capability, "generic");

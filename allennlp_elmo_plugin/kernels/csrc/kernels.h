@@ -144,10 +144,10 @@ const struct abi_constant *abi_constants(void);
 /* Whether this processor has a capability. */
 int64_t runs_here(const char *capability);
 
-#define DECLARE(capability)                                                                        \
-    int64_t lstm_forward_##capability(const struct lstm_forward_arguments *);                      \
-    int64_t lstm_backward_##capability(const struct lstm_backward_arguments *);                    \
-    int64_t linear_##capability(const struct linear_arguments *);                                  \
+#define DECLARE(capability)                                                     \
+    int64_t lstm_forward_##capability(const struct lstm_forward_arguments *);   \
+    int64_t lstm_backward_##capability(const struct lstm_backward_arguments *); \
+    int64_t linear_##capability(const struct linear_arguments *);               \
     int64_t convolution_##capability(const struct convolution_arguments *);
 
 DECLARE(avx512_bf16)
