@@ -41,7 +41,7 @@ class BilmEncoder(ArchivedModule, ElmoEncoder):
     bilm : `ElmoBilm`
         The network.
     initial_state : `InitialState`, optional (default = `CarryState()`)
-        Where the LSTMs start each sentence.
+        State that the LSTMs start each sentence from.
     word_cache : `WordCache`, optional (default = `LruWordCache()`)
         The cache of word vectors.
     requires_grad : `bool`, optional (default = `False`)
@@ -105,7 +105,7 @@ class BilmEncoder(ArchivedModule, ElmoEncoder):
         requires_grad : `bool`, optional (default = `False`)
             If `True`, train the biLM.
         initial_state : `InitialState`, optional (default = `CarryState()`)
-            Where the LSTMs start each sentence.
+            State that the LSTMs start each sentence from.
         word_cache : `WordCache`, optional (default = `LruWordCache()`)
             The cache of word vectors.
         precision : `str`, optional (default = `"float32"`)
@@ -152,7 +152,7 @@ class BilmEncoder(ArchivedModule, ElmoEncoder):
 
     @overrides
     def uncacheable_reason(self) -> Optional[str]:
-        """Names gradients, or an initial state that depends on the batches before."""
+        """Returns a reason if the biLM is trained or a state depends on earlier batches."""
         if any(parameter.requires_grad for parameter in self.parameters()):
             return "the biLM is trained ('requires_grad')"
         return self.initial_state.uncacheable_reason()

@@ -32,12 +32,12 @@ BATCH_SIZE = 1024
 
 class VocabularyWordCache(ArchivedModule, WordCache):
     """
-    A cache of the vectors of a word list, computed when the embedder is built. It looks words up by
-    the `word_inputs` that the `elmo_characters` indexer emits with a `word_namespace`.
+    A cache of the vectors of a word list, computed when the embedder is built.
 
-    An entry serves a word only if it is spelled like the word. All others, unknown words and words
-    with a spelling of their own among them, are computed from their characters. A wrong list costs
-    time but never gives a wrong vector.
+    It looks words up by the `word_inputs` that the `elmo_characters` indexer emits with a
+    `word_namespace`. An entry serves a word only if it is spelled like the word. All other words
+    are computed from their characters: unknown words, for example, and words of the indexer's
+    `tokens_to_add`. A wrong list costs time but never gives a wrong vector.
 
     If the biLM is trained, the vectors of the list are parameters of their own, as in AllenNLP's
     built-in, and no longer follow the character CNN.
