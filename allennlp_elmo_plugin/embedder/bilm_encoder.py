@@ -99,9 +99,9 @@ class BilmEncoder(ArchivedModule, ElmoEncoder):
         # Parameters
 
         options_file : `str`
-            A path, a URL, or a folder or zip that holds the options file.
+            Options file: a path, a URL, or a folder or zip that holds it.
         weight_file : `str`
-            A path, a URL, or a folder or zip that holds the HDF5 file.
+            HDF5 file of the weights: a path, a URL, or a folder or zip that holds it.
         requires_grad : `bool`, optional (default = `False`)
             If `True`, train the biLM.
         initial_state : `InitialState`, optional (default = `CarryState()`)
@@ -109,10 +109,10 @@ class BilmEncoder(ArchivedModule, ElmoEncoder):
         word_cache : `WordCache`, optional (default = `LruWordCache()`)
             The cache of word vectors.
         precision : `str`, optional (default = `"float32"`)
-            `"bfloat16"` halves and `"int8"` quarters the memory of a frozen biLM, and both are
-            faster where there are kernels for them. The smallest cosine of a token's vector to
-            the one in float32 is about 0.99999 and 0.9999 (with random weights). The vectors
-            themselves stay float32.
+            Precision of the matrices. `"bfloat16"` halves and `"int8"` quarters the memory of a
+            frozen biLM, and both are faster where there are kernels for them. The smallest cosine
+            of a token's vector to the one in float32 is about 0.99999 and 0.9999 (with random
+            weights). The vectors themselves stay float32.
         serialization_dir : `str`, optional (default = `None`)
             Folder of an archive that is being loaded. It holds the options, so neither file is
             needed. AllenNLP fills it in.

@@ -46,7 +46,7 @@ class ElmoCharactersIndexer(ELMoTokenCharactersIndexer):
         Tokens that are spelled by one symbol of their own, an id from 0 to 260 (ids that text
         hardly uses, such as 1 to 31, are best).
     token_min_padding_length : `int`, optional (default = `0`)
-        See `TokenIndexer`.
+        Least number of tokens to pad to; see `TokenIndexer`.
     word_namespace : `str`, optional (default = `None`)
         Namespace of the vocabulary that the tokens are counted into and looked up in. `None` emits
         no `word_inputs`.

@@ -125,7 +125,7 @@ class LearnedScalarMix(ScalarMix):
     num_representations : `int`
         The number of layers, the token layer included. The embedder fills it in.
     do_layer_norm : `bool`, optional (default = `False`)
-        See `ScalarMix`.
+        If `True`, each layer is normalized first; see `ScalarMix`.
     """
 
     def __init__(self, num_representations: int, do_layer_norm: bool = False) -> None:
@@ -148,13 +148,13 @@ class FixedScalarMix(ScalarMix):
     num_representations : `int`, optional (default = `None`)
         The number of layers. The embedder fills it in.
     do_layer_norm : `bool`, optional (default = `False`)
-        See `ScalarMix`.
+        If `True`, each layer is normalized first; see `ScalarMix`.
     normalized : `List[float]`, optional (default = `None`)
-        In place of `scalar_parameters`: one weight for each layer after the softmax, none negative
+        One weight for each layer after the softmax, in place of `scalar_parameters`: none negative
         and 1 in sum, such as `[0, 0.5, 0.5]`.
     layers : `Union[int, str]`, optional (default = `None`)
-        In place of `scalar_parameters`: `"top"` for the last layer alone, `"average"` for equal
-        weights, or the number of a layer, where 0 is the token layer.
+        Choice of layers, in place of `scalar_parameters`: `"top"` for the last layer alone,
+        `"average"` for equal weights, or the number of a layer, where 0 is the token layer.
 
     # Raises
 

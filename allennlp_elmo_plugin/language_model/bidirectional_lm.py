@@ -64,8 +64,7 @@ class BidirectionalLm(ArchivedModule, Model):
         Probability of dropping each element of the input of each layer and of the softmax, in
         [0, 1), as in bilm-tf.
     initial_state : `InitialState`, optional (default = `ZeroState()`)
-        State that the LSTMs start each stream from; with the reader's `num_steps` `None`, each
-        sentence.
+        State that each stream starts from, or each sentence if the reader's `num_steps` is `None`.
     namespace : `str`, optional (default = `"tokens"`)
         Namespace of the words, the same as the reader's.
     """
@@ -128,7 +127,7 @@ class BidirectionalLm(ArchivedModule, Model):
         options : `Dict[str, Any]`, optional (default = `None`)
             The shape of a new biLM, as in an `options.json`: `char_cnn` and `lstm`.
         options_file : `str`, optional (default = `None`)
-            In place of `options`: a path, a URL, or a folder or zip that holds the options file.
+            Options file, in place of `options`: a path, a URL, or a folder or zip that holds it.
         weight_file : `str`, optional (default = `None`)
             Weights to continue from: a path, a URL, or a folder or zip that holds the HDF5 file.
             `None` draws new ones.

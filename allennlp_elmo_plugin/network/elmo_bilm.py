@@ -61,11 +61,11 @@ class ElmoBilm(torch.nn.Module):
         # Parameters
 
         options_file : `Union[str, PathLike]`
-            A path, a URL, or a folder or zip that holds the options file.
+            Options file: a path, a URL, or a folder or zip that holds it.
         weight_file : `Union[str, PathLike]`
-            A path, a URL, or a folder or zip that holds the HDF5 file.
+            HDF5 file of the weights: a path, a URL, or a folder or zip that holds it.
         precision : `str`, optional (default = `"float32"`)
-            See `reduce_precision`.
+            Precision of the matrices; see `reduce_precision`.
 
         # Raises
 
@@ -96,9 +96,9 @@ class ElmoBilm(torch.nn.Module):
         # Parameters
 
         precision : `str`
-            `"float32"` changes nothing. `"bfloat16"` has 8 significant bits. `"int8"` has integers
-            from -127 to 127, with a scale for each row of a matrix and for each vector of
-            activations.
+            Precision of the matrices. `"float32"` changes nothing. `"bfloat16"` has 8 significant
+            bits. `"int8"` has integers from -127 to 127, with a scale for each row of a matrix and
+            for each vector of activations.
 
         # Raises
 
@@ -115,7 +115,7 @@ class ElmoBilm(torch.nn.Module):
         if self.precision != "float32":
             raise ConfigurationError(
                 f"Expected a biLM of precision 'float32', got one that is '{self.precision}' "
-                "already. Load it anew with the other precision."
+                "already. Load it again with the other precision."
             )
         options = self.options
         sizes = (options.projection_dim, options.cell_size, options.num_filters)

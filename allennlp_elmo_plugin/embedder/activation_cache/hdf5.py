@@ -110,9 +110,8 @@ class Hdf5ActivationCache(ActivationCache):
         reason = encoder.uncacheable_reason()
         if reason is not None:
             raise ConfigurationError(
-                "Expected layers that are the same each time for the activation cache 'hdf5', but "
-                f"a sentence's layers are not: {reason}. Change that, or use the activation cache "
-                "'none'."
+                "The activation cache 'hdf5' needs an encoder whose layers depend on the sentence "
+                f"alone, but {reason}. Change that, or use the activation cache 'none'."
             )
 
     @overrides

@@ -249,7 +249,7 @@ class ActivationStore:
             logger.warning("'%s' is damaged: %s. It stays where it is (%s).", path, damage, error)
             return
         logger.warning(
-            "'%s' is damaged: %s. It is set aside as '%s', and its sentences are computed anew.",
+            "'%s' is damaged: %s. It is set aside as '%s', and its sentences are computed again.",
             path,
             damage,
             aside.name,
@@ -270,4 +270,4 @@ def _flush_all() -> None:
 def _warn_unreadable(path: Union[str, "os.PathLike[str]"], error: OSError) -> None:
     # A file that somebody deleted needs no warning.
     if not isinstance(error, FileNotFoundError):
-        logger.warning("'%s' cannot be read (%s). Its sentences are computed anew.", path, error)
+        logger.warning("'%s' cannot be read (%s). Its sentences are computed again.", path, error)

@@ -148,7 +148,7 @@ class WarmState(InitialState):
         if not change < WARNING_TOLERANCE:
             logger.warning(
                 "The state of the biLM has not converged: the last of %d readings of the warm-up "
-                "text changed it by up to %.2g. It is used all the same; more 'repeats' may help.",
+                "text changed it by up to %.2g. It is used anyway; more 'repeats' may help.",
                 self._repeats,
                 change,
             )
