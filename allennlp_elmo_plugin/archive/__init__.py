@@ -1,3 +1,3 @@
 """
-What is saved in a `model.tar.gz` beside the weights, and found again.
+Facts that a `model.tar.gz` holds beside the weights, to build modules without their files.
 """

@@ -1,5 +1,5 @@
 """
-Extra state: facts about a component, saved with the weights of a model.
+Extra state, which saves facts about a component with the weights of a model.
 
 A component is built before its weights are loaded. When the files that it was first built from are
 gone, it finds in the archive's weights what it needs. The facts travel in a state dict as a tensor,
@@ -18,7 +18,7 @@ from allennlp.models.archival import get_weights_path
 __all__ = ["EXTRA_STATE", "find_extra_state", "is_extracted_archive", "to_extra_state"]
 
 EXTRA_STATE = "_extra_state"
-"""The key of a module's extra state in its state dict, as PyTorch has it."""
+"""PyTorch's key of a module's extra state in its state dict."""
 
 OURS = "allennlp_elmo_plugin"
 WEIGHTS_OF_ARCHIVE = "weights.th"
@@ -46,7 +46,7 @@ def to_extra_state(component: str, facts: Dict[str, Any]) -> torch.Tensor:
 
 def is_extracted_archive(serialization_dir: Optional[str]) -> bool:
     """
-    Tells an archive that is being loaded from the folder of a training.
+    Returns `True` for an archive that is being loaded, `False` for the folder of a training.
 
     # Parameters
 

@@ -18,7 +18,7 @@ def missing_weights(
     serialization_dir: Optional[str], find_files: Sequence[Callable[[], object]]
 ) -> Optional[str]:
     """
-    Decides if a module has to be built without its files, whose weights are then loaded later.
+    Returns the reason why a module has to be built without its files, if there is one.
 
     # Parameters
 
@@ -30,9 +30,9 @@ def missing_weights(
     # Returns
 
     `Optional[str]`
-        The reason that the weights are missing for now, or `None` if the files are to be read. An
-        archive that is being loaded holds all weights, so its files are not looked for. In the
-        folder of a training the files are read as long as they are there.
+        The reason why the weights come later, or `None` if the files are to be read. An archive
+        that is being loaded holds all weights, so the files are not looked for. In the folder of a
+        training the files are read as long as they are there.
     """
     if is_extracted_archive(serialization_dir):
         return f"the archive in '{serialization_dir}' has none"

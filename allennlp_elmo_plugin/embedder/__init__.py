@@ -1,3 +1,3 @@
 """
-What a config names: the token embedder, its indexer and the components that it is built from.
+The token embedder, its indexer and the components that a config builds it from.
 """

@@ -41,7 +41,7 @@ class BilmEncoder(ArchivedModule, ElmoEncoder):
     bilm : `ElmoBilm`
         The network.
     initial_state : `InitialState`, optional (default = `CarryState()`)
-        Where the LSTMs start each sentence.
+        State that the LSTMs start each sentence from.
     word_cache : `WordCache`, optional (default = `LruWordCache()`)
         The cache of word vectors.
     requires_grad : `bool`, optional (default = `False`)
@@ -99,20 +99,20 @@ class BilmEncoder(ArchivedModule, ElmoEncoder):
         # Parameters
 
         options_file : `str`
-            A path, a URL, or a folder or zip that holds the options file.
+            Options file: a path, a URL, or a folder or zip that holds it.
         weight_file : `str`
-            A path, a URL, or a folder or zip that holds the HDF5 file.
+            HDF5 file of the weights: a path, a URL, or a folder or zip that holds it.
         requires_grad : `bool`, optional (default = `False`)
             If `True`, train the biLM.
         initial_state : `InitialState`, optional (default = `CarryState()`)
-            Where the LSTMs start each sentence.
+            State that the LSTMs start each sentence from.
         word_cache : `WordCache`, optional (default = `LruWordCache()`)
             The cache of word vectors.
         precision : `str`, optional (default = `"float32"`)
-            `"bfloat16"` halves and `"int8"` quarters the memory of a frozen biLM, and both are
-            faster where there are kernels for them. The smallest cosine of a token's vector to
-            the one in float32 is about 0.99999 and 0.9999 (with random weights). The vectors
-            themselves stay float32.
+            Precision of the matrices. `"bfloat16"` halves and `"int8"` quarters the memory of a
+            frozen biLM, and both are faster where there are kernels for them. The smallest cosine
+            of a token's vector to the one in float32 is about 0.99999 and 0.9999 (with random
+            weights). The vectors themselves stay float32.
         serialization_dir : `str`, optional (default = `None`)
             Folder of an archive that is being loaded. It holds the options, so neither file is
             needed. AllenNLP fills it in.
@@ -152,7 +152,7 @@ class BilmEncoder(ArchivedModule, ElmoEncoder):
 
     @overrides
     def uncacheable_reason(self) -> Optional[str]:
-        """Names gradients, or an initial state that depends on the batches before."""
+        """Returns a reason if the biLM is trained or a state depends on earlier batches."""
         if any(parameter.requires_grad for parameter in self.parameters()):
             return "the biLM is trained ('requires_grad')"
         return self.initial_state.uncacheable_reason()

@@ -1,5 +1,5 @@
 """
-The base class of encoders: from a batch of sentences to layers.
+The base class of encoders, which turn a batch of sentences into layers.
 """
 
 from typing import Dict, NamedTuple, Optional
@@ -50,20 +50,21 @@ class ElmoEncoder(torch.nn.Module, Registrable):
 
     def uncacheable_reason(self) -> Optional[str]:
         """
-        Tells why layers cannot be cached.
+        Returns the reason why layers cannot be cached, if there is one.
 
         # Returns
 
         `Optional[str]`
-            The reason that a sentence's layers depend on more than the sentence, or have gradients;
-            `None` where they can be cached.
+            The reason why a sentence's layers depend on more than the sentence, or have gradients;
+            `None` if they can be cached.
         """
         return f"{type(self).__name__} does not say that they depend on the sentence alone"
 
     def digest(self) -> bytes:
         """
-        Returns a digest that differs for encoders that give different layers. It is asked for only
-        where layers can be cached.
+        Returns a digest that differs between encoders that give different layers.
+
+        It is called only if layers can be cached.
         """
         raise NotImplementedError(f"{type(self).__name__} cannot be told from others")
 

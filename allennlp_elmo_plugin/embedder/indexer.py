@@ -31,20 +31,22 @@ CACHED_SPELLINGS = 1 << 17
 @TokenIndexer.register("elmo_characters", exist_ok=True)
 class ElmoCharactersIndexer(ELMoTokenCharactersIndexer):
     """
-    A token indexer that spells each token as character ids (`elmo_tokens`). With a `word_namespace`
-    it also looks the token up in the vocabulary (`word_inputs`), for the vocabulary word cache.
+    A token indexer that spells each token as character ids (`elmo_tokens`).
+
+    With a `word_namespace` it also looks the token up in the vocabulary (`word_inputs`), for the
+    vocabulary word cache.
 
     Registered as a `TokenIndexer` with name "elmo_characters", in place of the built-in.
 
     # Parameters
 
     namespace : `str`, optional (default = `"elmo_characters"`)
-        Not used, since characters need no vocabulary; the built-in has the parameter.
+        Ignored: characters need no vocabulary. The built-in has the parameter.
     tokens_to_add : `Dict[str, int]`, optional (default = `None`)
         Tokens that are spelled by one symbol of their own, an id from 0 to 260 (ids that text
         hardly uses, such as 1 to 31, are best).
     token_min_padding_length : `int`, optional (default = `0`)
-        See `TokenIndexer`.
+        Least number of tokens to pad to; see `TokenIndexer`.
     word_namespace : `str`, optional (default = `None`)
         Namespace of the vocabulary that the tokens are counted into and looked up in. `None` emits
         no `word_inputs`.
@@ -107,7 +109,7 @@ class ElmoCharactersIndexer(ELMoTokenCharactersIndexer):
 
         `IndexedTokenList`
             `elmo_tokens`: for each token, an array of `max_characters_per_token` ids from 1 to 261,
-            int64 and not to be written to: tokens of the same text share it. With a
+            int64 and read-only: tokens of the same text share it. With a
             `word_namespace` also `word_inputs`: for each token, its id in the vocabulary.
         """
         texts = [token.ensure_text() for token in tokens]
@@ -129,7 +131,7 @@ class ElmoCharactersIndexer(ELMoTokenCharactersIndexer):
     @overrides
     def get_empty_token_list(self) -> IndexedTokenList:
         """
-        Returns what `tokens_to_indices` gives for no tokens.
+        Returns the result of `tokens_to_indices` for no tokens.
 
         # Returns
 
@@ -150,7 +152,7 @@ class ElmoCharactersIndexer(ELMoTokenCharactersIndexer):
         # Parameters
 
         tokens : `IndexedTokenList`
-            What `tokens_to_indices` gave.
+            The result of `tokens_to_indices`.
         padding_lengths : `Dict[str, int]`
             The number of tokens to pad to, for each key.
 

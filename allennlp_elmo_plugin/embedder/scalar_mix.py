@@ -20,8 +20,9 @@ LOG_OF_ZERO = -9e10
 
 class ScalarMix(torch.nn.Module, Registrable):
     """
-    A weighted sum of layers, `gamma * sum(softmax(scalar_parameters)_k * layer_k)` (Peters et al.,
-    2018, equation 1).
+    A weighted sum of layers (Peters et al., 2018, equation 1).
+
+    It computes `gamma * sum(softmax(scalar_parameters)_k * layer_k)`.
 
     # Parameters
 
@@ -56,8 +57,8 @@ class ScalarMix(torch.nn.Module, Registrable):
         # Returns
 
         `int`
-            Fewer than there are weights where the last ones are exactly 0 after the softmax and
-            are not trained.
+            Fewer than there are weights, if the last ones are exactly 0 after the softmax and are
+            not trained.
         """
         return 1 + max(self._read_layers())
 
@@ -102,7 +103,7 @@ class ScalarMix(torch.nn.Module, Registrable):
         return torch.softmax(torch.cat(list(self.scalar_parameters)), dim=0)
 
     def _read_layers(self) -> List[int]:
-        """Returns the layers whose weights are not 0 for good."""
+        """Returns the layers whose weights are trained or not 0."""
         parameters = list(self.scalar_parameters)
         if any(parameter.requires_grad for parameter in parameters):
             return list(range(len(parameters)))
@@ -124,7 +125,7 @@ class LearnedScalarMix(ScalarMix):
     num_representations : `int`
         The number of layers, the token layer included. The embedder fills it in.
     do_layer_norm : `bool`, optional (default = `False`)
-        See `ScalarMix`.
+        If `True`, each layer is normalized first; see `ScalarMix`.
     """
 
     def __init__(self, num_representations: int, do_layer_norm: bool = False) -> None:
@@ -134,8 +135,9 @@ class LearnedScalarMix(ScalarMix):
 @ScalarMix.register("fixed")
 class FixedScalarMix(ScalarMix):
     """
-    A scalar mix with constant weights; gamma is 1. Layers behind the last one whose weight is not
-    exactly 0 are not computed at all.
+    A scalar mix with constant weights.
+
+    Gamma is 1. Layers after the last one with a weight other than 0 are not computed at all.
 
     Registered as a `ScalarMix` with name "fixed".
 
@@ -146,13 +148,13 @@ class FixedScalarMix(ScalarMix):
     num_representations : `int`, optional (default = `None`)
         The number of layers. The embedder fills it in.
     do_layer_norm : `bool`, optional (default = `False`)
-        See `ScalarMix`.
+        If `True`, each layer is normalized first; see `ScalarMix`.
     normalized : `List[float]`, optional (default = `None`)
-        In place of `scalar_parameters`: one weight for each layer after the softmax, none negative
+        One weight for each layer after the softmax, in place of `scalar_parameters`: none negative
         and 1 in sum, such as `[0, 0.5, 0.5]`.
     layers : `Union[int, str]`, optional (default = `None`)
-        In place of `scalar_parameters`: `"top"` for the last layer alone, `"average"` for equal
-        weights, or the number of a layer, where 0 is the token layer.
+        Choice of layers, in place of `scalar_parameters`: `"top"` for the last layer alone,
+        `"average"` for equal weights, or the number of a layer, where 0 is the token layer.
 
     # Raises
 

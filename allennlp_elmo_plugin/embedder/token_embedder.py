@@ -1,5 +1,5 @@
 """
-The token embedder: the layers of a biLM, mixed.
+The token embedder, which mixes the layers of a biLM.
 """
 
 from math import prod
@@ -31,12 +31,12 @@ PUBLISHED = (
 @TokenEmbedder.register("elmo_token_embedder", exist_ok=True)
 class ElmoTokenEmbedder(TokenEmbedder):
     """
-    A token embedder with ELMo (Peters et al., 2018): a drop-in for AllenNLP's built-in embedder of
-    the same name.
+    A token embedder with ELMo (Peters et al., 2018).
 
-    The first eight parameters are the built-in's; the others name the components that some of the
-    eight are shorthands for. Giving a value in both ways is an error. To build an embedder from
-    components in Python, use `from_parts`.
+    It is a drop-in for AllenNLP's built-in embedder of the same name. The first eight parameters
+    are the built-in's; the others name the components that some of the eight are shorthands for.
+    Giving a value in both ways is an error. To build an embedder from components in Python, use
+    `from_parts`.
 
     Registered as a `TokenEmbedder` with name "elmo_token_embedder", in place of the built-in.
 
@@ -188,7 +188,7 @@ class ElmoTokenEmbedder(TokenEmbedder):
         params : `Params`
             The config.
         args, extras :
-            AllenNLP's own.
+            Further arguments that AllenNLP passes.
 
         # Returns
 
@@ -329,5 +329,5 @@ def _handed_over(params: Params) -> Dict[str, List[str]]:
 
 
 def _if_given(name: str, value: Optional[Any]) -> Dict[str, Any]:
-    """Returns a keyword argument, or none where a component's own default is wanted."""
+    """Returns a keyword argument, or none if the value is `None`."""
     return {} if value is None else {name: value}

@@ -1,3 +1,3 @@
 """
-Helpers for files and text that any room may use.
+Helpers for files and text that any subpackage may use.
 """

@@ -1,6 +1,7 @@
 """
-Splitting text into sentences and tokens by spaCy's rules, which need neither a trained model nor a
-download.
+Splitting text into sentences and tokens by spaCy's rules.
+
+The rules need neither a trained model nor a download.
 """
 
 import os

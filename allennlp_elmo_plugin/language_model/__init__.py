@@ -1,4 +1,6 @@
 """
-Training a biLM: the reader of its corpus, the language model around the network, and callbacks for
+Training a biLM.
+
+The package has the reader of the corpus, the language model around the network, and callbacks for
 the trainer.
 """

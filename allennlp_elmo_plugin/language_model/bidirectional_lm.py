@@ -64,7 +64,7 @@ class BidirectionalLm(ArchivedModule, Model):
         Probability of dropping each element of the input of each layer and of the softmax, in
         [0, 1), as in bilm-tf.
     initial_state : `InitialState`, optional (default = `ZeroState()`)
-        Where the LSTMs start each stream, or each sentence if the reader's `num_steps` is `None`.
+        State that each stream starts from, or each sentence if the reader's `num_steps` is `None`.
     namespace : `str`, optional (default = `"tokens"`)
         Namespace of the words, the same as the reader's.
     """
@@ -100,7 +100,7 @@ class BidirectionalLm(ArchivedModule, Model):
         self._perplexities = {direction: TokenPerplexity() for direction in DIRECTIONS}
         self._losses = {direction: TokenAverage() for direction in DIRECTIONS}
         self._unknown_words = TokenAverage()
-        self._speed = TokensPerSecond()
+        self._throughput = TokensPerSecond()
 
     @classmethod
     def from_files(
@@ -127,7 +127,7 @@ class BidirectionalLm(ArchivedModule, Model):
         options : `Dict[str, Any]`, optional (default = `None`)
             The shape of a new biLM, as in an `options.json`: `char_cnn` and `lstm`.
         options_file : `str`, optional (default = `None`)
-            In place of `options`: a path, a URL, or a folder or zip that holds the options file.
+            Options file, in place of `options`: a path, a URL, or a folder or zip that holds it.
         weight_file : `str`, optional (default = `None`)
             Weights to continue from: a path, a URL, or a folder or zip that holds the HDF5 file.
             `None` draws new ones.
@@ -153,8 +153,8 @@ class BidirectionalLm(ArchivedModule, Model):
             )
         if weight_file is not None and options_file is None:
             raise ConfigurationError(
-                f"Expected 'options_file' beside 'weight_file' '{weight_file}', since a biLM that "
-                "is there has its shape; got 'options'."
+                f"Expected 'options_file' beside 'weight_file' '{weight_file}', since an "
+                "existing biLM has its shape already; got 'options'."
             )
         files = {"options_file": options_file, "weight_file": weight_file}
         archived = find_extra_state(serialization_dir, cls.component, **files)
@@ -174,8 +174,10 @@ class BidirectionalLm(ArchivedModule, Model):
 
     def to_folder(self, folder: Union[str, "os.PathLike[str]"]) -> None:
         """
-        Writes `options.json` and `weights.hdf5`, which every ELMo reads, `softmax.hdf5` in the
-        layout of the published ones, and `vocabulary.txt`, whose line i belongs to row i of the
+        Writes the biLM, its softmax and its vocabulary.
+
+        The files are `options.json` and `weights.hdf5`, which every ELMo reads, `softmax.hdf5` in
+        the layout of the published ones, and `vocabulary.txt`, whose line i belongs to row i of the
         softmax.
 
         # Parameters
@@ -224,7 +226,7 @@ class BidirectionalLm(ArchivedModule, Model):
         # Raises
 
         `ConfigurationError`
-            When the inputs are no character ids, or the directions differ in length.
+            When the inputs are not character ids, or the directions differ in length.
         """
         batches = self._checked_batches(forward_inputs, backward_inputs)
         layout = batches[0].layout
@@ -242,7 +244,7 @@ class BidirectionalLm(ArchivedModule, Model):
             self._losses[direction](its_losses)
             self._perplexities[direction](its_losses)
         self._unknown_words(targets[0] == self._unknown_word)
-        self._speed(losses.size(1))
+        self._throughput(losses.size(1))
         # A batch of empty windows has no loss, but must not make a NaN.
         return {"loss": losses.sum() / max(1, losses.numel())}
 
@@ -272,7 +274,7 @@ class BidirectionalLm(ArchivedModule, Model):
             metrics[f"{direction}_perplexity"] = self._perplexities[direction].get_metric(reset)
         metrics["perplexity"] = sqrt(metrics["forward_perplexity"] * metrics["backward_perplexity"])
         metrics["unknown_words"] = self._unknown_words.get_metric(reset)
-        metrics["tokens_per_second"] = self._speed.get_metric(reset)
+        metrics["tokens_per_second"] = self._throughput.get_metric(reset)
         return metrics
 
     def _checked_batches(self, *inputs: TextFieldTensors) -> List[SentenceBatch]:

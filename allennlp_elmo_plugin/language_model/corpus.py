@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 class Corpus:
     """
-    An iterable over the sentences of text files that knows how much of them is read.
+    An iterable over the sentences of text files that knows the share of them that is read.
 
     # Parameters
 

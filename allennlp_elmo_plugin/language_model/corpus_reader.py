@@ -195,8 +195,9 @@ class BilmCorpusReader(DatasetReader):
 
 class _UncountedTextField(TextField):
     """
-    A `TextField` whose tokens are not counted for the vocabulary, because another field has the
-    same ones.
+    A `TextField` whose tokens are not counted for the vocabulary.
+
+    Another field has the same tokens.
     """
 
     def count_vocab_items(self, counter: Dict[str, Dict[str, int]]) -> None:

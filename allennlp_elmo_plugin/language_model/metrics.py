@@ -1,5 +1,5 @@
 """
-The metrics of a language model: mean loss, perplexity and throughput.
+Metrics of a language model: mean loss, perplexity and throughput.
 """
 
 import time

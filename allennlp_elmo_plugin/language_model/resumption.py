@@ -18,7 +18,7 @@ __all__ = ["BilmResumption"]
 @TrainerCallback.register("bilm_resumption")
 class BilmResumption(TrainerCallback):
     """
-    A trainer callback that saves what else the training of a `bidirectional_lm` depends on.
+    A trainer callback that saves the LSTM and random states of a `bidirectional_lm`'s training.
 
     Each checkpoint gets the LSTM states of the training streams and the states of PyTorch's random
     number generators, which dropout and the sampled softmax use. A training on one processor that
@@ -75,18 +75,18 @@ class BilmResumption(TrainerCallback):
         trainer : `GradientDescentTrainer`
             The trainer.
         metrics : `Dict[str, Any]`
-            Not used.
+            Ignored.
         epoch : `int`
             Number of the epoch that ended, from 0.
         is_primary : `bool`, optional (default = `True`)
-            Not used.
+            Ignored.
         """
         _set_num_passes(trainer, epoch + 1)
 
     @overrides
     def state_dict(self) -> Dict[str, Any]:
         """
-        Returns what a checkpoint stores.
+        Returns the states that a checkpoint stores.
 
         # Returns
 
@@ -105,7 +105,7 @@ class BilmResumption(TrainerCallback):
     @overrides
     def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
         """
-        Receives what a checkpoint has stored. `on_start` restores it.
+        Receives the states that a checkpoint stored. `on_start` restores them.
 
         # Parameters
 

@@ -42,9 +42,11 @@ class LstmState(NamedTuple):
 
 class BidirectionalLstm(torch.nn.Module):
     """
-    A forward and a backward stack of LSTMs with projection. The two never mix: the second layer
-    of each reads the first of its own direction. From the second layer on, a layer's input is
-    added to its output (skip connection), but not to the state that it carries.
+    A forward and a backward stack of LSTMs with projection.
+
+    The two never mix: the second layer of each reads the first of its own direction. From the
+    second layer on, a layer's input is added to its output (skip connection), but not to the state
+    that it carries.
 
     # Parameters
 
@@ -90,8 +92,9 @@ class BidirectionalLstm(torch.nn.Module):
         dropout: float = 0.0,
     ) -> Tuple[List[torch.Tensor], LstmState]:
         """
-        Runs both directions, each over tokens in its own reading order. The directions need not
-        read the same tokens.
+        Runs both directions, each over tokens in its own reading order.
+
+        The directions need not read the same tokens.
 
         # Parameters
 

@@ -1,5 +1,5 @@
 """
-The character CNN: a word's vector from its spelling alone.
+The character CNN, which computes a word's vector from its spelling alone.
 """
 
 from math import sqrt
@@ -28,8 +28,10 @@ ACTIVATIONS: Dict[str, Callable[[torch.Tensor], torch.Tensor]] = {"relu": relu, 
 
 class CharCnn(torch.nn.Module):
     """
-    Embeds words by their characters: convolutions of several widths, max-pooling over the
-    positions, highway layers and a projection (Peters et al., 2018; Kim et al., 2016).
+    A character CNN that embeds words by their spelling.
+
+    It has convolutions of several widths, max-pooling over the filter positions, highway layers and
+    a projection (Peters et al., 2018; Kim et al., 2016).
 
     # Parameters
 
@@ -82,7 +84,9 @@ class CharCnn(torch.nn.Module):
 
     def forward(self, character_ids: torch.Tensor) -> torch.Tensor:
         """
-        Embeds words. Each is computed, so pass distinct ones.
+        Embeds words.
+
+        Each row is computed, so pass distinct words.
 
         # Parameters
 

@@ -17,9 +17,9 @@ class DerivedCache:
     """
     A cache of values derived from parameters, such as tiled matrices, until the parameters change.
 
-    A change is noticed by the parameter's version counter. Writing to `parameter.data` leaves the
-    counter as it is, and buffers are not counted at all, so a sample of 16 elements is compared as
-    well. Pickles and deep copies of a cache are empty.
+    The cache notices a change by the parameter's version counter. Writing to `parameter.data`
+    leaves the counter as it is, and buffers are not counted at all, so it also compares a sample of
+    16 elements. Pickles and deep copies of a cache are empty.
     """
 
     def __init__(self) -> None:

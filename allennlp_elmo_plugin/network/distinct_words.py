@@ -1,5 +1,5 @@
 """
-The distinct words of a batch, so the character CNN runs once for each.
+Finding the distinct words of a batch, so the character CNN runs once for each.
 """
 
 from functools import lru_cache

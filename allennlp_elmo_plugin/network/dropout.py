@@ -7,7 +7,7 @@ import torch
 __all__ = ["fast_dropout"]
 
 DRAWS_PER_WORD = 4
-# The sign bit of each 16 is not drawn.
+# Of each 16 bits, the sign bit is not random.
 BITS = 15
 
 
@@ -15,8 +15,8 @@ def fast_dropout(tensor: torch.Tensor, probability: float) -> torch.Tensor:
     """
     Sets elements to 0 at random and scales the others, so the mean stays.
 
-    PyTorch draws one random number for each element on a CPU, which would take a tenth of a
-    training step; this draws one for four elements.
+    On a CPU, PyTorch draws one random number for each element, which would take a tenth of a
+    training step. This function draws one for four elements.
 
     # Parameters
 

@@ -33,7 +33,7 @@ class ElmoBilm(torch.nn.Module):
     """
     The character CNN and the two stacks of LSTMs of a biLM (Peters et al., 2018).
 
-    `char_cnn` and `forward` are called apart, so a word cache can stand between them.
+    Callers run `char_cnn` and then `forward`, so a word cache can stand between the two.
 
     # Parameters
 
@@ -61,11 +61,11 @@ class ElmoBilm(torch.nn.Module):
         # Parameters
 
         options_file : `Union[str, PathLike]`
-            A path, a URL, or a folder or zip that holds the options file.
+            Options file: a path, a URL, or a folder or zip that holds it.
         weight_file : `Union[str, PathLike]`
-            A path, a URL, or a folder or zip that holds the HDF5 file.
+            HDF5 file of the weights: a path, a URL, or a folder or zip that holds it.
         precision : `str`, optional (default = `"float32"`)
-            See `reduce_precision`.
+            Precision of the matrices; see `reduce_precision`.
 
         # Raises
 
@@ -90,20 +90,20 @@ class ElmoBilm(torch.nn.Module):
         """
         Rounds and freezes the matrices of the LSTMs, the highway layers and the projections.
 
-        They are parameters no longer. Activations are rounded before each product with such a
+        They are no longer parameters. Activations are rounded before each product with such a
         matrix; sums, cells, clips and everything else stay in float32.
 
         # Parameters
 
         precision : `str`
-            `"float32"` changes nothing. `"bfloat16"` has 8 significant bits. `"int8"` has integers
-            from -127 to 127, with a scale for each row of a matrix and for each vector of
-            activations.
+            Precision of the matrices. `"float32"` changes nothing. `"bfloat16"` has 8 significant
+            bits. `"int8"` has integers from -127 to 127, with a scale for each row of a matrix and
+            for each vector of activations.
 
         # Raises
 
         `ConfigurationError`
-            When there is no such precision, when it was reduced before, or when a size is no
+            When there is no such precision, when it was reduced before, or when a size is not a
             multiple of 16. The biLM is then left as it was.
         """
         if precision not in PRECISIONS:
@@ -115,7 +115,7 @@ class ElmoBilm(torch.nn.Module):
         if self.precision != "float32":
             raise ConfigurationError(
                 f"Expected a biLM of precision 'float32', got one that is '{self.precision}' "
-                "already. Load it anew with the other precision."
+                "already. Load it again with the other precision."
             )
         options = self.options
         sizes = (options.projection_dim, options.cell_size, options.num_filters)
@@ -132,13 +132,14 @@ class ElmoBilm(torch.nn.Module):
 
     def to_folder(self, folder: Union[str, "os.PathLike[str]"]) -> None:
         """
-        Writes `options.json` and `weights.hdf5` in bilm-tf's layout, which AllenNLP's built-in
-        ELMo and `from_files` read.
+        Writes `options.json` and `weights.hdf5` in bilm-tf's layout.
+
+        AllenNLP's built-in ELMo and `from_files` read them.
 
         # Parameters
 
         folder : `Union[str, PathLike]`
-            It is made where it is missing; files of these two names in it are replaced.
+            Path of the folder, made if it is missing. Files of these two names are replaced.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -147,7 +148,7 @@ class ElmoBilm(torch.nn.Module):
         (folder / "options.json").write_text(options + "\n", encoding="utf-8")
 
     def zero_state(self, batch_size: int) -> LstmState:
-        """Returns a state of zeros for so many rows, on the device and in the dtype of the biLM."""
+        """Returns a state of zeros for `batch_size` rows, on the biLM's device and in its dtype."""
         return self.lstm.zero_state(batch_size)
 
     def forward(

@@ -31,8 +31,9 @@ class Highway(KernelLinear):
 
     def reset_parameters(self) -> None:
         """
-        Draws new weights, as bilm-tf does before training. Its carry gate has a bias of -2, so the
-        layer lets most of its input through.
+        Draws new weights, as bilm-tf does before training.
+
+        The carry gate of bilm-tf has a bias of -2, so the layer lets most of its input through.
         """
         _, size = self.weight.shape
         torch.nn.init.normal_(self.weight, std=1 / sqrt(size))

@@ -1,6 +1,8 @@
 """
-The options of a biLM: what bilm-tf writes into `options.json`, checked and with defaults filled
-in. Only the keys that shape the network are kept; the others (training settings) are ignored.
+The options of a biLM, read from the `options.json` that bilm-tf writes.
+
+They are checked, and defaults are filled in. Only the keys that shape the network are kept; the
+others (training settings) are ignored.
 """
 
 import json
@@ -42,9 +44,9 @@ class ElmoOptions:
     char_embedding_dim : `int`, optional (default = `16`)
         The size of a character vector.
     num_highways : `int`, optional (default = `1`)
-        Highway layers after the convolutions; 0 is allowed.
+        The number of highway layers after the convolutions; 0 is allowed.
     activation : `str`, optional (default = `"relu"`)
-        What follows the max-pooling: `"relu"` or `"tanh"`.
+        The activation function after the max-pooling: `"relu"` or `"tanh"`.
     max_characters_per_token : `int`, optional (default = `50`)
         The number of character ids of a word, its two edges included.
     cell_clip : `float`, optional (default = `None`)
@@ -52,13 +54,13 @@ class ElmoOptions:
     proj_clip : `float`, optional (default = `None`)
         The largest absolute value of the projected output. `None` is off.
     use_skip_connections : `bool`, optional (default = `True`)
-        Whether a layer's input is added to its output, from the second layer on.
+        If `True`, a layer's input is added to its output, from the second layer on.
     state_projection : `bool`, optional (default = `True`)
-        Whether the LSTMs project their output. Only a biLM whose `cell_size` equals its
-        `projection_dim` may lack it. The file does not say; the weights do (a `W_P_0` or none).
+        If `True`, the LSTMs project their output. `False` needs a `cell_size` that equals
+        `projection_dim`. The options file does not say; the weight file does (a `W_P_0` or none).
     word_projection : `bool`, optional (default = `True`)
-        Whether the character CNN projects its output. Only one with as many filters as
-        `projection_dim` may lack it. The file does not say; the weights do (a `W_proj` or none).
+        If `True`, the character CNN projects its output. `False` needs as many filters as
+        `projection_dim`. The options file does not say; the weight file does (a `W_proj` or none).
     """
 
     filters: Tuple[Tuple[int, int], ...]
@@ -82,12 +84,12 @@ class ElmoOptions:
 
     @property
     def num_filters(self) -> int:
-        """The size of what the convolutions give: the sum of all numbers of filters."""
+        """The size of the convolutions' output: the sum of all numbers of filters."""
         return sum(number for _, number in self.filters)
 
     @property
     def num_representations(self) -> int:
-        """The layers that a scalar mix sees: the token layer and each LSTM layer."""
+        """The number of layers that a scalar mix sees: the token layer and each LSTM layer."""
         return self.num_layers + 1
 
     @classmethod
@@ -98,13 +100,13 @@ class ElmoOptions:
         # Parameters
 
         path : `Union[str, PathLike]`
-            A local file.
+            Path of a local file.
 
         # Raises
 
         `ConfigurationError`
-            When the file is no JSON, lacks a key, or holds a value that makes no network. The
-            message names the file and every key at fault.
+            When the file is not JSON, lacks a key, or holds an invalid value. The message names the
+            file and every key at fault.
         """
         try:
             with open(path, encoding="utf-8") as file:
@@ -127,12 +129,12 @@ class ElmoOptions:
         # Parameters
 
         content : `Dict[str, Any]`
-            With the sections `char_cnn` and `lstm`, as bilm-tf writes them.
+            Content with the sections `char_cnn` and `lstm`, as bilm-tf writes them.
 
         # Raises
 
         `ConfigurationError`
-            When a key is missing or a value makes no network; every key at fault is named.
+            When a key is missing or a value is invalid. The message names every key at fault.
         """
         reader = _Reader(content)
         n_characters = reader.get("char_cnn.n_characters", int, default=NUM_CHARACTERS + 1)
@@ -161,7 +163,7 @@ class ElmoOptions:
     @classmethod
     def from_fields(cls, fields: Dict[str, Any]) -> "ElmoOptions":
         """
-        Reads what `dataclasses.asdict` gives, also when it went through JSON.
+        Restores options from the result of `dataclasses.asdict`, also after a way through JSON.
 
         # Parameters
 
@@ -172,7 +174,7 @@ class ElmoOptions:
         return cls(**{**fields, "filters": filters})
 
     def to_dict(self) -> Dict[str, Any]:
-        """The content of an `options.json`, as bilm-tf has it after an export."""
+        """Returns the content of an `options.json`, as bilm-tf has it after an export."""
         return {
             "char_cnn": {
                 "activation": self.activation,
@@ -232,7 +234,7 @@ class ElmoOptions:
 
 
 class _Reader:
-    """Takes values out of nested dictionaries and collects what is wrong with them."""
+    """A reader of nested dictionaries that collects every problem with their values."""
 
     _REQUIRED = object()
 

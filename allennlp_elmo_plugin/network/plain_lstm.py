@@ -1,7 +1,7 @@
 """
-The plain LSTM with projection: step by step in PyTorch.
+The plain LSTM with projection, one timestep after the other in PyTorch.
 
-The kernels are tested against it, and it runs where they do not.
+The kernels are tested against it, and it runs where they cannot.
 """
 
 from typing import List, NamedTuple, Optional, Tuple
@@ -28,8 +28,7 @@ class PlainWeights(NamedTuple):
     weight_hr : `Optional[torch.Tensor]`
         Shape (directions, projection_dim, cell_size), float. `None` for no projection.
     precision : `str`
-        The precision that the weights are rounded to, and that activations are rounded to before
-        each product.
+        The precision of the weights, to which activations are rounded before each product.
     """
 
     weight_ih: torch.Tensor
@@ -48,8 +47,9 @@ def plain_lstm(
     proj_clip: Optional[float],
 ) -> Tuple[torch.Tensor, State]:
     """
-    Runs one layer in all directions together, so an accelerator gets half as many operations. The
-    loop never waits for the device.
+    Runs one layer in all directions together.
+
+    An accelerator then gets half as many operations. The loop never waits for the device.
 
     # Parameters
 
@@ -61,7 +61,7 @@ def plain_lstm(
         The hidden state, of shape (directions, rows, projection_dim), and the cell, of shape
         (directions, rows, cell_size), longest row first.
     weights : `PlainWeights`
-        The weights.
+        The weights of the layer.
     cell_clip, proj_clip : `Optional[float]`
         Bounds of the cell's and the projected output's absolute values. `None` is off.
 

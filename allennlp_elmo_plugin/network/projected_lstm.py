@@ -33,13 +33,12 @@ __all__ = ["ProjectedLstm", "run_plainly"]
 
 class ProjectedLstm(torch.nn.Module):
     """
-    One layer of LSTM with projection, in one direction:
+    One layer of LSTM with projection, in one direction.
 
-    `c = clip(i * g + f * c_prev)` and `h = clip(W_hr (o * tanh(c)))`.
-
-    Gates are in PyTorch's order i, f, g, o. The parameters are `weight_ih` (4 * cell_size,
-    projection_dim), `weight_hh` (4 * cell_size, projection_dim), `bias` (4 * cell_size,) and
-    `weight_hr` (projection_dim, cell_size), random until some are loaded.
+    It computes `c = clip(i * g + f * c_prev)` and `h = clip(W_hr (o * tanh(c)))`. Gates are in
+    PyTorch's order i, f, g, o. The parameters are `weight_ih` (4 * cell_size, projection_dim),
+    `weight_hh` (4 * cell_size, projection_dim), `bias` (4 * cell_size,) and `weight_hr`
+    (projection_dim, cell_size), random until some are loaded.
 
     # Parameters
 
@@ -64,9 +63,10 @@ class ProjectedLstm(torch.nn.Module):
 
     def reset_parameters(self) -> None:
         """
-        Draws new weights, as bilm-tf does before training: uniform (Glorot and Bengio, 2010, over
-        the matrix that TensorFlow has for input and state together), and biases of 0, or 1 for the
-        forget gate.
+        Draws new weights, as bilm-tf does before training.
+
+        They are uniform (Glorot and Bengio, 2010, over the matrix that TensorFlow has for input and
+        state together). Biases are 0, those of the forget gate 1.
         """
         cell, hidden = len(self.bias) // 4, self.weight_hh.size(1)
         bound = sqrt(6 / (2 * hidden + 4 * cell))
@@ -94,7 +94,7 @@ class ProjectedLstm(torch.nn.Module):
         self.precision = precision
 
     def kernels_for(self, inputs: torch.Tensor) -> Optional[Kernels]:
-        """Returns the kernels that can run these inputs, or `None` where PyTorch has to."""
+        """Returns the kernels that can run these inputs, or `None` if PyTorch has to."""
         if not self.has_projection:
             return None
         return kernels_for(self.bias, inputs, inputs.size(-1), len(self.bias) // 4)

@@ -25,11 +25,10 @@ FLOAT32_KEY = ".float32"
 
 class ReducedMatrix(torch.nn.Module):
     """
-    A matrix in reduced precision, tiled for the kernels. It takes the place of a parameter and is
-    none: it cannot be trained.
+    A matrix in reduced precision, tiled for the kernels.
 
-    A state dict holds it in float32 under the name that the parameter had, and loading rounds what
-    the state dict holds.
+    It takes the place of a parameter but cannot be trained. A state dict holds it in float32 under
+    the parameter's name, and loading rounds the numbers of the state dict.
 
     # Parameters
 
@@ -43,7 +42,7 @@ class ReducedMatrix(torch.nn.Module):
     # Raises
 
     `ConfigurationError`
-        When a size is no multiple of 16.
+        When a size is not a multiple of 16.
     """
 
     weight: torch.Tensor
@@ -121,7 +120,7 @@ def reduce_matrix(
     owner : `torch.nn.Module`
         The module whose parameter is replaced.
     name : `str`
-        The parameter's name in it.
+        The name of the parameter in it.
     precision : `str`
         `"bfloat16"` or `"int8"`.
     is_gates : `bool`, optional (default = `False`)
@@ -130,18 +129,18 @@ def reduce_matrix(
     # Raises
 
     `ConfigurationError`
-        When a size of the matrix is no multiple of 16.
+        When a size of the matrix is not a multiple of 16.
     """
     reduced = ReducedMatrix(getattr(owner, name), precision, is_gates)
     delattr(owner, name)
     setattr(owner, name, reduced)
-    # PyTorch hands a module those keys alone that begin with its name and a dot.
+    # PyTorch hands a module only the keys that begin with its name and a dot.
     owner._register_load_state_dict_pre_hook(partial(_rename_key, name))
 
 
 def stored_tensors(module: torch.nn.Module) -> List[torch.Tensor]:
     """
-    Returns the tensors that a layer stores its weights in.
+    Returns the tensors in which a layer stores its weights.
 
     # Parameters
 
@@ -201,7 +200,7 @@ def as_tiled(matrix: Union[torch.Tensor, ReducedMatrix], is_gates: bool = False)
 
 def needs_gradients(module: torch.nn.Module, *tensors: torch.Tensor) -> bool:
     """
-    Tells if autograd follows a computation.
+    Returns `True` if autograd follows a computation.
 
     # Parameters
 
@@ -222,7 +221,7 @@ def needs_gradients(module: torch.nn.Module, *tensors: torch.Tensor) -> bool:
 
 def refuse_gradients(precision: str) -> None:
     """
-    Refuses to compute gradients in reduced precision.
+    Raises an error if a precision is reduced, since it allows no gradients.
 
     # Parameters
 

@@ -29,10 +29,10 @@ NUM_BOUNDARIES = 2
 
 class SentenceBatch:
     """
-    A batch of sentences, checked once. It knows the length of each row, adds `<S>` and `</S>`
-    where they are wanted, and gives its tokens in time-major order.
+    A batch of sentences, checked once.
 
-    Make one with `from_padded`.
+    It knows the length of each row, adds `<S>` and `</S>` if it is told to, and returns its tokens
+    in time-major order. Build one with `from_padded`.
 
     # Parameters
 
@@ -43,7 +43,7 @@ class SentenceBatch:
     num_tokens : `Sequence[int]`
         The number of tokens in each row, without the added boundaries.
     adds_boundaries : `bool`
-        If `True`, each row is run between `<S>` and `</S>`.
+        If `True`, `<S>` and `</S>` are added around the tokens of each row.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class SentenceBatch:
         adds_boundaries: bool = True,
     ) -> "SentenceBatch":
         """
-        Checks padded ids.
+        Checks padded ids and builds a batch of them.
 
         # Parameters
 
@@ -79,8 +79,8 @@ class SentenceBatch:
         word_ids : `torch.Tensor`, optional (default = `None`)
             Shape (batch, timesteps), int64, with 0 exactly at padded positions.
         adds_boundaries : `bool`, optional (default = `True`)
-            If `True`, each row is run between `<S>` and `</S>`. `False` is for rows that hold their
-            boundaries already.
+            If `True`, `<S>` and `</S>` are added around the tokens of each row. `False` is for rows
+            that hold their boundaries already.
 
         # Returns
 
@@ -127,7 +127,7 @@ class SentenceBatch:
 
     def select(self, rows: Sequence[int]) -> "SentenceBatch":
         """
-        Returns a batch of some rows, which need no second check.
+        Returns a batch of some rows, without checking them again.
 
         # Parameters
 

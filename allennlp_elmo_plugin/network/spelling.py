@@ -1,9 +1,9 @@
 """
-The spelling of words for ELMo: the bytes of the UTF-8 text between two edge markers, padded to a
-fixed width.
+The spelling of words for ELMo.
 
-The facts are those of bilm-tf's `UnicodeCharsVocabulary` (Peters et al., 2018). Every id is raised
-by one, so 0 is free to mean "no token here".
+A word is spelled as the bytes of its UTF-8 text between two edge markers, padded to a fixed width,
+as in bilm-tf's `UnicodeCharsVocabulary` (Peters et al., 2018). Every id is raised by one, so 0 is
+free to mean "no token here".
 """
 
 from typing import List, Mapping, Optional, Sequence
@@ -56,9 +56,9 @@ def spell_word(
     # Parameters
 
     word : `str`
-        Any text, the empty one included. Of its UTF-8 form, bytes beyond `width - 2` are cut,
-        even inside a character, as bilm-tf cuts them. Lone surrogates have no such form and are
-        dropped. `<S>` and `</S>` become the sentence boundary words.
+        Any text, the empty one included. Bytes of its UTF-8 form beyond `width - 2` are cut, even
+        inside a character, as in bilm-tf. Lone surrogates have no such form and are dropped. `<S>`
+        and `</S>` become the sentence boundary words.
     width : `int`, optional (default = `50`)
         The number of ids, at least 3: the `max_characters_per_token` of the biLM's options.
     tokens_to_add : `Mapping[str, int]`, optional (default = `None`)
@@ -67,7 +67,7 @@ def spell_word(
     # Returns
 
     `List[int]`
-        `width` ids between 1 and 261 (more only where `tokens_to_add` says so).
+        `width` ids between 1 and 261 (larger ones only if `tokens_to_add` has them).
     """
     if tokens_to_add and word in tokens_to_add:
         return _between_edges([tokens_to_add[word]], width)

@@ -12,8 +12,10 @@ __all__ = ["TimeMajorLayout"]
 
 class TimeMajorLayout(NamedTuple):
     """
-    The order in which a recurrence reads the tokens of a padded batch: timestep by timestep, and
-    within a timestep from the longest row to the shortest. Padding has no place in it.
+    The order in which a recurrence reads the tokens of a padded batch.
+
+    It goes timestep by timestep, and within a timestep from the longest row to the shortest.
+    Padding is left out.
 
     # Parameters
 
@@ -111,8 +113,8 @@ class TimeMajorLayout(NamedTuple):
         # Parameters
 
         layers : `torch.Tensor`
-            Shape (layers, 2 directions, tokens, size), float: what each direction gave, in the
-            order in which it read.
+            Shape (layers, 2 directions, tokens, size), float: the outputs of each direction, in its
+            reading order.
 
         # Returns
 

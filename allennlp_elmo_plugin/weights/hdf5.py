@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 Shapes = Mapping[str, Tuple[int, ...]]
 
 BILM_PREFIXES = ("CNN", "RNN_", "char_embed")
-"""How the names of all datasets of a biLM begin."""
+"""Prefixes of the names of a biLM's datasets."""
 
 
 class WeightFile:

@@ -1,12 +1,14 @@
 """
-Layout steps: the reversible changes that turn an HDF5 dataset in TensorFlow's layout into a
-parameter in PyTorch's.
+Layout steps, the reversible changes between TensorFlow's layout and PyTorch's.
+
+In a certain order, they turn an HDF5 dataset into a parameter.
 """
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy
+from overrides import overrides
 
 __all__ = [
     "AddToForgetGate",
@@ -40,9 +42,11 @@ class Transpose(LayoutStep):
     TensorFlow stores a matrix as (inputs, outputs), PyTorch as (outputs, inputs).
     """
 
+    @overrides
     def apply(self, array: numpy.ndarray) -> numpy.ndarray:
         return array.T
 
+    @overrides
     def invert(self, array: numpy.ndarray) -> numpy.ndarray:
         return array.T
 
@@ -54,9 +58,11 @@ class DropLastAxis(LayoutStep):
     TensorFlow's 2D convolution over characters has a height of 1; PyTorch's is 1D.
     """
 
+    @overrides
     def apply(self, array: numpy.ndarray) -> numpy.ndarray:
         return array[..., 0]
 
+    @overrides
     def invert(self, array: numpy.ndarray) -> numpy.ndarray:
         return array[..., None]
 
@@ -69,9 +75,11 @@ class Negate(LayoutStep):
     Since `sigmoid(-x) = 1 - sigmoid(x)`, negating the weights turns one into the other.
     """
 
+    @overrides
     def apply(self, array: numpy.ndarray) -> numpy.ndarray:
         return -array
 
+    @overrides
     def invert(self, array: numpy.ndarray) -> numpy.ndarray:
         return -array
 
@@ -81,9 +89,11 @@ class PrependZeroRow(LayoutStep):
     Adds a row of zeros for the character id 0, which means that there is no token.
     """
 
+    @overrides
     def apply(self, array: numpy.ndarray) -> numpy.ndarray:
         return numpy.concatenate([numpy.zeros_like(array[:1]), array])
 
+    @overrides
     def invert(self, array: numpy.ndarray) -> numpy.ndarray:
         return array[1:]
 
@@ -93,10 +103,12 @@ class SwapForgetAndCellGates(LayoutStep):
     Reorders the gates along the last axis, from TensorFlow's i, g, f, o to PyTorch's i, f, g, o.
     """
 
+    @overrides
     def apply(self, array: numpy.ndarray) -> numpy.ndarray:
         first, second, third, fourth = numpy.split(array, 4, axis=-1)
         return numpy.concatenate([first, third, second, fourth], axis=-1)
 
+    @overrides
     def invert(self, array: numpy.ndarray) -> numpy.ndarray:
         return self.apply(array)
 
@@ -116,9 +128,11 @@ class AddToForgetGate(LayoutStep):
 
     value: float
 
+    @overrides
     def apply(self, array: numpy.ndarray) -> numpy.ndarray:
         return self._add(self.value, array)
 
+    @overrides
     def invert(self, array: numpy.ndarray) -> numpy.ndarray:
         return self._add(-self.value, array)
 

@@ -1,6 +1,8 @@
 """
-Finding the two files of a biLM: by a path, a URL, a folder or zip that contains them, or the name
-of a biLM that comes with the plugin.
+Finding the two files of a biLM.
+
+They are named by a path, a URL, a folder or zip that contains them, or the name of a biLM that
+comes with the plugin.
 """
 
 import os
@@ -13,6 +15,7 @@ from allennlp.common.file_utils import cached_path
 __all__ = ["find_options_file", "find_weight_file"]
 
 PRETRAINED = "pretrained:"
+MAC_METADATA = "__MACOSX"
 PRETRAINED_FOLDER = Path(__file__).parent.parent / "pretrained"
 
 
@@ -80,7 +83,11 @@ def _find(location: Union[str, "os.PathLike[str]"], key: str, pattern: str) -> P
     if not path.is_dir():
         return path
     found = sorted(
-        file for file in path.rglob(pattern) if file.is_file() and "softmax" not in file.name
+        file
+        for file in path.rglob(pattern)
+        if file.is_file()
+        and "softmax" not in file.name
+        and not _is_leftover(file.relative_to(path))
     )
     if len(found) != 1:
         names = ", ".join(str(file.relative_to(path)) for file in found) or "none"
@@ -89,6 +96,11 @@ def _find(location: Union[str, "os.PathLike[str]"], key: str, pattern: str) -> P
             f"found {names}. Name the file itself."
         )
     return found[0]
+
+
+def _is_leftover(path: Path) -> bool:
+    """Returns `True` for files of an interrupted write and those that macOS adds to a zip."""
+    return any(part.startswith(".") or part == MAC_METADATA for part in path.parts)
 
 
 def _resolve_pretrained(

@@ -1,5 +1,5 @@
 """
-The weight table: which HDF5 dataset holds which parameter of an `ElmoBilm`.
+The weight table, which maps HDF5 datasets to the parameters of an `ElmoBilm`.
 
 Each row of the table also has the datasets' shapes, the layout steps between the two, and the name
 of the parameter in AllenNLP's built-in ELMo. The names and shapes of the datasets are those that

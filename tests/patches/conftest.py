@@ -1,3 +1,5 @@
+"""Fixtures of the tests of patches."""
+
 import pytest
 
 from allennlp_elmo_plugin.patches import apply_patches

@@ -91,10 +91,11 @@ class Lock:
     """A lock with an identity, of which a weak reference can be taken."""
 
     def acquire(self, *args: Any, **kwargs: Any) -> bool:
+        """Returns `True`, as if the lock were free."""
         return True
 
     def release(self) -> None:
-        return None
+        """Does nothing."""
 
 
 class Process:
@@ -105,7 +106,7 @@ class Process:
         self.lock = args[2]
 
     def start(self) -> None:
-        pass
+        """Does nothing."""
 
 
 class Context:
@@ -116,13 +117,16 @@ class Context:
         self.lock: Optional[Lock] = None
 
     def get_start_method(self) -> str:
+        """Returns the start method that the context was made with."""
         return self.start_method
 
     def RLock(self) -> Lock:
+        """Returns a new lock, which the context keeps."""
         self.lock = Lock()
         return self.lock
 
     def Pipe(self, duplex: bool) -> Tuple[str, str]:
+        """Returns names in place of the two ends of a pipe."""
         return "receiver", "sender"
 
     Process = Process

@@ -69,6 +69,7 @@ class Refusing(Model):
         self.weight = torch.nn.Parameter(torch.zeros(1))
 
     def forward(self, *inputs: Any, **named: Any) -> Dict[str, torch.Tensor]:
+        """Fails."""
         raise AssertionError("the model was run")
 
 
@@ -76,6 +77,7 @@ class Untagging(Refusing):
     """A model that returns no tags."""
 
     def forward(self, *inputs: Any, **named: Any) -> Dict[str, torch.Tensor]:
+        """Returns a score alone."""
         return {"score": torch.zeros(1)}
 
 

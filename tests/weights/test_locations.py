@@ -91,6 +91,20 @@ def test_a_softmax_beside_the_weights_is_ignored(folder: Path) -> None:
     assert find_weight_file(folder) == folder / "weights.hdf5"
 
 
+@pytest.mark.parametrize("leftover", [".weights.hdf5.1a2b/weights.hdf5", "__MACOSX/._weights.hdf5"])
+def test_leftovers_beside_the_weights_are_ignored(folder: Path, leftover: str) -> None:
+    """Files of an interrupted write, and those that macOS adds to a zip, are no weight files."""
+    (folder / leftover).parent.mkdir()
+    shutil.copy(folder / "weights.hdf5", folder / leftover)
+    assert find_weight_file(folder) == folder / "weights.hdf5"
+
+
+def test_a_hidden_folder_may_be_named(folder: Path) -> None:
+    """Only the files below the named folder are filtered, not the folder itself."""
+    hidden = folder.rename(folder.parent / ".elmo")
+    assert find_weight_file(hidden) == hidden / "weights.hdf5"
+
+
 def test_a_bilm_of_the_plugin_is_found_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """The name works in any working directory."""
     monkeypatch.chdir("/")

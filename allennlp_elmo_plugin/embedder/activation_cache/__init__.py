@@ -1,3 +1,3 @@
 """
-Caches of the layers of whole sentences: the registered components, and the store on disk.
+Caches of the layers of whole sentences: the registered components and the store on disk.
 """

@@ -22,7 +22,7 @@ class ActivationCache(torch.nn.Module, Registrable):
 
     def require_cacheable(self, encoder: ElmoEncoder) -> None:
         """
-        Refuses an encoder whose layers cannot be cached.
+        Raises an error for an encoder whose layers cannot be cached.
 
         # Parameters
 
@@ -36,7 +36,7 @@ class ActivationCache(torch.nn.Module, Registrable):
         """
 
     def flush(self) -> None:
-        """Writes what waits in memory."""
+        """Writes the layers that wait in memory."""
 
     def summary(self) -> Optional[str]:
         """Returns a sentence on hits, misses and size, or `None` if there is nothing to say."""
@@ -60,6 +60,6 @@ class ActivationCache(torch.nn.Module, Registrable):
         # Returns
 
         `EncodedSentences`
-            What the encoder gives for the batch.
+            The layers that the encoder computes for the batch.
         """
         raise NotImplementedError(f"{type(self).__name__} gives no layers")

@@ -29,15 +29,15 @@ DIGEST_BYTES = 16
 @ActivationCache.register("hdf5")
 class Hdf5ActivationCache(ActivationCache):
     """
-    A cache of the layers of whole sentences in HDF5 files, across epochs and runs, for training,
-    validation, evaluation and prediction alike.
+    A cache of the layers of whole sentences in HDF5 files.
 
-    The cache key of a sentence is its characters. It is looked up below a digest of everything that
+    It works across epochs and runs, for training, validation, evaluation and prediction alike. The
+    cache key of a sentence is its characters. It is looked up below a digest of everything that
     shapes its layers (weights, options, precision, initial state), so a changed model never reads
-    what another has written.
+    the layers of another.
 
     Files appear when they are complete and are never changed. A process may be killed at any time,
-    and several may use the folder at once. A damaged file is set aside.
+    and several may use the folder at once. A damaged file is renamed and no longer read.
 
     Registered as an `ActivationCache` with name "hdf5".
 
@@ -48,7 +48,7 @@ class Hdf5ActivationCache(ActivationCache):
         be deleted at any time.
     dtype : `str`, optional (default = `"float32"`)
         Dtype of the stored numbers. `"float16"` takes half the space and rounds each number to 11
-        significant bits, also when it is computed, so a sentence always has the same vectors.
+        significant bits, on a miss as well, so a sentence always has the same vectors.
     max_gigabytes : `float`, optional (default = `None`)
         The size of the folder, in units of 10**9 bytes, at which writing stops. A sentence of 20
         tokens takes 225 kB in the published 2x4096_512 model, if all layers are read, and 56 kB in
@@ -95,7 +95,7 @@ class Hdf5ActivationCache(ActivationCache):
     @overrides
     def require_cacheable(self, encoder: ElmoEncoder) -> None:
         """
-        Refuses an encoder whose layers cannot be cached.
+        Raises an error for an encoder whose layers cannot be cached.
 
         # Parameters
 
@@ -110,9 +110,8 @@ class Hdf5ActivationCache(ActivationCache):
         reason = encoder.uncacheable_reason()
         if reason is not None:
             raise ConfigurationError(
-                "Expected layers that are the same each time for the activation cache 'hdf5', but "
-                f"a sentence's layers are not: {reason}. Change that, or use the activation cache "
-                "'none'."
+                "The activation cache 'hdf5' needs an encoder whose layers depend on the sentence "
+                f"alone, but {reason}. Change that, or use the activation cache 'none'."
             )
 
     @overrides
@@ -138,7 +137,7 @@ class Hdf5ActivationCache(ActivationCache):
     @overrides
     def train(self, mode: bool = True) -> "Hdf5ActivationCache":
         """
-        Sets the mode, which changes with each epoch, and writes what waits.
+        Sets the mode, which changes with each epoch, and writes the layers that wait in memory.
 
         # Parameters
 
@@ -172,12 +171,12 @@ class Hdf5ActivationCache(ActivationCache):
         # Returns
 
         `EncodedSentences`
-            Float32; what the encoder gives, rounded to `dtype`.
+            The encoder's layers in float32, rounded to `dtype`.
 
         # Raises
 
         `ConfigurationError`
-            When the layers cannot be cached, or when the encoder refuses the batch.
+            When the layers cannot be cached, or when the encoder raises one for the batch.
         """
         self.require_cacheable(encoder)
         if not len(batch):

@@ -35,7 +35,7 @@ TRAILER_TEXT = b"elmo_act"
 
 
 class DamagedSegment(Exception):
-    """An error for a file that differs from what was once written; its text says how."""
+    """An error for a file that has changed since it was written; its text names the damage."""
 
 
 def encode_segment(layers: Mapping[bytes, numpy.ndarray], seconds: float) -> bytes:
@@ -47,7 +47,7 @@ def encode_segment(layers: Mapping[bytes, numpy.ndarray], seconds: float) -> byt
     layers : `Mapping[bytes, numpy.ndarray]`
         For each digest, all of one size, an array of shape (tokens, size), float32 or float16.
     seconds : `float`
-        The time that it took to compute them, in seconds.
+        The time that it took to compute the layers, in seconds.
 
     # Returns
 
@@ -75,8 +75,10 @@ def encode_segment(layers: Mapping[bytes, numpy.ndarray], seconds: float) -> byt
 
 class Segment:
     """
-    A file of layers, opened for reading. Layers stay on disk until they are read. The file is not
-    held open, since a process may open only so many files.
+    A file of layers to read from.
+
+    Layers stay on disk until they are read. The file is not held open, since a process may open
+    only so many files.
 
     # Parameters
 
@@ -86,7 +88,7 @@ class Segment:
     # Raises
 
     `DamagedSegment`
-        When the file is not what `encode_segment` makes.
+        When the file is damaged, or was not made by `encode_segment`.
     `OSError`
         When it cannot be read.
     """
@@ -151,7 +153,7 @@ class Segment:
 
 
 def _checked_start(path: Union[str, "os.PathLike[str]"]) -> int:
-    """Returns the offset of the layers, once everything else is known to be as it was written."""
+    """Checks everything but the layers, and returns their offset."""
     with open(path, "rb") as file:
         length = file.seek(0, os.SEEK_END) - TRAILER.size
         if length < 0:

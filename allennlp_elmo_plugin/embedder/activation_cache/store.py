@@ -1,5 +1,5 @@
 """
-Layers of sentences in a folder that several processes may use at once.
+A store of sentences' layers in a folder that several processes may use at once.
 """
 
 import atexit
@@ -26,7 +26,7 @@ __all__ = ["ActivationStore"]
 logger = logging.getLogger(__name__)
 
 COMPLETE, PARTIAL, DAMAGED = ".hdf5", ".partial", ".damaged"
-# What `uuid4().hex` looks like.
+# The form of `uuid4().hex`.
 SEGMENT_NAMES = "[0-9a-f]" * 32
 
 SEGMENT_BYTES = 32 * 10**6
@@ -40,8 +40,10 @@ class _Location(NamedTuple):
 
 class ActivationStore:
     """
-    The layers of sentences by digest, in the files of a subfolder. Whatever happens to a process,
-    each file that is there is complete, and each number read is one that was written.
+    A store of the layers of sentences by digest, in the files of a subfolder.
+
+    Whatever happens to a process, each file is complete, and each number read is one that was
+    written.
 
     Added layers wait in memory until there is enough for a file, or until `flush`, which is also
     called when the store is deleted or the process ends.
@@ -49,7 +51,7 @@ class ActivationStore:
     # Parameters
 
     folder : `Union[str, PathLike]`
-        Path of the folder, which is made at the first write. The size limit is on all its files.
+        Path of the folder, made at the first write. The size limit applies to all its files.
     name : `str`
         Name of the subfolder.
     max_bytes : `float`, optional (default = `None`)
@@ -188,9 +190,10 @@ class ActivationStore:
 
     def flush(self) -> None:
         """
-        Writes the layers that wait in memory. When the size limit is reached, the disk is full or
-        the folder cannot be written to, a warning says so, and nothing more is written from then
-        on.
+        Writes the layers that wait in memory.
+
+        If the size limit is reached, the disk is full or the folder cannot be written to, a warning
+        says so, and the store writes nothing more.
         """
         if not self._waiting:
             return
@@ -209,7 +212,7 @@ class ActivationStore:
         self.refresh()
 
     def _write(self, content: bytes) -> None:
-        # Only the holder of the lock writes, so this is left from a process that was killed.
+        # Only the holder of the lock writes, so such a file is left from a process that was killed.
         for leftover in self._root.glob(f"*/{SEGMENT_NAMES}{PARTIAL}"):
             leftover.unlink(missing_ok=True)
         partial = self._folder / (uuid4().hex + PARTIAL)
@@ -246,7 +249,7 @@ class ActivationStore:
             logger.warning("'%s' is damaged: %s. It stays where it is (%s).", path, damage, error)
             return
         logger.warning(
-            "'%s' is damaged: %s. It is set aside as '%s', and its sentences are computed anew.",
+            "'%s' is damaged: %s. It is set aside as '%s', and its sentences are computed again.",
             path,
             damage,
             aside.name,
@@ -265,6 +268,6 @@ def _flush_all() -> None:
 
 
 def _warn_unreadable(path: Union[str, "os.PathLike[str]"], error: OSError) -> None:
-    # Somebody has deleted the file, and knows it.
+    # A file that somebody deleted needs no warning.
     if not isinstance(error, FileNotFoundError):
-        logger.warning("'%s' cannot be read (%s). Its sentences are computed anew.", path, error)
+        logger.warning("'%s' cannot be read (%s). Its sentences are computed again.", path, error)

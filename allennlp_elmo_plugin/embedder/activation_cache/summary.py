@@ -1,5 +1,5 @@
 """
-The trainer callback that logs what the activation caches did.
+The trainer callback that logs the hits and misses of the activation caches.
 """
 
 import logging
@@ -19,8 +19,10 @@ logger = logging.getLogger(__name__)
 @TrainerCallback.register("activation_cache_summary")
 class ActivationCacheSummary(TrainerCallback):
     """
-    A callback that writes the layers that wait in memory and logs hits, misses, size and time
-    saved of each activation cache. In a distributed training each process logs its own.
+    A trainer callback that logs hits, misses, size and time saved of each activation cache.
+
+    Before that, it writes the layers that wait in memory. In a distributed training each process
+    logs its own caches.
 
     Registered as a `TrainerCallback` with name "activation_cache_summary", and one of AllenNLP's
     default callbacks once the plugin is imported: no config needs to name it.
@@ -36,7 +38,7 @@ class ActivationCacheSummary(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """
-        Writes and logs at the end of a training.
+        Writes waiting layers and logs a summary of each cache at the end of a training.
 
         # Parameters
 

@@ -1,3 +1,3 @@
 """
-Where the LSTMs of a biLM start each sentence.
+The states that the LSTMs of a biLM start each sentence from.
 """

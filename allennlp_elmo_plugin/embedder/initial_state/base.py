@@ -15,7 +15,7 @@ __all__ = ["InitialState"]
 
 class InitialState(torch.nn.Module, Registrable):
     """
-    Where the LSTMs of a biLM start each sentence.
+    The state that the LSTMs of a biLM start each sentence from.
 
     The methods are called in this order: `allocate` once, then for each batch `prepare`, `start`
     and `finish`.
@@ -25,7 +25,7 @@ class InitialState(torch.nn.Module, Registrable):
 
     def uncacheable_reason(self) -> Optional[str]:
         """
-        Tells why a sentence's layers cannot be cached.
+        Returns the reason why a sentence's layers cannot be cached, if there is one.
 
         # Returns
 
@@ -75,7 +75,7 @@ class InitialState(torch.nn.Module, Registrable):
 
     def finish(self, state: LstmState) -> None:
         """
-        Receives the state that a batch ended in.
+        Receives the state after a batch.
 
         # Parameters
 

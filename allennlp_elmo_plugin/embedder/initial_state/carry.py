@@ -16,12 +16,11 @@ __all__ = ["CarryState"]
 @InitialState.register("carry")
 class CarryState(InitialState):
     """
-    The state in which the same row of the batch before ended, as in AllenNLP's built-in and in
-    bilm-tf.
+    The state in which the same row of the previous batch ended.
 
-    New rows start from zeros, and rows that a batch lacks keep their state. The same sentence gets
-    different vectors after different text. The remembered state is neither saved nor shared
-    between processes.
+    AllenNLP's built-in and bilm-tf do the same. New rows start from zeros, and rows that a batch
+    lacks keep their state. The same sentence gets different vectors after different text. The
+    remembered state is neither saved nor shared between processes.
 
     Registered as an `InitialState` with name "carry".
     """
@@ -33,7 +32,7 @@ class CarryState(InitialState):
     @overrides
     def start(self, zeros: LstmState) -> LstmState:
         """
-        Returns the state that earlier batches left in each row.
+        Returns the remembered state of each row.
 
         # Parameters
 
@@ -59,7 +58,7 @@ class CarryState(InitialState):
     @overrides
     def finish(self, state: LstmState) -> None:
         """
-        Remembers the state that a batch ended in, without its gradient.
+        Remembers the state after a batch, without its gradient.
 
         # Parameters
 

@@ -1,5 +1,5 @@
 """
-The initial state that is the same for every sentence: that of a biLM which has been reading.
+The initial state to which the biLM converges on a short warm-up text.
 """
 
 import logging
@@ -31,8 +31,8 @@ class WarmState(InitialState):
     """
     The state to which the biLM converges on a short warm-up text.
 
-    A sentence's vectors then depend on it alone, as from `zero`, and are nearer to those that the
-    biLM gives within a text, which is how it was trained.
+    A sentence's vectors then depend on the sentence alone, as with `zero`. They are nearer to the
+    vectors of a sentence inside a longer text, on which the biLM was trained.
 
     Each warm-up sentence is read again and again, each time from the state that the last reading
     ended in, until that state stays the same. The mean over the sentences is the state to start
@@ -46,7 +46,7 @@ class WarmState(InitialState):
     sentences : `Union[str, List[str]]`, optional (default = `None`)
         The warm-up text: sentences whose tokens are separated by spaces, or the path or URL of a
         text file of them in UTF-8, one a line. Sentences of the text to be embedded are best, above
-        all if it is not English. By default a few that come with the plugin.
+        all if it is not English. `None` is the plugin's own text of 16 sentences.
     repeats : `int`, optional (default = `20`)
         The largest number of readings. Reading ends earlier when no element of the state changes
         by more than 1e-5. AllenNLP's built-in converges in about 12.
@@ -81,8 +81,10 @@ class WarmState(InitialState):
     @overrides
     def allocate(self, bilm: ElmoBilm) -> None:
         """
-        Makes the buffers `hidden`, of shape (2 directions, num_layers, 1, projection_dim), and
-        `cell`, of shape (2 directions, num_layers, 1, cell_size). They are NaN until `prepare`.
+        Makes the buffers `hidden` and `cell`, which are NaN until `prepare`.
+
+        Their shapes are (2 directions, num_layers, 1, projection_dim) and (2 directions,
+        num_layers, 1, cell_size).
 
         # Parameters
 
@@ -95,7 +97,7 @@ class WarmState(InitialState):
     @overrides
     def prepare(self, bilm: ElmoBilm) -> None:
         """
-        Computes the state, unless that was done before or the state was loaded.
+        Computes the state, unless it was computed or loaded before.
 
         # Parameters
 
@@ -146,7 +148,7 @@ class WarmState(InitialState):
         if not change < WARNING_TOLERANCE:
             logger.warning(
                 "The state of the biLM has not converged: the last of %d readings of the warm-up "
-                "text changed it by up to %.2g. It is used all the same; more 'repeats' may help.",
+                "text changed it by up to %.2g. It is used anyway; more 'repeats' may help.",
                 self._repeats,
                 change,
             )

@@ -15,8 +15,9 @@ __all__ = ["ZeroState"]
 @InitialState.register("zero")
 class ZeroState(InitialState):
     """
-    Zeros for every sentence, so its vectors depend on it alone. The biLM was trained with states
-    carried from sentence to sentence, so zeros cost some quality.
+    A state of zeros for every sentence, so its vectors depend on the sentence alone.
+
+    The biLM was trained with states carried from sentence to sentence, so zeros cost some quality.
 
     Registered as an `InitialState` with name "zero".
     """

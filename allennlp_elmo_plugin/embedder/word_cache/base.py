@@ -25,8 +25,9 @@ class WordCache(torch.nn.Module, Registrable):
 
     def precompute(self, char_cnn: CharCnn, width: int, requires_grad: bool) -> None:
         """
-        Computes what the cache holds from the start. It is called once, when the character CNN has
-        its weights.
+        Computes the vectors that the cache holds from the start.
+
+        It is called once, after the character CNN has its weights.
 
         # Parameters
 
@@ -56,6 +57,6 @@ class WordCache(torch.nn.Module, Registrable):
         # Returns
 
         `torch.Tensor`
-            Shape (words, projection_dim), float: what `char_cnn` gives for each word.
+            Shape (words, projection_dim), float: the result of `char_cnn` for each word.
         """
         raise NotImplementedError(f"{type(self).__name__} gives no word vectors")

@@ -1,5 +1,5 @@
 """
-The word cache of the words that were used last.
+The word cache that holds the most recently used words.
 """
 
 import logging
@@ -25,11 +25,10 @@ FIRST_ROWS = 1024
 @WordCache.register("lru")
 class LruWordCache(WordCache):
     """
-    An LRU cache of word vectors, with the characters of a word as its key: right for every word,
-    without a word list.
+    An LRU cache of word vectors, with the characters of a word as its cache key.
 
-    It is emptied when a weight of the character CNN changes, and is off while the character CNN is
-    trained. Its content is neither saved nor copied.
+    It needs no word list. It is emptied when a weight of the character CNN changes, and is off
+    while the character CNN is trained. Its content is neither saved nor copied.
 
     Registered as a `WordCache` with name "lru".
 
@@ -64,7 +63,7 @@ class LruWordCache(WordCache):
 
     @property
     def num_bytes(self) -> int:
-        """The memory of the vectors and of their keys."""
+        """The memory of the vectors and of their keys, in bytes."""
         return sum(vectors.num_bytes for vectors in self._derived.values())
 
     @overrides
@@ -79,7 +78,7 @@ class LruWordCache(WordCache):
         character_ids : `torch.Tensor`
             Shape (words, characters), int64: distinct words.
         word_ids : `Optional[torch.Tensor]`
-            Not used.
+            Ignored.
         char_cnn : `CharCnn`
             The character CNN.
 
@@ -118,7 +117,7 @@ class LruWordCache(WordCache):
 
 
 class _LruVectors:
-    """Vectors by key. The keys are in the order of their use, the latest last."""
+    """A store of vectors by cache key, in the order of their use, the latest last."""
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
@@ -137,7 +136,7 @@ class _LruVectors:
         return key in self._rows
 
     def insert(self, keys: Iterable[bytes], vectors: torch.Tensor) -> None:
-        """Adds new vectors, beyond the capacity if one batch needs that."""
+        """Adds new vectors, beyond the capacity if a batch has more words."""
         memory = self._make_room(vectors)
         rows = [self._free_rows.pop() for _ in range(len(vectors))]
         memory[rows] = vectors

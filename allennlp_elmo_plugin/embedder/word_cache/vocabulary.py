@@ -32,12 +32,12 @@ BATCH_SIZE = 1024
 
 class VocabularyWordCache(ArchivedModule, WordCache):
     """
-    A cache of the vectors of a word list, computed when the embedder is built. It looks words up by
-    the `word_inputs` that the `elmo_characters` indexer emits with a `word_namespace`.
+    A cache of the vectors of a word list, computed when the embedder is built.
 
-    An entry serves a word only if it is spelled like the word. All others, unknown words and words
-    with a spelling of their own among them, are computed from their characters. A wrong list costs
-    time but never gives a wrong vector.
+    It looks words up by the `word_inputs` that the `elmo_characters` indexer emits with a
+    `word_namespace`. An entry serves a word only if it is spelled like the word. All other words
+    are computed from their characters: unknown words, for example, and words of the indexer's
+    `tokens_to_add`. A wrong list costs time but never gives a wrong vector.
 
     If the biLM is trained, the vectors of the list are parameters of their own, as in AllenNLP's
     built-in, and no longer follow the character CNN.
@@ -139,9 +139,9 @@ class VocabularyWordCache(ArchivedModule, WordCache):
         """
         if requires_grad:
             logger.warning(
-                "The biLM is trained, but the words of its vocabulary cache are vectors of their "
-                "own that its character CNN no longer reaches. Unless that is what you want, use "
-                "the word cache 'none' with 'requires_grad'."
+                "The biLM is trained, but the vectors of its vocabulary cache are parameters of "
+                "their own, which do not follow its character CNN. Unless you want that, use the "
+                "word cache 'none' with 'requires_grad'."
             )
         boundaries = (BEGIN_OF_SENTENCE_TOKEN, END_OF_SENTENCE_TOKEN)
         spelled = torch.tensor([spell_word(word, width) for word in (*boundaries, *self.words)])
@@ -214,7 +214,7 @@ class VocabularyWordCache(ArchivedModule, WordCache):
         others = [word for word in words if word != DEFAULT_OOV_TOKEN]
         if others and not self._warned:
             logger.warning(
-                "The vocabulary cache holds other words than the ids of 'word_inputs' stand for "
+                "The word list of the vocabulary cache does not match the ids in 'word_inputs' "
                 "(for example at the id of '%s'). These words are computed from their characters, "
                 "which is right but slow. Does the cache's list belong to the namespace that the "
                 "indexer names as its 'word_namespace'?",
