@@ -61,7 +61,11 @@ def all_requirements() -> List[Requirement]:
     """Returns the requirements of the package and of its extras."""
     extras = setup_cfg()["options.extras_require"]
     return install_requires() + [
-        requirement for name in extras for requirement in requirements_of(extras[name])
+        requirement
+        for name in extras
+        # The tools of the documentation have a lock of their own.
+        if name != "docs"
+        for requirement in requirements_of(extras[name])
     ]
 
 
