@@ -19,7 +19,7 @@ from allennlp_elmo_plugin.kernels import (
     untile_matrix,
     use_kernels,
 )
-from allennlp_elmo_plugin.network.kernel_linear import Linear
+from allennlp_elmo_plugin.network.kernel_linear import KernelLinear
 from tests.support.kernels import CAPABILITIES
 
 SIZES = [(16, 16), (48, 80), (80, 48), (64, 128), (112, 64), (2064, 16)]
@@ -215,9 +215,9 @@ def test_threads_change_nothing(kernels: Kernels, precision: str, threads: None)
     assert torch.equal(results[1], results[0]) and torch.equal(results[2], results[0])
 
 
-def _linear(num_inputs: int, num_outputs: int) -> Linear:
+def _linear(num_inputs: int, num_outputs: int) -> KernelLinear:
     torch.manual_seed(0)
-    module = Linear(num_inputs, num_outputs)
+    module = KernelLinear(num_inputs, num_outputs)
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.normal_()

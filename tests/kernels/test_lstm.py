@@ -23,6 +23,7 @@ from allennlp_elmo_plugin.kernels import (
     tile_vector,
     use_kernels,
 )
+from allennlp_elmo_plugin.network import projected_lstm
 from allennlp_elmo_plugin.network.projected_lstm import ProjectedLstm
 from tests.support.kernels import CAPABILITIES
 
@@ -116,9 +117,21 @@ def _case(
 @contextmanager
 def _kernels_only(capability: str) -> Iterator[None]:
     """Runs layers on the kernels of a capability, and on nothing else."""
-    instead = patch.object(ProjectedLstm, "run_plainly", side_effect=AssertionError("ran plainly"))
+    instead = patch.object(projected_lstm, "run_plainly", side_effect=AssertionError("ran plainly"))
     with use_kernels(capability), instead:
         yield
+
+
+def _plainly(layer: ProjectedLstm) -> Runner:
+    """Returns a function that runs a layer in PyTorch."""
+
+    def run(
+        inputs: torch.Tensor, batch_sizes: torch.Tensor, state: State
+    ) -> Tuple[torch.Tensor, State]:
+        with use_kernels("plain"):
+            return layer(inputs, batch_sizes, state)
+
+    return run
 
 
 def _results(outputs: torch.Tensor, state: State) -> Dict[str, torch.Tensor]:
@@ -186,7 +199,7 @@ def test_outputs_and_gradients_are_those_of_pytorch(
     case = _case(SHAPES[shape], BATCHES[batch], more_rows=1)
     with _kernels_only(capability):
         got = _train(case, case.layer)
-    _assert_close(got, _train(case, case.layer.run_plainly))
+    _assert_close(got, _train(case, _plainly(case.layer)))
 
 
 @pytest.mark.parametrize("clips", list(CLIPS))
@@ -196,14 +209,14 @@ def test_clips_agree(capability: str, clips: str) -> None:
     case = _case((48, 80), [5, 5, 3, 1], CLIPS[clips])
     with _kernels_only(capability):
         got = _train(case, case.layer)
-    _assert_close(got, _train(case, case.layer.run_plainly))
+    _assert_close(got, _train(case, _plainly(case.layer)))
 
 
 @pytest.mark.parametrize("clips", ["cells clipped", "outputs clipped", "both clipped"])
 def test_the_clips_above_bind(clips: str) -> None:
     """The clips of the test above clip many numbers, but not all."""
     case = _case((48, 80), [5, 5, 3, 1], CLIPS[clips])
-    results = _evaluate(case, case.layer.run_plainly)
+    results = _evaluate(case, _plainly(case.layer))
     for name, limit in zip(("last cell", "outputs"), CLIPS[clips]):
         if limit is not None:
             clipped = (results[name].abs() == limit).float().mean()
@@ -226,7 +239,7 @@ def test_rows_of_any_lengths_agree(
     case = _case((32, 48), batch_sizes, CLIPS[clips], more_rows=idle, seed=seed)
     with _kernels_only(capability):
         got = _train(case, case.layer)
-    _assert_close(got, _train(case, case.layer.run_plainly))
+    _assert_close(got, _train(case, _plainly(case.layer)))
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
@@ -315,7 +328,7 @@ def test_a_loss_may_use_one_of_the_results(capability: str, part: str) -> None:
 
     with _kernels_only(capability):
         got = gradients(case.layer)
-    _assert_close(got, gradients(case.layer.run_plainly))
+    _assert_close(got, gradients(_plainly(case.layer)))
 
 
 def _scattered(case: Case) -> Case:
@@ -455,7 +468,7 @@ def test_reduced_precision_rounds_as_pytorch_does(
     """Results are those of PyTorch with the same rounding, and as near to those in float32."""
     shape, batch_sizes = LOW_PRECISION_CASES[name]
     case = _case(shape, batch_sizes, CLIPS[clips], more_rows=1)
-    exact = _evaluate(case, case.layer.run_plainly)
+    exact = _evaluate(case, _plainly(case.layer))
     case.layer.reduce_precision(precision)
     with _kernels_only(capability):
         got = _evaluate(case, case.layer)
@@ -538,7 +551,7 @@ def test_other_layers_run_in_pytorch(capability: str, name: str) -> None:
         state = (hidden.double(), cell.double())
         case = Case(case.layer.double(), case.inputs.double(), case.batch_sizes, state)
     with use_kernels(capability):
-        _assert_same(_train(case, case.layer), _train(case, case.layer.run_plainly))
+        _assert_same(_train(case, case.layer), _train(case, _plainly(case.layer)))
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
@@ -565,7 +578,7 @@ def test_a_trace_is_of_pytorch(capability: str) -> None:
     with use_kernels(capability):
         traced = torch.jit.trace(run, (torch.randn(7, 16), torch.randn(3, 16), torch.randn(3, 32)))
         got = traced(case.inputs, *case.state)
-    expected = _evaluate(case, layer.run_plainly)["outputs"]
+    expected = _evaluate(case, _plainly(layer))["outputs"]
     assert torch.allclose(got, expected, atol=1e-6)
 
 
