@@ -1,8 +1,8 @@
 """
 Compiled kernels for the biLM: matrix products, the LSTM and character convolutions in C.
 
-Each operation has a file of its own. `dispatch` chooses the kernels, `tiling` lays matrices out for
-them, `abi` describes their arguments, and csrc/README.md explains how they compute.
+Each operation has a module of its own. `dispatch` chooses the kernels, `tiling` arranges matrices
+for them, and `abi` describes their arguments. csrc/README.md explains the computation.
 """
 
 from allennlp_elmo_plugin.kernels.convolution import (

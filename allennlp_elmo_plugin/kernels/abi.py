@@ -1,5 +1,5 @@
 """
-The ABI of the compiled kernels: the structures and constants of csrc/kernels.h, as Python has them.
+The ABI of the compiled kernels: the structures and constants of csrc/kernels.h in Python.
 """
 
 import ctypes
@@ -138,7 +138,7 @@ ARGUMENTS = {
     "linear": LinearArguments,
     "convolution": ConvolutionArguments,
 }
-"""The structure that each kernel takes, by the kernel's name."""
+"""The structure of each kernel's arguments, by the kernel's name."""
 
 
 class _AbiConstant(ctypes.Structure):
@@ -154,7 +154,7 @@ def matrix_pointers(matrix: TiledMatrix) -> Matrix:
     # Parameters
 
     matrix : `TiledMatrix`
-        A matrix that lives as long as the structure is used.
+        Matrix that has to live as long as the structure is used.
 
     # Returns
 
@@ -165,13 +165,12 @@ def matrix_pointers(matrix: TiledMatrix) -> Matrix:
 
 def abi_constants() -> Dict[str, int]:
     """
-    Returns everything that Python and a compiled library have to agree on.
+    Returns the sizes and constants that Python shares with a compiled library.
 
     # Returns
 
     `Dict[str, int]`
-        The sizes of the structures in bytes, and the constants, by the names that csrc/abi.c gives
-        them.
+        Sizes of the structures in bytes, and the constants, by their names in csrc/abi.c.
     """
     return {
         "ABI_VERSION": ABI_VERSION,
@@ -197,12 +196,12 @@ def find_mismatch(library: ctypes.CDLL) -> Optional[str]:
     # Parameters
 
     library : `ctypes.CDLL`
-        The shared library.
+        Shared library.
 
     # Returns
 
     `Optional[str]`
-        Each name that differs with both values, or `None` if everything agrees.
+        Names that differ, each with both values, or `None` if all agree.
 
     # Raises
 

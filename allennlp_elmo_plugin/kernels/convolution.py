@@ -2,7 +2,7 @@
 Convolutions over the characters of words, max-pooled, on the compiled kernels.
 
 There are few distinct characters, so the product of each character with each column of each filter
-is computed once. A filter's value at a position is then a sum of such products.
+is computed once. The value at a filter position is then a sum of such products.
 """
 
 from typing import Any, List, NamedTuple, Optional, Tuple
@@ -18,14 +18,14 @@ __all__ = ["CharacterProducts", "character_products", "kernel_convolutions"]
 
 class CharacterProducts(NamedTuple):
     """
-    The products of every character with every filter of one width.
+    The products of every character with every filter of one width, and the filters' biases.
 
     # Parameters
 
     products : `torch.Tensor`
-        Shape (width, characters, filters), float32, contiguous.
+        Products of shape (width, characters, filters), float32, contiguous.
     bias : `torch.Tensor`
-        Shape (filters,), float32, contiguous.
+        Biases of shape (filters,), float32, contiguous.
     """
 
     products: torch.Tensor
@@ -41,16 +41,16 @@ def character_products(
     # Parameters
 
     characters : `torch.Tensor`
-        Shape (characters, dim), float32: the vector of each character.
+        Vectors of shape (characters, dim), float32.
     weight : `torch.Tensor`
-        Shape (filters, dim, width), float32: the weight of a `torch.nn.Conv1d`.
+        Weight of a `torch.nn.Conv1d`, of shape (filters, dim, width), float32.
     bias : `torch.Tensor`
-        Shape (filters,), float32.
+        Biases of shape (filters,), float32.
 
     # Returns
 
     `CharacterProducts`
-        The products, through which autograd reaches the three tensors.
+        Products and biases. Autograd reaches the three tensors through them.
     """
     # The kernels read float32, also under autocast.
     with torch.autocast("cpu", enabled=False):
@@ -62,28 +62,28 @@ def kernel_convolutions(
     kernels: Kernels, words: torch.Tensor, filters: List[CharacterProducts], padding: int
 ) -> torch.Tensor:
     """
-    Computes the largest value of each filter over all its positions in each word.
+    Computes the largest value of each filter over all filter positions in each word.
 
-    If autograd records, the products and biases get gradients of first order.
+    While autograd records, the products and biases get gradients of first order.
 
     # Parameters
 
     kernels : `Kernels`
-        The kernels that run.
+        Kernels that run.
     words : `torch.Tensor`
-        Shape (words, characters), int64: the characters of each word, at least as many as the
-        widest filter covers.
+        Characters of each word, of shape (words, characters), in any integer type. There are at
+        least as many characters as the widest filter has columns.
     filters : `List[CharacterProducts]`
-        The products for each width of filters, over the same characters. Each width has a multiple
-        of 16 filters.
+        Products for each width of filters, all over the same characters. The number of filters of
+        each width is a multiple of 16.
     padding : `int`
-        The character behind the end of a word. Positions that see nothing but padding all have the
-        same value, so at most one of them is computed.
+        Character that follows the end of a word. Filter positions with nothing but padding all have
+        the same value, so at most one of them is computed.
 
     # Returns
 
     `torch.Tensor`
-        Shape (words, all filters), float32.
+        Largest values, of shape (words, all filters), float32.
 
     # Raises
 
@@ -120,7 +120,7 @@ class _ConvolutionFunction(torch.autograd.Function):
             ctx.shapes, gradient.split(num_filters, 1), argmax.long().split(num_filters, 1)
         ):
             products = share.new_zeros(shape)
-            # Only the argmax of a filter's positions gets a gradient: one character for each
+            # Only the argmax of the filter positions gets a gradient: one character for each
             # column of the filter.
             for column, of_column in enumerate(products):
                 of_column.scatter_add_(0, words.gather(1, positions + column), share)
@@ -135,7 +135,7 @@ def _run(
     padding: int,
     argmax: Optional[torch.Tensor],
 ) -> torch.Tensor:
-    """Returns the outputs. Writes the position of each largest value to `argmax`, if given."""
+    """Returns the outputs, and writes the argmax of the filter positions to `argmax`, if given."""
     pointers = (Filters * len(filters))()
     num_outputs = 0
     for pointer, (products, bias) in zip(pointers, filters):

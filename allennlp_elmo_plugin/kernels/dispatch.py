@@ -1,8 +1,8 @@
 """
-Dispatch: which compiled kernels there are, and which of them run.
+Dispatch: the choice between the compiled kernels and plain PyTorch.
 
-The kernels are compiled when the package is installed, if there is a C compiler, once for each
-capability (an instruction set) from one text. Where there are none, PyTorch computes the same.
+If there is a C compiler, the installation compiles one C source once for each capability (an
+instruction set). Without compiled kernels, PyTorch computes the same.
 """
 
 import ctypes
@@ -44,9 +44,9 @@ class Kernels:
     # Parameters
 
     library : `ctypes.CDLL`
-        The shared library.
+        Shared library with the kernels.
     capability : `str`
-        One of `CAPABILITIES`.
+        Capability of the kernels, one of `CAPABILITIES`.
 
     # Raises
 
@@ -68,57 +68,57 @@ class Kernels:
         # Parameters
 
         name : `str`
-            One of `ARGUMENTS`.
+            Name of the kernel, one of `ARGUMENTS`.
         arguments : `ctypes.Structure`
-            The kernel's structure. The tensors behind its pointers have to live until the kernel
-            returns.
+            Structure of the kernel's arguments. The tensors behind its pointers have to live until
+            the kernel returns.
 
         # Returns
 
         `bool`
-            `True` if the kernel ran. `False` if it refused values in its arguments (batch sizes,
-            characters) with which it would leave the memory of the tensors; it wrote nothing then.
+            `True` if the kernel ran. `False` if it refused batch sizes or characters with which it
+            would leave the memory of the tensors; it has written nothing then.
 
         # Raises
 
         `MemoryError`
-            If the kernel got no memory to work in.
+            If the kernel could not allocate its working memory.
         """
         status = self._functions[name](ctypes.byref(arguments))
         if status == NO_MEMORY:
-            raise MemoryError(f"The kernel '{name}' got no memory to work in.")
+            raise MemoryError(f"The kernel '{name}' could not allocate its working memory.")
         return status == DONE
 
 
 def available_kernels() -> List[str]:
     """
-    Returns the names of all kernels that can be chosen here.
+    Returns the names of all kernels that can run here.
 
     # Returns
 
     `List[str]`
-        The capabilities that are compiled and that this processor has, fastest first; then
-        `"plain"`, which stands for PyTorch.
+        Compiled capabilities that this processor has, fastest first, and then `"plain"`, which
+        stands for PyTorch.
     """
     return [*_load()[0], PLAIN]
 
 
 def choose_kernels() -> Optional[Kernels]:
     """
-    Returns the fastest kernels for this processor, or those that were asked for.
+    Returns the fastest kernels for this processor, or those that are asked for by name.
 
-    `use_kernels` and the environment variable `ALLENNLP_ELMO_KERNELS` ask for others. Each new
-    choice is logged with its reason.
+    `use_kernels` and the environment variable `ALLENNLP_ELMO_KERNELS` ask for kernels by name. Each
+    new choice is logged with its reason.
 
     # Returns
 
     `Optional[Kernels]`
-        The kernels, or `None` for plain PyTorch.
+        Chosen kernels, or `None` for plain PyTorch.
 
     # Raises
 
     `ConfigurationError`
-        If kernels are asked for that are not available.
+        If the kernels that are asked for are not available.
     """
     compiled, problem = _load()
     forced = _forced or os.environ.get(ENVIRONMENT_VARIABLE)
@@ -138,23 +138,22 @@ def choose_kernels() -> Optional[Kernels]:
 
 def kernels_for(parameter: torch.Tensor, inputs: torch.Tensor, *sizes: int) -> Optional[Kernels]:
     """
-    Returns the kernels that can run these inputs, or `None` where PyTorch has to.
+    Returns the kernels for a module's inputs, or `None` if PyTorch has to run them.
 
     # Parameters
 
     parameter : `torch.Tensor`
-        Any parameter of the module. All parameters of a module share one device and type.
+        Any parameter of the module. All parameters of a module share one device and dtype.
     inputs : `torch.Tensor`
-        The module's inputs, of any shape, type and device.
+        Inputs of the module, of any shape, dtype and device.
     sizes : `int`
-        The sizes that have to suit the kernels; see `can_tile`.
+        Sizes that have to suit the kernels; see `can_tile`.
 
     # Returns
 
     `Optional[Kernels]`
-        The choice of `choose_kernels` for rows on the CPU with float32 parameters of suitable
-        sizes. `None` for other devices, types and sizes, for no rows, and while
-        `torch.jit.trace` runs.
+        Kernels from `choose_kernels` for rows on the CPU and float32 parameters of suitable sizes.
+        `None` for other devices, dtypes and sizes, for no rows, and while `torch.jit.trace` runs.
     """
     fits = (
         parameter.device.type == inputs.device.type == "cpu"
@@ -174,7 +173,7 @@ def use_kernels(name: str) -> Iterator[None]:
     # Parameters
 
     name : `str`
-        One of `available_kernels()`.
+        Name of the kernels, one of `available_kernels()`.
     """
     global _forced
     before, _forced = _forced, name
@@ -186,13 +185,13 @@ def use_kernels(name: str) -> Iterator[None]:
 
 @lru_cache(maxsize=None)
 def _load() -> Tuple[Dict[str, Kernels], str]:
-    """Returns the kernels that can run by capability, and the problem if there are none."""
+    """Returns the kernels that run here, by capability, and the problem if there are none."""
     spec = find_spec("allennlp_elmo_plugin.kernels._compiled")
     if spec is None or spec.origin is None:
         return {}, "no kernels were compiled at the installation, which takes a C compiler"
     try:
-        # Its OpenMP is that of PyTorch, which is loaded by now: two pools of threads would wait
-        # for each other's cores.
+        # PyTorch is loaded by now, so the library uses PyTorch's OpenMP. Two pools of threads would
+        # wait for each other's cores.
         library = ctypes.CDLL(spec.origin)
     except OSError as error:
         return {}, f"the compiled kernels cannot be loaded ({error})"

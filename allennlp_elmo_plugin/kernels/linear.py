@@ -1,6 +1,4 @@
-"""
-A matrix product with a bias, on the compiled kernels.
-"""
+"""A matrix product with a bias, on the compiled kernels."""
 
 import torch
 
@@ -20,30 +18,30 @@ def kernel_linear(
     # Parameters
 
     kernels : `Kernels`
-        The kernels that run.
+        Kernels that run.
     inputs : `torch.Tensor`
-        Shape (rows, columns of the matrix), float32.
+        Rows of shape (rows, columns of the matrix), float32.
     matrix : `TiledMatrix`
-        A matrix with a multiple of 16 rows that are no gates.
+        Matrix with a multiple of 16 rows, tiled without `is_gates`.
     bias : `torch.Tensor`
-        Shape (panels * 64,), float32, from `tile_vector`.
+        Bias of shape (panels * 64,), float32, from `tile_vector`.
 
     # Returns
 
     `torch.Tensor`
-        Shape (rows, rows of the matrix), float32.
+        Products of shape (rows, rows of the matrix), float32.
 
     # Raises
 
     `RuntimeError`
-        If the inputs have another size than the matrix has columns, or another type.
+        If the size of the inputs is not the number of columns, or their dtype is not float32.
     """
     num_rows, num_inputs = inputs.shape
     _, units, _, unit = matrix.weight.shape
     if num_inputs != units * unit or inputs.dtype != torch.float32:
         raise RuntimeError(
             f"Expected float32 inputs of size {units * unit}, the columns of the matrix, got "
-            f"shape {tuple(inputs.shape)} of type {inputs.dtype}."
+            f"shape {tuple(inputs.shape)} and dtype {inputs.dtype}."
         )
     inputs = inputs.contiguous()
     outputs = inputs.new_empty(num_rows, matrix.rows)

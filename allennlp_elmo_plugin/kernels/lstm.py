@@ -1,6 +1,4 @@
-"""
-One layer of LSTM with projection in one direction, on the compiled kernels.
-"""
+"""One LSTM layer with projection in one direction, on the compiled kernels."""
 
 from math import inf
 from typing import Any, List, NamedTuple, Optional, Tuple
@@ -23,18 +21,18 @@ Clips = Tuple[Optional[float], Optional[float]]
 
 class TiledLstm(NamedTuple):
     """
-    The weights of a layer in one direction, as the kernels read them, all in one precision.
+    The tiled weights of a layer in one direction, all in one precision.
 
     # Parameters
 
     weight_ih : `TiledMatrix`
-        4 * cell_size rows, which are gates, and projection_dim columns.
+        Input weight with 4 * cell_size rows, which are gates, and projection_dim columns.
     weight_hh : `TiledMatrix`
-        4 * cell_size rows, which are gates, and projection_dim columns.
+        Recurrent weight with 4 * cell_size rows, which are gates, and projection_dim columns.
     weight_hr : `TiledMatrix`
-        projection_dim rows and cell_size columns.
+        Projection weight with projection_dim rows and cell_size columns.
     bias : `torch.Tensor`
-        Shape (4 * cell_size,), float32, in the order of the panels.
+        Bias of shape (4 * cell_size,), float32, in the order of the panels.
     """
 
     weight_ih: TiledMatrix
@@ -47,33 +45,32 @@ class PreparedLstm:
     """
     A layer in one direction that is ready to run, without gradients.
 
-    All of Python's work is done when it is made. Layers that are prepared first and then run one
-    after the other take less time, since the weights that a kernel reads push Python's own data out
-    of the processor's caches.
+    The constructor does all of Python's work. It is faster to prepare all layers first and then to
+    run them one after the other: the weights that a kernel reads push Python's own data out of the
+    processor's caches.
 
     # Parameters
 
     kernels : `Kernels`
-        The kernels that run.
+        Kernels that run.
     inputs : `torch.Tensor`
-        Shape (tokens, projection_dim), float32, contiguous: time-major tokens.
+        Time-major tokens of shape (tokens, projection_dim), float32, contiguous.
     batch_sizes : `torch.Tensor`
-        Shape (timesteps,), int64, on the CPU: the number of rows at each timestep, which never
-        grows.
+        Number of rows at each timestep, which never grows: shape (timesteps,), int64, on the CPU.
     state : `Tuple[torch.Tensor, torch.Tensor]`
-        The hidden state, of shape (rows, projection_dim), and the cell, of shape
-        (rows, cell_size), float32, contiguous, longest row first. `run` writes the state after each
-        row's last timestep over it.
+        Hidden state of shape (rows, projection_dim) and cell of shape (rows, cell_size), both
+        float32 and contiguous, longest row first. `run` overwrites them with the state after each
+        row's last timestep.
     weights : `TiledLstm`
-        The weights, in any precision.
+        Weights in any precision.
     clips : `Tuple[Optional[float], Optional[float]]`
         Bounds of the cell and of the projected output; `None` for no bound.
     outputs : `torch.Tensor`
-        Shape (tokens, projection_dim), float32, contiguous, sharing no memory with the inputs.
-        `run` writes the outputs to it.
+        Memory of shape (tokens, projection_dim), float32, contiguous, apart from that of the
+        inputs. `run` writes the outputs to it.
     saved : `Tuple[torch.Tensor, torch.Tensor]`, optional (default = `None`)
-        Shapes (tokens, 4 * cell_size) and (tokens, cell_size), float32: memory for the gates and
-        the cells, if a backward pass follows.
+        Memory for the gates, of shape (tokens, 4 * cell_size), and for the cells, of shape
+        (tokens, cell_size), both float32 and contiguous, if a backward pass follows.
 
     # Raises
 
@@ -123,7 +120,7 @@ class PreparedLstm:
 
     def run(self) -> None:
         """
-        Writes the outputs and the last state.
+        Computes the outputs, and overwrites the state with the last one.
 
         # Raises
 
@@ -154,31 +151,30 @@ def kernel_lstm(
     # Parameters
 
     kernels : `Kernels`
-        The kernels that run.
+        Kernels that run.
     inputs : `torch.Tensor`
-        Shape (tokens, projection_dim), float32, in time-major order: timestep by timestep, longest
-        row first.
+        Tokens of shape (tokens, projection_dim), float32, in time-major order: timestep by
+        timestep, longest row first.
     batch_sizes : `torch.Tensor`
-        Shape (timesteps,), int64, on the CPU: the number of rows at each timestep, which never
-        grows.
+        Number of rows at each timestep, which never grows: shape (timesteps,), int64, on the CPU.
     state : `Tuple[torch.Tensor, torch.Tensor]`
-        The hidden state, of shape (rows, projection_dim), and the cell, of shape
-        (rows, cell_size), float32, longest row first.
+        Hidden state of shape (rows, projection_dim) and cell of shape (rows, cell_size), both
+        float32, longest row first.
     weights : `TiledLstm`
-        The weights, in any precision.
+        Weights in any precision.
     cell_clip, proj_clip : `Optional[float]`
         Bounds of the cell and of the projected output; `None` for no bound.
 
     # Returns
 
     `Tuple[torch.Tensor, Tuple[torch.Tensor, torch.Tensor]]`
-        The outputs, of shape (tokens, projection_dim), and the state after each row's last
-        timestep, in the shapes of `state`.
+        Outputs of shape (tokens, projection_dim) and the state after each row's last timestep, in
+        the shapes of `state`, all float32.
 
     # Raises
 
     `RuntimeError`
-        If the shapes or types do not fit each other.
+        If the shapes or dtypes do not fit each other.
     """
     inputs = inputs.contiguous()
     outputs, last = torch.empty_like(inputs), _copy(state)
@@ -206,8 +202,8 @@ def kernel_lstm_with_gradients(
     kernels, inputs, batch_sizes, state, cell_clip, proj_clip :
         See `kernel_lstm`.
     weights : `Tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]`
-        `weight_ih` and `weight_hh`, of shape (4 * cell_size, projection_dim), `weight_hr`, of shape
-        (projection_dim, cell_size), and `bias`, of shape (4 * cell_size,), float32.
+        `weight_ih` and `weight_hh` of shape (4 * cell_size, projection_dim), `weight_hr` of shape
+        (projection_dim, cell_size) and `bias` of shape (4 * cell_size,), all float32.
 
     # Returns
 
@@ -310,7 +306,9 @@ def _run_backward(
     ctx: Any, grad_outputs: torch.Tensor, grad_hidden: torch.Tensor, grad_cell: torch.Tensor
 ) -> Tuple[torch.Tensor, torch.Tensor]:
     """
-    Writes over the gradients, and returns those of the gates and the vectors that were projected.
+    Returns the gradients of the gates, and the vectors before the projection.
+
+    The kernel overwrites the given gradients.
     """
     (*_, first_cell, _, weight_hh, weight_hr, batch_sizes, outputs, gates, cells) = (
         ctx.saved_tensors
@@ -367,7 +365,7 @@ def _check_shapes(
             f"Expected float32 inputs of shape (tokens, {projection_dim}), a float32 state of "
             f"shapes (rows, {projection_dim}) and (rows, {cell_size}), and int64 batch sizes on "
             f"the CPU, got shapes {tuple(inputs.shape)}, {tuple(hidden.shape)} and "
-            f"{tuple(cell.shape)} and types {inputs.dtype}, {hidden.dtype}, {cell.dtype} and "
+            f"{tuple(cell.shape)} and dtypes {inputs.dtype}, {hidden.dtype}, {cell.dtype} and "
             f"{batch_sizes.dtype} on '{batch_sizes.device}'."
         )
     if (
@@ -376,8 +374,8 @@ def _check_shapes(
         or not outputs.is_contiguous()
     ):
         raise RuntimeError(
-            f"Expected a contiguous float32 'out' of shape {tuple(inputs.shape)}, got shape "
-            f"{tuple(outputs.shape)}, strides {outputs.stride()} and type {outputs.dtype}."
+            f"Expected contiguous float32 'outputs' of shape {tuple(inputs.shape)}, got shape "
+            f"{tuple(outputs.shape)}, strides {outputs.stride()} and dtype {outputs.dtype}."
         )
 
 

@@ -1,10 +1,10 @@
 """
-Matrices in the order in which the kernels read them, in full or reduced precision.
+Tiled matrices, in the order in which the kernels read them, in full or reduced precision.
 
-A packed matrix is cut into panels of 64 rows. Within a panel the weights stand column by column:
-[panel][column / unit][64][unit], where a unit is the columns that fill 4 bytes (1 of float32, 2 of
-bfloat16, 4 of int8). The rows of a panel are consecutive; of a matrix that gives the four gates of
-an LSTM they are 16 of each gate, so that a panel gives all that 16 cells need.
+A tiled matrix is cut into panels of 64 rows. Within a panel the weights stand column by column:
+[panel][column / unit][64][unit]. A unit is the columns that fill 4 bytes: 1 of float32, 2 of
+bfloat16, 4 of int8. The rows of a panel are consecutive. If the rows of the matrix are the four
+gates of an LSTM, a panel has 16 rows of each gate, which is all that 16 cells need.
 """
 
 from typing import NamedTuple
@@ -26,7 +26,7 @@ UNITS = {"float32": 1, "bfloat16": 2, "int8": 4}
 GROUP = 16
 PANEL = 4 * GROUP
 LARGEST = 127
-# Rows whose largest number is smaller than this become 0.
+# A row's largest number counts as at least this, so that a row of zeros has a finite scale.
 TINY = 1e-30
 
 
@@ -37,20 +37,19 @@ class TiledMatrix(NamedTuple):
     # Parameters
 
     weight : `torch.Tensor`
-        Shape (panels, columns / unit, 64, unit): float32; int16 (the bits of bfloat16); or int8.
+        Weights of shape (panels, columns / unit, 64, unit), in float32, int16 (the bits of
+        bfloat16) or int8.
     scale : `torch.Tensor`
-        Shape (panels * 64,), float32: what an int8 weight of each row is to be multiplied by.
-        Empty in other precisions.
+        Factor of each row's int8 weights: shape (panels * 64,), float32. Empty in other precisions.
     offset : `torch.Tensor`
-        Shape (panels * 64,), int32: 128 times the sum of the int8 weights of each row, which the
-        kernels subtract, since they keep activations as unsigned numbers with 128 added. Empty in
-        other precisions.
+        Sum of each row's int8 weights, times 128: shape (panels * 64,), int32. The kernels subtract
+        it, since they add 128 to activations to make them unsigned. Empty in other precisions.
     rows : `int`
-        The number of rows, without those that fill the last panel.
+        Number of rows, without those that fill the last panel.
     is_gates : `bool`
-        Whether the rows are the four gates of an LSTM.
+        If `True`, the rows are the four gates of an LSTM.
     precision : `str`
-        One of `PRECISIONS`.
+        Precision of the weights, one of `PRECISIONS`.
     """
 
     weight: torch.Tensor
@@ -65,14 +64,18 @@ def tile_matrix(
     matrix: torch.Tensor, precision: str = "float32", is_gates: bool = False
 ) -> TiledMatrix:
     """
+    Cuts a matrix into panels, and rounds its weights to a precision.
+
     # Parameters
 
     matrix : `torch.Tensor`
-        Shape (rows, columns), float32, with columns (and rows, for gates) in multiples of 16.
+        Weights of shape (rows, columns), float32. The number of columns is a multiple of 16; so is
+        the number of rows of each gate.
     precision : `str`, optional (default = `"float32"`)
-        One of `PRECISIONS`. In int8, each row has a scale of its own: its largest weight is 127.
+        Precision of the weights, one of `PRECISIONS`. In int8, each row has a scale of its own: its
+        largest weight is 127.
     is_gates : `bool`, optional (default = `False`)
-        Whether the rows are the four gates of an LSTM.
+        If `True`, the rows are the four gates of an LSTM.
 
     # Returns
 
@@ -98,62 +101,67 @@ def tile_matrix(
     )
 
 
-def untile_matrix(packed: TiledMatrix) -> torch.Tensor:
+def untile_matrix(tiled: TiledMatrix) -> torch.Tensor:
     """
+    Computes the matrix for which a tiled matrix stands.
+
     # Parameters
 
-    packed : `TiledMatrix`
-        A matrix in panels.
+    tiled : `TiledMatrix`
+        Matrix in panels.
 
     # Returns
 
     `torch.Tensor`
-        Shape (rows, columns), float32: the numbers that its weights stand for.
+        Weights of shape (rows, columns), float32, after the rounding of their precision.
     """
-    num_panels, units, _, unit = packed.weight.shape
-    panels = packed.weight.transpose(1, 2).reshape(num_panels, PANEL, units * unit)
-    if packed.precision == "bfloat16":
+    num_panels, units, _, unit = tiled.weight.shape
+    panels = tiled.weight.transpose(1, 2).reshape(num_panels, PANEL, units * unit)
+    if tiled.precision == "bfloat16":
         panels = panels.view(torch.bfloat16)
     panels = panels.to(torch.float32)
-    if packed.precision == "int8":
-        panels = panels * packed.scale.view(num_panels, PANEL, 1)
-    if packed.is_gates:
+    if tiled.precision == "int8":
+        panels = panels * tiled.scale.view(num_panels, PANEL, 1)
+    if tiled.is_gates:
         panels = panels.view(num_panels, 4, GROUP, -1).transpose(0, 1)
-    return panels.reshape(num_panels * PANEL, -1)[: packed.rows].contiguous()
+    return panels.reshape(num_panels * PANEL, -1)[: tiled.rows].contiguous()
 
 
 def tile_vector(vector: torch.Tensor, is_gates: bool = False) -> torch.Tensor:
     """
+    Puts a vector with a number for each row of a matrix into the order of the panels.
+
     # Parameters
 
     vector : `torch.Tensor`
-        Shape (rows,): a number for each row of a matrix.
+        Numbers of shape (rows,), in any dtype.
     is_gates : `bool`, optional (default = `False`)
-        Whether the rows are the four gates of an LSTM.
+        If `True`, the rows are the four gates of an LSTM.
 
     # Returns
 
     `torch.Tensor`
-        Shape (panels * 64,): the same numbers in the order of the panels.
+        The same numbers in the order of the panels: shape (panels * 64,), in the vector's dtype.
     """
     return _to_panels(vector.detach().unsqueeze(1), 1, is_gates).flatten()
 
 
 def round_activations(activations: torch.Tensor, precision: str) -> torch.Tensor:
     """
-    What the kernels make of activations before they multiply them with weights of a precision.
+    Rounds activations as the kernels do before they multiply them with weights.
 
     # Parameters
 
     activations : `torch.Tensor`
-        Shape (rows, columns), float32.
+        Activations of shape (..., columns), float32.
     precision : `str`
-        One of `PRECISIONS`. In int8, each row is scaled so that its largest number is 127.
+        Precision of the weights, one of `PRECISIONS`. In int8, each row is scaled so that its
+        largest number is 127.
 
     # Returns
 
     `torch.Tensor`
-        Shape (rows, columns), float32.
+        Rounded activations of the same shape, float32.
     """
     if precision == "bfloat16":
         return activations.to(torch.bfloat16).to(torch.float32)
@@ -164,7 +172,7 @@ def round_activations(activations: torch.Tensor, precision: str) -> torch.Tensor
 
 
 def can_tile(*sizes: int) -> bool:
-    """Whether the kernels take matrices and vectors of these sizes."""
+    """Returns `True` if the kernels take matrices and vectors of these sizes."""
     return all(size % GROUP == 0 for size in sizes)
 
 

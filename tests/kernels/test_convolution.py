@@ -1,4 +1,4 @@
-"""Convolutions by table are those of PyTorch."""
+"""Tests that convolutions from character products agree with those of PyTorch."""
 
 from typing import Any, Iterator, List, NamedTuple, Sequence, Tuple
 
@@ -27,7 +27,7 @@ FILLER = 19
 """The characters of the tests below are 0 to 19, and the last one is the padding."""
 
 FILTERS = ((1, 16), (2, 32), (3, 48), (4, 64), (5, 80), (7, 16))
-"""Widths, and numbers in all remainders of what is computed at a time."""
+"""Widths and numbers of filters, with every remainder of the number that runs at a time."""
 
 
 class Network(NamedTuple):
@@ -36,8 +36,8 @@ class Network(NamedTuple):
     embedding: torch.nn.Embedding
     convolutions: List[torch.nn.Conv1d]
 
-    def tables(self) -> List[CharacterProducts]:
-        """What the kernels read."""
+    def products(self) -> List[CharacterProducts]:
+        """Returns the character products that the kernels read."""
         characters = self.embedding.weight
         return [
             character_products(characters, convolution.weight, convolution.bias)
@@ -46,7 +46,7 @@ class Network(NamedTuple):
         ]
 
     def __call__(self, words: torch.Tensor) -> torch.Tensor:
-        """What PyTorch makes of the words, over every window."""
+        """Returns the largest values over every filter position, as PyTorch computes them."""
         characters = self.embedding(words).transpose(1, 2)
         pooled = [convolution(characters).max(dim=-1).values for convolution in self.convolutions]
         return torch.cat(pooled, dim=1).detach()
@@ -68,9 +68,9 @@ def _kernels(request: pytest.FixtureRequest) -> Kernels:
     return kernels
 
 
-def _words(lengths: Sequence[int], places: int) -> torch.Tensor:
-    """A word of random characters for each length, filled up with padding."""
-    words = torch.randint(0, FILLER, (len(lengths), places))
+def _words(lengths: Sequence[int], size: int) -> torch.Tensor:
+    """Returns a word of random characters for each length, padded to the same size."""
+    words = torch.randint(0, FILLER, (len(lengths), size))
     for word, length in zip(words, lengths):
         word[length:] = FILLER
     return words
@@ -81,116 +81,116 @@ def _assert_close(left: torch.Tensor, right: torch.Tensor) -> None:
     assert (left - right).abs().max() < TOLERANCE
 
 
-@pytest.mark.parametrize("places", [7, 8, 12, 50])
-def test_words_of_every_length_agree(kernels: Kernels, places: int) -> None:
-    """From padding only to no padding at all, down to as many places as the widest filter has."""
+@pytest.mark.parametrize("size", [7, 8, 12, 50])
+def test_words_of_every_length_agree(kernels: Kernels, size: int) -> None:
+    """Words agree from padding only to no padding, also if the widest filter covers all of them."""
     network = _network()
-    words = _words([*range(places + 1)] * 3, places)
-    _assert_close(kernel_convolutions(kernels, words, network.tables(), FILLER), network(words))
+    words = _words([*range(size + 1)] * 3, size)
+    _assert_close(kernel_convolutions(kernels, words, network.products(), FILLER), network(words))
 
 
 @pytest.mark.parametrize("number", [16, 32, 48, 64, 80, 112, 128, 144])
 def test_any_number_of_filters_agrees(kernels: Kernels, number: int) -> None:
-    """The last filters are no other than the first."""
+    """The last filters agree as the first do, also where fewer are left than run at a time."""
     network = _network([(3, number)])
     words = _words([0, 1, 5, 9, 10], 10)
-    _assert_close(kernel_convolutions(kernels, words, network.tables(), FILLER), network(words))
+    _assert_close(kernel_convolutions(kernels, words, network.products(), FILLER), network(words))
 
 
-def test_windows_of_padding_count(kernels: Kernels) -> None:
-    """Where padding has the largest value of all, it is what comes out, unless there is none."""
+def test_filter_positions_of_padding_count(kernels: Kernels) -> None:
+    """A filter position with nothing but padding can have the largest value of a word."""
     network = _network([(1, 16), (3, 32)])
     with torch.no_grad():
         for convolution in network.convolutions:
             convolution.weight.fill_(1.0)
         network.embedding.weight[FILLER] = 10.0
     words = _words([*range(11)], 10)
-    got = kernel_convolutions(kernels, words, network.tables(), FILLER)
+    got = kernel_convolutions(kernels, words, network.products(), FILLER)
     _assert_close(got / 100, network(words) / 100)
     assert (got[:8, 16:] > 140).all() and (got[9:, 16:] < 140).all()
 
 
 def test_padding_inside_a_word_is_a_character(kernels: Kernels) -> None:
-    """Only what follows the last other character is skipped."""
+    """The kernels skip padding only after the last other character."""
     network = _network()
     words = _words([12, 12, 9], 12)
     words[0, 2:8] = words[1, 0] = words[2, :8] = FILLER
-    _assert_close(kernel_convolutions(kernels, words, network.tables(), FILLER), network(words))
+    _assert_close(kernel_convolutions(kernels, words, network.products(), FILLER), network(words))
 
 
 @pytest.mark.parametrize("padding", [0, -1, CHARACTERS + 3])
 def test_padding_may_be_any_character(kernels: Kernels, padding: int) -> None:
-    """Which one it is saves windows and changes no value, even if it is none of the table's."""
+    """The padding character saves filter positions and changes no value, even without products."""
     network = _network()
     words = _words([*range(13)], 12)
     words[3, 4:] = 0
-    _assert_close(kernel_convolutions(kernels, words, network.tables(), padding), network(words))
+    _assert_close(kernel_convolutions(kernels, words, network.products(), padding), network(words))
 
 
 @pytest.mark.parametrize("dtype", [torch.int32, torch.uint8])
 def test_words_may_have_any_layout(kernels: Kernels, dtype: torch.dtype) -> None:
-    """They are read by their strides and types."""
+    """Words of any strides and integer type have the same values."""
     network = _network()
     words = _words([*range(13)], 12)
     odd = words.t().contiguous().to(dtype).t()
     assert not odd.is_contiguous()
-    got = kernel_convolutions(kernels, odd, network.tables(), FILLER)
-    assert torch.equal(got, kernel_convolutions(kernels, words, network.tables(), FILLER))
+    got = kernel_convolutions(kernels, odd, network.products(), FILLER)
+    assert torch.equal(got, kernel_convolutions(kernels, words, network.products(), FILLER))
 
 
 def test_no_words_give_no_rows(kernels: Kernels) -> None:
-    """Nothing in, nothing out."""
+    """No words give an output with no rows."""
     words = torch.zeros(0, 12, dtype=torch.long)
-    got = kernel_convolutions(kernels, words, _network().tables(), FILLER)
+    got = kernel_convolutions(kernels, words, _network().products(), FILLER)
     assert got.shape == (0, sum(number for _, number in FILTERS))
 
 
 @pytest.mark.parametrize("character", [-1, CHARACTERS, 2**40, -(2**40)])
-@pytest.mark.parametrize("place", [0, 11])
-def test_unknown_characters_are_refused(kernels: Kernels, place: int, character: int) -> None:
-    """As by an embedding, and nothing is read from beyond the table."""
+@pytest.mark.parametrize("position", [0, 11])
+def test_unknown_characters_are_refused(kernels: Kernels, position: int, character: int) -> None:
+    """A character without products is an error, as in an embedding."""
     words = _words([12, 12, 12], 12)
-    words[1, place] = character
+    words[1, position] = character
     with pytest.raises(IndexError, match="from 0 to 19"):
-        kernel_convolutions(kernels, words, _network().tables(), FILLER)
+        kernel_convolutions(kernels, words, _network().products(), FILLER)
 
 
 def test_a_word_alone_has_the_vector_it_has_among_others(kernels: Kernels) -> None:
-    """To the bit."""
-    tables = _network().tables()
+    """The words beside a word change no bit of its vector."""
+    filters = _network().products()
     words = _words([*range(13)], 12)
-    together = kernel_convolutions(kernels, words, tables, FILLER)
+    together = kernel_convolutions(kernels, words, filters, FILLER)
     for i in range(13):
-        alone = kernel_convolutions(kernels, words[i : i + 1], tables, FILLER)
+        alone = kernel_convolutions(kernels, words[i : i + 1], filters, FILLER)
         assert torch.equal(alone[0], together[i])
 
 
 @pytest.fixture(name="threads")
 def _threads() -> Iterator[None]:
-    """Puts the number of threads back."""
+    """Restores the number of threads after the test."""
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
 
 
 def test_threads_change_nothing(kernels: Kernels, threads: None) -> None:
-    """To the bit."""
-    tables = _network().tables()
+    """The number of threads changes no bit."""
+    filters = _network().products()
     words = _words([*range(13)], 12)
     results = []
     for number in (1, 2, 3):
         torch.set_num_threads(number)
-        results.append(kernel_convolutions(kernels, words, tables, FILLER))
+        results.append(kernel_convolutions(kernels, words, filters, FILLER))
     assert torch.equal(results[1], results[0]) and torch.equal(results[2], results[0])
 
 
-def test_a_filter_without_numbers_gives_none(kernels: Kernels) -> None:
-    """A weight that is no number does not come out as one."""
+def test_nan_in_a_filter_stays_nan(kernels: Kernels) -> None:
+    """A filter with a NaN weight gives NaN where PyTorch does."""
     network = _network([(1, 16), (3, 16)])
     with torch.no_grad():
         network.convolutions[1].weight[3, 2, 1] = float("nan")
     words = _words([0, 5, 12], 12)
-    got = kernel_convolutions(kernels, words, network.tables(), FILLER)
+    got = kernel_convolutions(kernels, words, network.products(), FILLER)
     assert torch.equal(got.isnan(), network(words).isnan())
 
 
@@ -206,7 +206,7 @@ def _char_cnn(filters: Tuple[Tuple[int, int], ...] = ((1, 16), (2, 32), (5, 48))
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_the_vectors_of_words_are_those_of_pytorch(capability: str) -> None:
-    """Words of every kind, repeated ones too, and the boundaries of sentences."""
+    """The vectors of words of every kind agree, also of repeated ones and of boundaries."""
     words = torch.tensor([spell_word(word) for word in [*WORD_LIST, "house", *WORD_LIST[:3]]])
     char_cnn = _char_cnn()
     with torch.no_grad():
@@ -219,7 +219,7 @@ def test_the_vectors_of_words_are_those_of_pytorch(capability: str) -> None:
 @pytest.mark.parametrize("capability", available_kernels())
 @pytest.mark.parametrize("character", [-1, NUM_CHARACTERS + 1])
 def test_unknown_characters_are_refused_alike(capability: str, character: int) -> None:
-    """With kernels and without."""
+    """An unknown character is an error with kernels and without."""
     words = torch.tensor([spell_word("cat")])
     words[0, 1] = character
     with use_kernels(capability), torch.no_grad(), pytest.raises(IndexError):
@@ -227,8 +227,8 @@ def test_unknown_characters_are_refused_alike(capability: str, character: int) -
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
-def test_the_padding_of_words_is_the_tables_padding(capability: str) -> None:
-    """Of a short word's windows most are skipped; those that count are all there."""
+def test_the_padding_of_words_is_the_padding_of_the_kernels(capability: str) -> None:
+    """The kernels skip filter positions of short words only if they do not count."""
     char_cnn = _char_cnn()
     with torch.no_grad():
         char_cnn.char_embedding.weight[PADDING + 1] = 2.0
@@ -241,7 +241,7 @@ def test_the_padding_of_words_is_the_tables_padding(capability: str) -> None:
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_other_numbers_of_filters_run_in_pytorch(capability: str) -> None:
-    """A width whose filters are no multiple of 16 has all of them computed in PyTorch."""
+    """PyTorch computes all filters if the number of one width is no multiple of 16."""
     char_cnn = _char_cnn(((1, 16), (2, 8), (3, 24)))
     words = torch.tensor([spell_word(word) for word in WORD_LIST])
     with torch.no_grad():
@@ -252,7 +252,7 @@ def test_other_numbers_of_filters_run_in_pytorch(capability: str) -> None:
 
 
 def _gradients(char_cnn: CharCnn, words: torch.Tensor) -> List[torch.Tensor]:
-    """Of every parameter, for a loss in which each vector of each word counts differently."""
+    """Returns the gradient of every parameter, for a loss that weights each number differently."""
     char_cnn.zero_grad(set_to_none=True)
     torch.manual_seed(1)
     vectors = char_cnn(words)
@@ -263,7 +263,7 @@ def _gradients(char_cnn: CharCnn, words: torch.Tensor) -> List[torch.Tensor]:
 @pytest.mark.parametrize("capability", CAPABILITIES)
 @pytest.mark.parametrize("activation", [torch.relu, torch.tanh])
 def test_its_gradients_are_those_of_pytorch(capability: str, activation: Any) -> None:
-    """Of characters, filters, biases and all that follows; the row for no character has none."""
+    """All parameters have PyTorch's gradients, and the row for no character has none."""
     words = torch.tensor([spell_word(word) for word in [*WORD_LIST, "aaaa", "house"]])
     char_cnn = _char_cnn()
     char_cnn.activation = activation
@@ -278,8 +278,8 @@ def test_its_gradients_are_those_of_pytorch(capability: str, activation: Any) ->
 
 
 @pytest.mark.parametrize("frozen", ["char_embedding", "convolutions", "highways"])
-def test_what_is_frozen_gets_no_gradient(frozen: str) -> None:
-    """The others get theirs all the same."""
+def test_frozen_parameters_get_no_gradient(frozen: str) -> None:
+    """Frozen parameters get no gradient, and the others get theirs."""
     words = torch.tensor([spell_word(word) for word in WORD_LIST])
     char_cnn = _char_cnn()
     char_cnn.get_submodule(frozen).requires_grad_(False)
@@ -292,26 +292,26 @@ def test_what_is_frozen_gets_no_gradient(frozen: str) -> None:
 
 
 def test_threads_change_no_gradient(threads: None) -> None:
-    """Of the tables, to the bit."""
-    words, made = _words([*range(13)], 12), _network().tables()
+    """The number of threads changes no bit of the gradients of products and biases."""
+    words, original = _words([*range(13)], 12), _network().products()
     results = []
     for number in (1, 2):
         torch.set_num_threads(number)
-        tables = [
-            CharacterProducts(*(part.detach().clone().requires_grad_() for part in table))
-            for table in made
+        filters = [
+            CharacterProducts(*(part.detach().clone().requires_grad_() for part in one))
+            for one in original
         ]
-        kernel_convolutions(_best_kernels(), words, tables, FILLER).pow(2).sum().backward()
-        results.append([part.grad for table in tables for part in table])
+        kernel_convolutions(_best_kernels(), words, filters, FILLER).pow(2).sum().backward()
+        results.append([part.grad for one in filters for part in one])
     for one, two in zip(*results):
         assert one is not None and two is not None and torch.equal(one, two)
 
 
 def test_gradients_of_gradients_are_refused() -> None:
-    """Rather than left out."""
+    """Gradients of second order are an error instead of a missing term."""
     network = _network()
     words = _words([3, 5], 12)
-    vectors = kernel_convolutions(_best_kernels(), words, network.tables(), FILLER)
+    vectors = kernel_convolutions(_best_kernels(), words, network.products(), FILLER)
     (gradient,) = torch.autograd.grad(
         vectors.pow(2).sum(), network.embedding.weight, create_graph=True
     )
@@ -320,11 +320,11 @@ def test_gradients_of_gradients_are_refused() -> None:
 
 
 def test_it_computes_in_float32_under_autocast() -> None:
-    """What the kernels read is never rounded."""
+    """Autocast does not round the products and biases."""
     network = _network()
     words = _words([*range(13)], 12)
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
-        got = kernel_convolutions(_best_kernels(), words, network.tables(), FILLER)
+        got = kernel_convolutions(_best_kernels(), words, network.products(), FILLER)
     _assert_close(got, network(words))
 
 

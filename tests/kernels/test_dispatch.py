@@ -1,4 +1,4 @@
-"""Which kernels run, and what is said about it."""
+"""Tests of the choice of kernels and of its log messages and errors."""
 
 import _ctypes
 import ctypes
@@ -33,7 +33,7 @@ def _forget() -> None:
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Nothing loaded or logged before the test is known in it, nor what it loads after it."""
+    """Forgets loaded kernels and logged choices before and after each test."""
     monkeypatch.delenv("ALLENNLP_ELMO_KERNELS", raising=False)
     caplog.set_level(logging.INFO, logger=dispatch.__name__)
     _forget()
@@ -43,13 +43,13 @@ def _fresh(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) ->
 
 @pytest.fixture(name="not_compiled")
 def _not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if the package had been installed without a C compiler."""
+    """Simulates an installation without a C compiler."""
     monkeypatch.setattr(dispatch, "find_spec", lambda name: None)
 
 
 @pytest.fixture(name="damaged")
 def _damaged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """As if the compiled library had been made for another machine."""
+    """Replaces the compiled library by a file that cannot be loaded."""
     (tmp_path / "_compiled.so").write_bytes(b"no library")
     spec = importlib.machinery.ModuleSpec("_compiled", None, origin=str(tmp_path / "_compiled.so"))
     monkeypatch.setattr(dispatch, "find_spec", lambda name: spec)
@@ -74,7 +74,7 @@ def _run() -> torch.Tensor:
 
 
 def test_plain_is_always_there() -> None:
-    """It is the last of a list in a fixed order, of which some may be missing."""
+    """The available kernels are in a fixed order, and plain PyTorch is the last."""
     every = ["avx512_bf16", "avx512", "avx2", "generic", "plain"]
     available = available_kernels()
     assert available == [capability for capability in every if capability in available]
@@ -83,18 +83,18 @@ def test_plain_is_always_there() -> None:
 
 @needs_kernels
 def test_generic_kernels_run_wherever_kernels_were_compiled() -> None:
-    """There is no processor that they are too new for."""
+    """Every processor runs the generic kernels."""
     assert "generic" in available_kernels()
 
 
 def test_the_best_kernels_are_chosen() -> None:
-    """The first of those that are there."""
+    """The first of the available kernels is chosen."""
     assert _chosen() == available_kernels()[0]
 
 
 @pytest.mark.parametrize("capability", available_kernels())
 def test_kernels_can_be_forced_for_a_while(capability: str) -> None:
-    """By name, for the time of a block."""
+    """`use_kernels` forces kernels by name until its block ends."""
     before = _chosen()
     with use_kernels(capability):
         assert _chosen() == capability
@@ -102,22 +102,22 @@ def test_kernels_can_be_forced_for_a_while(capability: str) -> None:
 
 
 @pytest.mark.parametrize("capability", available_kernels())
-def test_kernels_can_be_forced_from_outside(
+def test_kernels_can_be_forced_by_the_environment(
     capability: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By name, in the environment."""
+    """The environment variable forces kernels by name."""
     monkeypatch.setenv("ALLENNLP_ELMO_KERNELS", capability)
     assert _chosen() == capability
 
 
 def test_an_empty_variable_forces_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is as good as none."""
+    """An empty environment variable counts as none."""
     monkeypatch.setenv("ALLENNLP_ELMO_KERNELS", "")
     assert _chosen() == available_kernels()[0]
 
 
 def test_a_block_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And the environment wins again after it."""
+    """`use_kernels` takes precedence over the environment until its block ends."""
     monkeypatch.setenv("ALLENNLP_ELMO_KERNELS", "nothing like it")
     with use_kernels("plain"):
         assert _chosen() == "plain"
@@ -126,7 +126,7 @@ def test_a_block_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_blocks_can_be_nested() -> None:
-    """The inner one wins."""
+    """The inner of two blocks takes precedence."""
     with use_kernels(available_kernels()[0]):
         with use_kernels("plain"):
             assert _chosen() == "plain"
@@ -145,7 +145,7 @@ def test_a_choice_is_undone_after_an_error() -> None:
 
 @pytest.mark.parametrize("name", ["nothing like it", "AVX2", "avx", "Plain"])
 def test_an_unknown_name_is_refused(name: str) -> None:
-    """The error lists the names that there are."""
+    """The error lists the available names."""
     with use_kernels(name), pytest.raises(ConfigurationError) as error:
         choose_kernels()
     assert f"got '{name}'" in str(error.value)
@@ -154,7 +154,7 @@ def test_an_unknown_name_is_refused(name: str) -> None:
 
 @needs_kernels
 def test_kernels_of_another_processor_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error lists those that this one runs, and says that the processor is the reason."""
+    """The error lists the kernels that run here, and names the processor as the reason."""
     found, problem = dispatch._load()
     others = {"generic": found["generic"]}
     monkeypatch.setattr(dispatch, "_load", lambda: (others, problem))
@@ -168,7 +168,7 @@ def test_kernels_of_another_processor_are_refused(monkeypatch: pytest.MonkeyPatc
 def test_without_a_compiled_library_pytorch_runs(
     not_compiled: None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With the results of the plain path, and the reason logged once."""
+    """PyTorch computes the same as when it is chosen, and the reason is logged once."""
     assert available_kernels() == ["plain"]
     without = [_run(), _run()]
     assert _messages(caplog) == [
@@ -180,14 +180,14 @@ def test_without_a_compiled_library_pytorch_runs(
 
 
 def test_kernels_that_were_not_compiled_are_refused(not_compiled: None) -> None:
-    """Asking for them by name is an error, which says why they are not there."""
+    """The error for kernels that were not compiled gives the reason."""
     with use_kernels("generic"), pytest.raises(ConfigurationError) as error:
         choose_kernels()
     assert "['plain'], got 'generic' (no kernels were compiled" in str(error.value)
 
 
 def test_a_damaged_library_leaves_pytorch(damaged: None, caplog: pytest.LogCaptureFixture) -> None:
-    """The system's own message is logged once."""
+    """PyTorch runs if the library cannot be loaded, and the system's message is logged once."""
     assert available_kernels() == ["plain"]
     outputs = [_run(), _run()]
     (message,) = _messages(caplog)
@@ -198,14 +198,14 @@ def test_a_damaged_library_leaves_pytorch(damaged: None, caplog: pytest.LogCaptu
 
 
 def test_kernels_of_a_damaged_library_are_refused(damaged: None) -> None:
-    """The error says that the library is the reason."""
+    """The error says that the library cannot be loaded."""
     with use_kernels("avx2"), pytest.raises(ConfigurationError, match="cannot be loaded"):
         choose_kernels()
 
 
 @pytest.mark.parametrize("forced", [None, *available_kernels()])
 def test_a_choice_is_logged_once(forced: Optional[str], caplog: pytest.LogCaptureFixture) -> None:
-    """With its name and its reason, however often it is made."""
+    """A repeated choice is logged once, with its name and its reason."""
     if forced is None:
         for _ in range(3):
             choose_kernels()
@@ -222,7 +222,7 @@ def test_a_choice_is_logged_once(forced: Optional[str], caplog: pytest.LogCaptur
 
 @needs_kernels
 def test_another_choice_is_logged_again(caplog: pytest.LogCaptureFixture) -> None:
-    """Each choice once."""
+    """Each of two choices is logged once."""
     for _ in range(2):
         for capability in ("generic", "plain"):
             with use_kernels(capability):
@@ -232,7 +232,7 @@ def test_another_choice_is_logged_again(caplog: pytest.LogCaptureFixture) -> Non
 
 @needs_kernels
 def test_too_little_memory_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kernel that got none says so, and no result is made up."""
+    """A kernel without working memory raises an error."""
     kernels = dispatch._load()[0]["generic"]
     functions = {name: lambda call: 1 for name in dispatch.ARGUMENTS}
     monkeypatch.setattr(kernels, "_functions", functions)
@@ -241,7 +241,7 @@ def test_too_little_memory_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _assert_falls_back(caplog: pytest.LogCaptureFixture, difference: str) -> None:
-    """PyTorch runs, and one message names the difference and says what to do."""
+    """Asserts that PyTorch runs, and that one message names the difference and the remedy."""
     assert available_kernels() == ["plain"]
     outputs = [_run(), _run()]
     (message,) = _messages(caplog)
@@ -257,7 +257,7 @@ def _assert_falls_back(caplog: pytest.LogCaptureFixture, difference: str) -> Non
 def test_a_library_with_other_constants_is_not_used(
     name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The message gives both values."""
+    """The message gives both values of a constant that differs."""
     value = getattr(abi, name)
     monkeypatch.setattr(abi, name, value + 1)
     _assert_falls_back(caplog, f"({name} is {value}, expected {value + 1})")
@@ -267,7 +267,7 @@ def test_a_library_with_other_constants_is_not_used(
 def test_a_library_with_other_precisions_is_not_used(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Each precision has to have the same number on both sides, and there are no others."""
+    """Python and the library must have the same precisions with the same numbers."""
     monkeypatch.setattr(abi, "PRECISIONS", ("float32", "int8", "float16"))
     _assert_falls_back(
         caplog,
@@ -280,7 +280,7 @@ def test_a_library_with_other_precisions_is_not_used(
 def test_a_library_with_other_structures_is_not_used(
     kernel: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The message names the structure and both sizes."""
+    """The message names a structure that differs and both sizes."""
     size = ctypes.sizeof(abi.ARGUMENTS[kernel])
 
     class Longer(ctypes.Structure):
@@ -296,7 +296,7 @@ def test_a_library_with_other_structures_is_not_used(
 def test_a_library_without_a_kernel_is_not_used(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An older library may lack a kernel that this version calls; the message names it."""
+    """The message names a kernel that an older library lacks."""
     constants = abi.abi_constants()
     monkeypatch.setattr(abi, "abi_constants", lambda: constants)
     monkeypatch.setitem(abi.ARGUMENTS, "attention", abi.LinearArguments)
@@ -307,7 +307,7 @@ def test_a_library_without_a_kernel_is_not_used(
 def test_a_library_without_constants_is_not_used(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The oldest libraries export no constants at all."""
+    """A library that exports no constants is not used."""
     spec = importlib.machinery.ModuleSpec("_compiled", None, origin=_ctypes.__file__)
     monkeypatch.setattr(dispatch, "find_spec", lambda name: spec)
     _assert_falls_back(caplog, "abi_constants")
@@ -315,14 +315,14 @@ def test_a_library_without_constants_is_not_used(
 
 @needs_kernels
 def test_kernels_of_another_version_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Asking for them by name is an error that says what differs."""
+    """The error for kernels of another version names the difference."""
     monkeypatch.setattr(abi, "PANEL", 32)
     with use_kernels("generic"), pytest.raises(ConfigurationError, match="PANEL is 64, expected 3"):
         choose_kernels()
 
 
 def test_kernels_run_rows_on_the_cpu_in_float32() -> None:
-    """Inputs of any type are taken, since the caller converts them."""
+    """Inputs of any dtype run on the kernels, since the caller converts them."""
     kernels = choose_kernels()
     assert kernels_for(torch.ones(1), torch.ones(2, 3), 16, 32) is kernels
     assert kernels_for(torch.ones(1), torch.ones(2, 3, dtype=torch.bfloat16), 16) is kernels
@@ -344,13 +344,13 @@ def test_kernels_run_rows_on_the_cpu_in_float32() -> None:
 def test_other_computations_run_in_pytorch(
     parameter: torch.Tensor, inputs: torch.Tensor, sizes: List[int]
 ) -> None:
-    """Kernels are for float32 parameters and at least one row on the CPU, in multiples of 16."""
+    """Other devices, dtypes and sizes have no kernels, and neither have inputs without rows."""
     assert kernels_for(parameter, inputs, *sizes) is None
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_trace_runs_in_pytorch() -> None:
-    """A trace cannot record a kernel."""
+    """A trace cannot record kernels, so PyTorch runs while it is made."""
     seen = []
 
     def traced(inputs: torch.Tensor) -> torch.Tensor:

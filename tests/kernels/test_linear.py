@@ -1,4 +1,4 @@
-"""A product on the compiled kernels is the one in PyTorch."""
+"""Tests that products on the compiled kernels agree with those of PyTorch."""
 
 from typing import Iterator, Tuple
 
@@ -19,11 +19,14 @@ from allennlp_elmo_plugin.kernels import (
     untile_matrix,
     use_kernels,
 )
-from allennlp_elmo_plugin.network.kernel_linear import Linear
+from allennlp_elmo_plugin.network.kernel_linear import KernelLinear
 from tests.support.kernels import CAPABILITIES
 
 SIZES = [(16, 16), (48, 80), (80, 48), (64, 128), (112, 64), (2064, 16)]
-"""Inputs and outputs. The widest takes more than one pass over a panel in every precision."""
+"""Numbers of inputs and outputs. The widest takes several passes over a panel in any precision."""
+
+UNITS = {"float32": 1, "bfloat16": 2, "int8": 4}
+"""Columns in a unit of 4 bytes, by precision."""
 
 NUMBERS_OF_ROWS = [1, 2, 3, 4, 5, 6, 7, 13, 128, 129, 300]
 
@@ -36,8 +39,8 @@ def _kernels(request: pytest.FixtureRequest) -> Kernels:
     return kernels
 
 
-def _packed(num_inputs: int, num_outputs: int, precision: str) -> Tuple[TiledMatrix, torch.Tensor]:
-    """A random matrix and bias."""
+def _tiled(num_inputs: int, num_outputs: int, precision: str) -> Tuple[TiledMatrix, torch.Tensor]:
+    """Returns a random matrix and its bias, which is not tiled."""
     torch.manual_seed(0)
     weight = torch.randn(num_outputs, num_inputs) / num_inputs**0.5
     return tile_matrix(weight, precision), torch.randn(num_outputs)
@@ -45,8 +48,9 @@ def _packed(num_inputs: int, num_outputs: int, precision: str) -> Tuple[TiledMat
 
 def _inputs(rows: int, columns: int) -> torch.Tensor:
     """
-    Numbers of which int8 can only make one thing: none lies between two steps of its row, where
-    the last bit of a float32 would decide.
+    Returns random numbers that round to int8 in one way only.
+
+    None lies halfway between two int8 values of its row, where the last bit of a float32 decides.
     """
     steps = torch.randint(-126, 127, (rows, columns)) + (torch.rand(rows, columns) - 0.5) * 0.9
     steps[:, columns // 2] = 127.0
@@ -54,7 +58,7 @@ def _inputs(rows: int, columns: int) -> torch.Tensor:
 
 
 def _expected(inputs: torch.Tensor, matrix: TiledMatrix, bias: torch.Tensor) -> torch.Tensor:
-    """The product in float64, of the numbers that the kernel multiplies."""
+    """Returns the product of the rounded numbers in float64."""
     rounded = round_activations(inputs, matrix.precision)
     return linear(rounded.double(), untile_matrix(matrix).double(), bias.double()).float()
 
@@ -64,8 +68,8 @@ def _expected(inputs: torch.Tensor, matrix: TiledMatrix, bias: torch.Tensor) -> 
 def test_products_are_those_of_pytorch(
     kernels: Kernels, precision: str, sizes: Tuple[int, int]
 ) -> None:
-    """Whatever the number of rows; inputs are rounded as in PyTorch."""
-    matrix, bias = _packed(*sizes, precision)
+    """Products of any number of rows agree, and inputs are rounded as in PyTorch."""
+    matrix, bias = _tiled(*sizes, precision)
     for rows in NUMBERS_OF_ROWS:
         inputs = _inputs(rows, sizes[0])
         got = kernel_linear(kernels, inputs, matrix, tile_vector(bias))
@@ -75,16 +79,16 @@ def test_products_are_those_of_pytorch(
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_no_rows_give_no_rows(kernels: Kernels, precision: str) -> None:
-    """Nothing in, nothing out."""
-    matrix, bias = _packed(16, 48, precision)
+    """No rows give an output with no rows."""
+    matrix, bias = _tiled(16, 48, precision)
     got = kernel_linear(kernels, torch.zeros(0, 16), matrix, tile_vector(bias))
     assert got.shape == (0, 48)
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_rows_of_zeros_give_the_bias(kernels: Kernels, precision: str) -> None:
-    """To the bit; a row of zeros has no scale in int8, and the rows beside it keep theirs."""
-    matrix, bias = _packed(48, 80, precision)
+    """A row of zeros gives the bias to the bit, and the rows beside it keep their int8 scales."""
+    matrix, bias = _tiled(48, 80, precision)
     inputs = _inputs(7, 48)
     inputs[::2] = 0.0
     got = kernel_linear(kernels, inputs, matrix, tile_vector(bias))
@@ -94,7 +98,7 @@ def test_rows_of_zeros_give_the_bias(kernels: Kernels, precision: str) -> None:
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_matrix_rows_of_zeros_give_the_bias(kernels: Kernels, precision: str) -> None:
-    """To the bit; in int8 such a row has a scale of 0."""
+    """A matrix row of zeros gives the bias to the bit, also with an int8 scale of 0."""
     torch.manual_seed(0)
     weight, bias = torch.randn(80, 48), torch.randn(80)
     weight[::2] = 0.0
@@ -108,7 +112,7 @@ def test_matrix_rows_of_zeros_give_the_bias(kernels: Kernels, precision: str) ->
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_the_largest_sums_do_not_overflow(kernels: Kernels, precision: str, sign: float) -> None:
-    """Where every product is the largest there is, the sum is exact."""
+    """The sum of the largest possible products is exact."""
     inputs = torch.ones(5, 2064)
     inputs[1] = -1.0
     matrix = tile_matrix(torch.full((16, 2064), sign), precision)
@@ -121,8 +125,8 @@ def test_the_largest_sums_do_not_overflow(kernels: Kernels, precision: str, sign
 @pytest.mark.parametrize("size", [1e-20, 1e20])
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_the_size_of_numbers_does_not_matter(kernels: Kernels, precision: str, size: float) -> None:
-    """Precision is relative: inputs of any size give outputs of that size."""
-    matrix, _ = _packed(48, 80, precision)
+    """Rounding is relative: scaled inputs give scaled outputs."""
+    matrix, _ = _tiled(48, 80, precision)
     inputs = _inputs(7, 48) * size
     got = kernel_linear(kernels, inputs, matrix, torch.zeros(128))
     expected = _expected(inputs, matrix, torch.zeros(80))
@@ -131,8 +135,8 @@ def test_the_size_of_numbers_does_not_matter(kernels: Kernels, precision: str, s
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_one_large_number_costs_only_its_row(kernels: Kernels, precision: str) -> None:
-    """An outlier takes the scale of its own row in int8, and of no other."""
-    matrix, bias = _packed(48, 80, precision)
+    """An outlier changes the int8 scale of its own row and of no other."""
+    matrix, bias = _tiled(48, 80, precision)
     inputs = _inputs(7, 48)
     inputs[2, 5] = 1e4
     got = kernel_linear(kernels, inputs, matrix, tile_vector(bias))
@@ -142,9 +146,9 @@ def test_one_large_number_costs_only_its_row(kernels: Kernels, precision: str) -
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_what_is_no_number_is_not_hidden(kernels: Kernels, precision: str) -> None:
-    """It reaches all outputs of its row, as in PyTorch, and no other row."""
-    matrix, bias = _packed(48, 80, precision)
+def test_nan_is_not_hidden(kernels: Kernels, precision: str) -> None:
+    """NaN reaches all outputs of its row, as in PyTorch, and no other row."""
+    matrix, bias = _tiled(48, 80, precision)
     inputs = _inputs(7, 48)
     inputs[2, 5] = float("nan")
     got = kernel_linear(kernels, inputs, matrix, tile_vector(bias))
@@ -154,8 +158,8 @@ def test_what_is_no_number_is_not_hidden(kernels: Kernels, precision: str) -> No
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_inputs_need_not_be_contiguous(kernels: Kernels, precision: str) -> None:
-    """They are read by their strides, and not changed."""
-    matrix, bias = _packed(48, 80, precision)
+    """Inputs of any strides give the same products, and are not changed."""
+    matrix, bias = _tiled(48, 80, precision)
     inputs = _inputs(7, 48).t().contiguous().t()
     before = inputs.clone()
     got = kernel_linear(kernels, inputs, matrix, tile_vector(bias))
@@ -165,9 +169,9 @@ def test_inputs_need_not_be_contiguous(kernels: Kernels, precision: str) -> None
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_a_row_alone_has_the_outputs_it_has_among_others(kernels: Kernels, precision: str) -> None:
-    """To the bit: the rows beside it do not change how its sums are made."""
+    """The rows beside a row change no bit of its outputs."""
     for sizes in ((48, 80), (2064, 16)):
-        matrix, bias = _packed(*sizes, precision)
+        matrix, bias = _tiled(*sizes, precision)
         inputs = _inputs(13, sizes[0])
         together = kernel_linear(kernels, inputs, matrix, tile_vector(bias))
         for row in range(13):
@@ -175,9 +179,25 @@ def test_a_row_alone_has_the_outputs_it_has_among_others(kernels: Kernels, preci
             assert torch.equal(alone[0], together[row]), row
 
 
+# The kernels go through a panel 512 units at a time, and cut these into pieces of 64 units if there
+# are several blocks of rows.
+@pytest.mark.parametrize("num_units", [16, 64, 80, 512, 528, 1104])
+@pytest.mark.parametrize("precision, unit", list(UNITS.items()))
+def test_sums_over_any_depth_are_those_of_a_single_row(
+    kernels: Kernels, precision: str, unit: int, num_units: int
+) -> None:
+    """Outputs of 1 to 13 rows are those of each row alone to the bit, over any number of pieces."""
+    matrix, bias = _tiled(num_units * unit, 80, precision)
+    bias = tile_vector(bias)
+    inputs = _inputs(13, num_units * unit)
+    alone = torch.cat([kernel_linear(kernels, row, matrix, bias) for row in inputs.split(1)])
+    for rows in range(1, 14):
+        assert torch.equal(kernel_linear(kernels, inputs[:rows], matrix, bias), alone[:rows]), rows
+
+
 @pytest.fixture(name="threads")
 def _threads() -> Iterator[None]:
-    """Puts the number of threads back."""
+    """Restores the number of threads after the test."""
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
@@ -185,8 +205,8 @@ def _threads() -> Iterator[None]:
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_threads_change_nothing(kernels: Kernels, precision: str, threads: None) -> None:
-    """To the bit: each number is made by one thread, whichever it is."""
-    matrix, bias = _packed(48, 208, precision)
+    """The number of threads changes no bit, since one thread computes each number."""
+    matrix, bias = _tiled(48, 208, precision)
     inputs = _inputs(300, 48)
     results = []
     for number in (1, 2, 3):
@@ -195,9 +215,9 @@ def test_threads_change_nothing(kernels: Kernels, precision: str, threads: None)
     assert torch.equal(results[1], results[0]) and torch.equal(results[2], results[0])
 
 
-def _linear(num_inputs: int, num_outputs: int) -> Linear:
+def _linear(num_inputs: int, num_outputs: int) -> KernelLinear:
     torch.manual_seed(0)
-    module = Linear(num_inputs, num_outputs)
+    module = KernelLinear(num_inputs, num_outputs)
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.normal_()
@@ -207,7 +227,7 @@ def _linear(num_inputs: int, num_outputs: int) -> Linear:
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("capability", available_kernels())
 def test_the_module_has_the_same_products(capability: str, precision: str) -> None:
-    """With kernels and without, in each precision."""
+    """The module has the same products with kernels and without, in each precision."""
     module = _linear(48, 80)
     matrix, bias = tile_matrix(module.weight, precision), module.bias.detach()
     if precision != "float32":
@@ -219,7 +239,7 @@ def test_the_module_has_the_same_products(capability: str, precision: str) -> No
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_the_module_trains_in_pytorch(capability: str) -> None:
-    """Where there are gradients, outputs and gradients are PyTorch's to the bit."""
+    """Outputs that need gradients are PyTorch's to the bit, and so are their gradients."""
     module = _linear(48, 80)
     inputs = torch.randn(7, 48, requires_grad=True)
     with use_kernels(capability):
@@ -244,7 +264,7 @@ def test_other_sizes_run_in_pytorch(capability: str, sizes: Tuple[int, int]) -> 
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_float64_runs_in_pytorch(capability: str) -> None:
-    """It keeps its precision."""
+    """A float64 module has PyTorch's product, to the bit."""
     module = _linear(48, 80).double()
     inputs = _inputs(7, 48).double()
     with use_kernels(capability), torch.no_grad():
@@ -253,6 +273,6 @@ def test_float64_runs_in_pytorch(capability: str) -> None:
 
 @pytest.mark.parametrize("capability", available_kernels())
 def test_inputs_of_a_wrong_size_are_refused(capability: str) -> None:
-    """No number is read from beyond a matrix."""
+    """Inputs that do not fit the matrix are an error with kernels and without."""
     with use_kernels(capability), torch.no_grad(), pytest.raises(RuntimeError):
         _linear(48, 80)(torch.randn(7, 64))

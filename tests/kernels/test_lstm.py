@@ -1,4 +1,4 @@
-"""The recurrence on the compiled kernels is the one in PyTorch."""
+"""Tests that the LSTM on the compiled kernels agrees with the one in PyTorch."""
 
 from contextlib import contextmanager
 from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
@@ -13,6 +13,7 @@ from allennlp_elmo_plugin import ElmoOptions
 from allennlp_elmo_plugin.kernels import (
     PRECISIONS,
     Kernels,
+    PreparedLstm,
     TiledLstm,
     available_kernels,
     choose_kernels,
@@ -22,6 +23,7 @@ from allennlp_elmo_plugin.kernels import (
     tile_vector,
     use_kernels,
 )
+from allennlp_elmo_plugin.network import projected_lstm
 from allennlp_elmo_plugin.network.projected_lstm import ProjectedLstm
 from tests.support.kernels import CAPABILITIES
 
@@ -34,7 +36,7 @@ SHAPES = {
     "wide inputs": (528, 16),
     "wide cells": (16, 528),
 }
-"""The sizes of the projection and the cell. The wide ones take more than one pass over a panel."""
+"""Sizes of the projection and the cell. The wide ones take more than one pass over a panel."""
 
 BATCHES = {
     "one row": [1] * 9,
@@ -59,7 +61,7 @@ Runner = Callable[[torch.Tensor, torch.Tensor, State], Tuple[torch.Tensor, State
 
 
 class Case(NamedTuple):
-    """A layer and what goes into it."""
+    """A layer with its inputs, batch sizes and initial state."""
 
     layer: ProjectedLstm
     inputs: torch.Tensor
@@ -85,7 +87,7 @@ def _options(
 
 
 def _layer(options: ElmoOptions) -> ProjectedLstm:
-    """Random weights that keep every gate between linear and saturated."""
+    """Returns a layer with random weights that keep every gate between linear and saturated."""
     layer = ProjectedLstm(options)
     with torch.no_grad():
         for matrix in layer.parameters():
@@ -100,7 +102,7 @@ def _case(
     more_rows: int = 0,
     seed: int = 0,
 ) -> Case:
-    """Random inputs and states, with rows that no step visits if asked for."""
+    """Returns a random case, with `more_rows` rows that have no timestep."""
     torch.manual_seed(seed)
     projection_dim, cell_size = shape
     rows = batch_sizes[0] + more_rows
@@ -114,10 +116,22 @@ def _case(
 
 @contextmanager
 def _kernels_only(capability: str) -> Iterator[None]:
-    """Nothing but the kernels of this capability can run a layer."""
-    instead = patch.object(ProjectedLstm, "run_plainly", side_effect=AssertionError("ran plainly"))
+    """Runs layers on the kernels of a capability, and on nothing else."""
+    instead = patch.object(projected_lstm, "run_plainly", side_effect=AssertionError("ran plainly"))
     with use_kernels(capability), instead:
         yield
+
+
+def _plainly(layer: ProjectedLstm) -> Runner:
+    """Returns a function that runs a layer in PyTorch."""
+
+    def run(
+        inputs: torch.Tensor, batch_sizes: torch.Tensor, state: State
+    ) -> Tuple[torch.Tensor, State]:
+        with use_kernels("plain"):
+            return layer(inputs, batch_sizes, state)
+
+    return run
 
 
 def _results(outputs: torch.Tensor, state: State) -> Dict[str, torch.Tensor]:
@@ -130,21 +144,21 @@ def _evaluate(case: Case, run: Runner) -> Dict[str, torch.Tensor]:
 
 
 def _leaves(case: Case) -> Dict[str, torch.Tensor]:
-    """All that can have a gradient."""
+    """Returns all tensors that can have a gradient."""
     hidden, cell = case.state
     leaves = {"inputs": case.inputs, "first hidden": hidden, "first cell": cell}
     return {**leaves, **dict(case.layer.named_parameters())}
 
 
 def _loss(results: Dict[str, torch.Tensor]) -> torch.Tensor:
-    """A sum with a weight of its own for each number that came out."""
+    """Returns a sum with a weight of its own for each number of the results."""
     random = torch.Generator().manual_seed(1)
     weighted = [part * torch.randn(part.shape, generator=random) for part in results.values()]
     return torch.stack([part.sum() for part in weighted]).sum()
 
 
 def _train(case: Case, run: Runner) -> Dict[str, torch.Tensor]:
-    """What comes out, and the gradient of everything that went in."""
+    """Returns the results, and the gradients of all tensors that can have one."""
     leaves = {name: leaf.detach().requires_grad_() for name, leaf in _leaves(case).items()}
     inputs, hidden, cell = (leaves[name] for name in ("inputs", "first hidden", "first cell"))
     results = _results(*run(inputs, case.batch_sizes, (hidden, cell)))
@@ -160,7 +174,7 @@ def _train(case: Case, run: Runner) -> Dict[str, torch.Tensor]:
 def _assert_close(
     left: Dict[str, torch.Tensor], right: Dict[str, torch.Tensor], tolerance: float = TOLERANCE
 ) -> None:
-    """Sums over many tokens are large: the tolerance is that of the largest number, from 1 up."""
+    """Asserts that results agree, relative to the largest number if it exceeds 1."""
     assert list(left) == list(right)
     for name, expected in right.items():
         assert left[name].shape == expected.shape, name
@@ -181,11 +195,11 @@ def _assert_same(left: Dict[str, torch.Tensor], right: Dict[str, torch.Tensor]) 
 def test_outputs_and_gradients_are_those_of_pytorch(
     capability: str, shape: str, batch: str
 ) -> None:
-    """Outputs, last states and all gradients agree, whatever the sizes."""
+    """Outputs, last states and all gradients agree for all sizes."""
     case = _case(SHAPES[shape], BATCHES[batch], more_rows=1)
     with _kernels_only(capability):
         got = _train(case, case.layer)
-    _assert_close(got, _train(case, case.layer.run_plainly))
+    _assert_close(got, _train(case, _plainly(case.layer)))
 
 
 @pytest.mark.parametrize("clips", list(CLIPS))
@@ -195,14 +209,14 @@ def test_clips_agree(capability: str, clips: str) -> None:
     case = _case((48, 80), [5, 5, 3, 1], CLIPS[clips])
     with _kernels_only(capability):
         got = _train(case, case.layer)
-    _assert_close(got, _train(case, case.layer.run_plainly))
+    _assert_close(got, _train(case, _plainly(case.layer)))
 
 
 @pytest.mark.parametrize("clips", ["cells clipped", "outputs clipped", "both clipped"])
 def test_the_clips_above_bind(clips: str) -> None:
-    """Many numbers are clipped and many are not: the test above does see the clips."""
+    """The clips of the test above clip many numbers, but not all."""
     case = _case((48, 80), [5, 5, 3, 1], CLIPS[clips])
-    results = _evaluate(case, case.layer.run_plainly)
+    results = _evaluate(case, _plainly(case.layer))
     for name, limit in zip(("last cell", "outputs"), CLIPS[clips]):
         if limit is not None:
             clipped = (results[name].abs() == limit).float().mean()
@@ -219,18 +233,18 @@ def test_the_clips_above_bind(clips: str) -> None:
 def test_rows_of_any_lengths_agree(
     capability: str, lengths: List[int], clips: str, seed: int
 ) -> None:
-    """Outputs, last states and all gradients agree, however long each row is."""
-    batch_sizes = [sum(length > step for length in lengths) for step in range(max(lengths))]
+    """Outputs, last states and all gradients agree for rows of any lengths."""
+    batch_sizes = [sum(length > timestep for length in lengths) for timestep in range(max(lengths))]
     idle = lengths.count(0)
     case = _case((32, 48), batch_sizes, CLIPS[clips], more_rows=idle, seed=seed)
     with _kernels_only(capability):
         got = _train(case, case.layer)
-    _assert_close(got, _train(case, case.layer.run_plainly))
+    _assert_close(got, _train(case, _plainly(case.layer)))
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
-def test_rows_that_no_step_visits_keep_their_state(capability: str) -> None:
-    """Such a row's state comes out as it went in, and so does its gradient."""
+def test_rows_without_a_timestep_keep_their_state(capability: str) -> None:
+    """The state of a row without a timestep does not change, and neither does its gradient."""
     case = _case((32, 48), [3, 1], more_rows=2)
     with _kernels_only(capability):
         results = _train(case, case.layer)
@@ -246,7 +260,7 @@ def test_rows_that_no_step_visits_keep_their_state(capability: str) -> None:
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_training_and_evaluation_have_the_same_outputs(capability: str) -> None:
-    """To the bit: what is kept for the gradients changes nothing."""
+    """Saving gates and cells for the gradients changes no bit."""
     case = _case((48, 80), [7] * 20, CLIPS["both clipped"])
     with _kernels_only(capability):
         trained, evaluated = _train(case, case.layer), _evaluate(case, case.layer)
@@ -255,7 +269,7 @@ def test_training_and_evaluation_have_the_same_outputs(capability: str) -> None:
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_a_second_backward_pass_has_the_same_gradients(capability: str) -> None:
-    """The first one leaves what it read as it was."""
+    """The first backward pass does not change the saved tensors."""
     case = _case((48, 80), [5, 5, 3, 1], CLIPS["both clipped"], more_rows=1)
     leaves = [leaf.requires_grad_() for leaf in _leaves(case).values()]
     with _kernels_only(capability):
@@ -268,7 +282,7 @@ def test_a_second_backward_pass_has_the_same_gradients(capability: str) -> None:
 @pytest.mark.parametrize("of", ["outputs", "squares"])
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_gradients_have_no_gradients(capability: str, of: str) -> None:
-    """A penalty on gradients is refused, and not left out in silence, whatever the loss."""
+    """A loss that contains gradients is an error instead of a missing term."""
     case = _case((16, 16), [2, 1])
     with _kernels_only(capability):
         outputs, _ = case.layer(case.inputs.requires_grad_(), case.batch_sizes, case.state)
@@ -280,8 +294,8 @@ def test_gradients_have_no_gradients(capability: str, of: str) -> None:
 
 @pytest.mark.parametrize("wanted", list(_leaves(_case((16, 16), [1]))))
 @pytest.mark.parametrize("capability", CAPABILITIES)
-def test_only_what_is_trained_gets_a_gradient(capability: str, wanted: str) -> None:
-    """Each thing that can have a gradient can be the only one that has."""
+def test_only_trained_tensors_get_a_gradient(capability: str, wanted: str) -> None:
+    """Each tensor that can have a gradient can be the only one that gets one."""
     case = _case((16, 32), [3, 2, 2])
     with _kernels_only(capability):
         expected = _train(case, case.layer)[f"gradient of {wanted}"]
@@ -298,8 +312,8 @@ def test_only_what_is_trained_gets_a_gradient(capability: str, wanted: str) -> N
 
 @pytest.mark.parametrize("part", ["outputs", "last hidden", "last cell"])
 @pytest.mark.parametrize("capability", CAPABILITIES)
-def test_a_loss_may_use_a_part_of_what_comes_out(capability: str, part: str) -> None:
-    """What the loss leaves out counts as zero, and a plain sum is a loss."""
+def test_a_loss_may_use_one_of_the_results(capability: str, part: str) -> None:
+    """Results that the loss does not use add nothing to the gradients."""
     case = _case((16, 32), [3, 2, 2], more_rows=1)
     leaves = {name: leaf.requires_grad_() for name, leaf in _leaves(case).items()}
     wanted = list(leaves.values())
@@ -314,11 +328,11 @@ def test_a_loss_may_use_a_part_of_what_comes_out(capability: str, part: str) -> 
 
     with _kernels_only(capability):
         got = gradients(case.layer)
-    _assert_close(got, gradients(case.layer.run_plainly))
+    _assert_close(got, gradients(_plainly(case.layer)))
 
 
 def _scattered(case: Case) -> Case:
-    """The same numbers with other numbers between them in memory."""
+    """Returns the same case with other numbers between its own in memory."""
 
     def scatter(part: torch.Tensor) -> torch.Tensor:
         wider = torch.randn(part.size(1), part.size(0), 2)
@@ -333,7 +347,7 @@ def _scattered(case: Case) -> Case:
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_tensors_need_not_be_contiguous(capability: str) -> None:
-    """Inputs and states are read by their strides, in training as in evaluation."""
+    """Inputs and states of any strides have the same results in training and evaluation."""
     case = _case((16, 32), [3, 2, 2], more_rows=1)
     with _kernels_only(capability):
         _assert_same(
@@ -345,10 +359,10 @@ def test_tensors_need_not_be_contiguous(capability: str) -> None:
 
 @pytest.mark.parametrize("run", [_evaluate, _train])
 @pytest.mark.parametrize("capability", CAPABILITIES)
-def test_what_goes_in_is_not_changed(
+def test_arguments_are_not_changed(
     capability: str, run: Callable[[Case, Runner], Dict[str, torch.Tensor]]
 ) -> None:
-    """Inputs, states and weights are as before."""
+    """Inputs, states and weights are the same after the layer as before."""
     case = _case((16, 32), [3, 2, 2], CLIPS["both clipped"], more_rows=1)
     before = {name: leaf.detach().clone() for name, leaf in _leaves(case).items()}
     with _kernels_only(capability):
@@ -365,14 +379,14 @@ def _reduced(case: Case, precision: str) -> Case:
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_a_row_alone_has_the_outputs_it_has_in_a_batch(capability: str, precision: str) -> None:
-    """To the bit: the rows beside it do not change how its sums are made."""
+    """The rows beside a row change no bit of its results."""
     lengths = [30, 30, 11, 11, 7, 5, 4, 4, 2, 1, 1]
-    batch_sizes = [sum(length > step for length in lengths) for step in range(max(lengths))]
+    batch_sizes = [sum(length > timestep for length in lengths) for timestep in range(max(lengths))]
     case = _reduced(_case((48, 80), batch_sizes, CLIPS["both clipped"]), precision)
     with _kernels_only(capability):
         together = _evaluate(case, case.layer)
         for row, length in enumerate(lengths):
-            starts = [sum(batch_sizes[:step]) for step in range(length)]
+            starts = [sum(batch_sizes[:timestep]) for timestep in range(length)]
             tokens = [start + row for start in starts]
             hidden, cell = (part[row : row + 1] for part in case.state)
             alone = _evaluate(
@@ -390,7 +404,7 @@ def test_a_row_alone_has_the_outputs_it_has_in_a_batch(capability: str, precisio
 
 @pytest.fixture(name="threads")
 def _threads() -> Iterator[None]:
-    """Puts the number of threads back."""
+    """Restores the number of threads after the test."""
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
@@ -400,7 +414,7 @@ def _threads() -> Iterator[None]:
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_threads_change_nothing(capability: str, precision: str, batch: str, threads: None) -> None:
-    """To the bit: each number is made by one thread, whichever it is."""
+    """The number of threads changes no bit, since one thread computes each number."""
     case = _reduced(_case((80, 112), BATCHES[batch], CLIPS["both clipped"]), precision)
     results = []
     for number in (1, 2, 3):
@@ -413,7 +427,7 @@ def test_threads_change_nothing(capability: str, precision: str, batch: str, thr
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_threads_change_no_gradient(capability: str, threads: None) -> None:
-    """The gradients of the first state, which are the kernels' alone, are the same to the bit."""
+    """The number of threads changes no bit of the initial state's gradients."""
     case = _case((80, 112), [5, 5, 3, 1], CLIPS["both clipped"])
     gradients = []
     for number in (1, 2, 3):
@@ -426,11 +440,11 @@ def test_threads_change_no_gradient(capability: str, threads: None) -> None:
     _assert_same(gradients[2], gradients[0])
 
 
-# Where a sum lies between two rounded numbers, the last bit of a float32 decides which one it
-# becomes, and what follows differs by a step of the rounding: 2 ** -8 of a number in bfloat16,
-# 1 / 127 of the row's largest in int8. So single numbers may differ by about such a step (seen:
-# 0.003 and 0.009 where the largest are near 1), but few do: the mean difference stays below half
-# of what the rounding itself costs (seen: 0.35 of it).
+# If a sum lies halfway between two rounded numbers, the last bit of a float32 decides which one it
+# becomes. All later numbers then differ by about the rounding: 2 ** -8 of a number in bfloat16,
+# 1 / 127 of the row's largest in int8. So single numbers may differ that much (seen: 0.003 and
+# 0.009 with numbers up to about 1), but few do: the mean difference stays below half of the mean
+# rounding error (seen: 0.35 of it).
 FLIP = {"bfloat16": 0.01, "int8": 0.03}
 
 LOW_PRECISIONS = ["bfloat16", "int8"]
@@ -451,10 +465,10 @@ LOW_PRECISION_CASES = {
 def test_reduced_precision_rounds_as_pytorch_does(
     capability: str, precision: str, name: str, clips: str
 ) -> None:
-    """Outputs and states are those of PyTorch with the same rounding, and as near to float32."""
+    """Results are those of PyTorch with the same rounding, and as near to those in float32."""
     shape, batch_sizes = LOW_PRECISION_CASES[name]
     case = _case(shape, batch_sizes, CLIPS[clips], more_rows=1)
-    exact = _evaluate(case, case.layer.run_plainly)
+    exact = _evaluate(case, _plainly(case.layer))
     case.layer.reduce_precision(precision)
     with _kernels_only(capability):
         got = _evaluate(case, case.layer)
@@ -472,7 +486,7 @@ def test_reduced_precision_rounds_as_pytorch_does(
 @pytest.mark.parametrize("precision", LOW_PRECISIONS)
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_the_first_cell_is_rounded_alike(capability: str, precision: str, start: str) -> None:
-    """Before a sum is rounded for the first time, nothing differs but the order of addition."""
+    """Cells after one timestep differ from PyTorch's by no more than the order of addition."""
     case = _case((64, 128), [7])
     if start == "zero":
         case = case._replace(state=(torch.zeros(7, 64), torch.zeros(7, 128)))
@@ -486,8 +500,8 @@ def test_the_first_cell_is_rounded_alike(capability: str, precision: str, start:
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("capability", available_kernels())
-def test_nothing_but_zeros_gives_numbers(capability: str, precision: str) -> None:
-    """Rows of zeros, which have no scale in int8, are zeros and leave the biases alone."""
+def test_inputs_of_zeros_give_finite_numbers(capability: str, precision: str) -> None:
+    """Rows of zeros, which have no scale in int8, add nothing to the biases."""
     case = _reduced(_case((16, 32), [3, 2, 2]), precision)
     zeros = case._replace(
         inputs=torch.zeros_like(case.inputs),
@@ -504,8 +518,8 @@ def test_nothing_but_zeros_gives_numbers(capability: str, precision: str) -> Non
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
-def test_inputs_of_another_type_are_taken_for_float32(capability: str) -> None:
-    """Autocast may hand over bfloat16; what comes out is float32."""
+def test_inputs_of_another_dtype_become_float32(capability: str) -> None:
+    """Inputs in bfloat16, which autocast may pass, give float32 results."""
     case = _case((16, 32), [3, 2, 2])
     hidden, cell = case.state
     rounded = case._replace(inputs=case.inputs.bfloat16(), state=(hidden.bfloat16(), cell))
@@ -526,8 +540,8 @@ PLAIN_CASES = {
 
 @pytest.mark.parametrize("name", list(PLAIN_CASES))
 @pytest.mark.parametrize("capability", CAPABILITIES)
-def test_what_no_kernel_takes_runs_in_pytorch(capability: str, name: str) -> None:
-    """Outputs and gradients are those of PyTorch, to the bit."""
+def test_other_layers_run_in_pytorch(capability: str, name: str) -> None:
+    """Layers that no kernel can run have PyTorch's outputs and gradients, to the bit."""
     case = _case(PLAIN_CASES[name], [3, 2, 2], CLIPS["both clipped"])
     if name == "no projection":
         options = _options(*PLAIN_CASES[name], CLIPS["both clipped"], state_projection=False)
@@ -537,12 +551,12 @@ def test_what_no_kernel_takes_runs_in_pytorch(capability: str, name: str) -> Non
         state = (hidden.double(), cell.double())
         case = Case(case.layer.double(), case.inputs.double(), case.batch_sizes, state)
     with use_kernels(capability):
-        _assert_same(_train(case, case.layer), _train(case, case.layer.run_plainly))
+        _assert_same(_train(case, case.layer), _train(case, _plainly(case.layer)))
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_no_tokens_leave_the_state(capability: str) -> None:
-    """A batch of nothing gives nothing, and the state as it was."""
+    """A batch without tokens gives no outputs, and does not change the state."""
     case = _case((16, 32), [2])
     with use_kernels(capability):
         outputs, state = case.layer(case.inputs[:0], torch.empty(0, dtype=torch.long), case.state)
@@ -553,7 +567,7 @@ def test_no_tokens_leave_the_state(capability: str) -> None:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_a_trace_is_of_pytorch(capability: str) -> None:
-    """A traced layer holds PyTorch's operations, and computes with other inputs."""
+    """A traced layer consists of PyTorch's operations, and runs on other inputs, too."""
     case = _case((16, 32), [3, 2, 2])
     layer = case.layer.requires_grad_(False)
 
@@ -564,13 +578,13 @@ def test_a_trace_is_of_pytorch(capability: str) -> None:
     with use_kernels(capability):
         traced = torch.jit.trace(run, (torch.randn(7, 16), torch.randn(3, 16), torch.randn(3, 32)))
         got = traced(case.inputs, *case.state)
-    expected = _evaluate(case, layer.run_plainly)["outputs"]
+    expected = _evaluate(case, _plainly(layer))["outputs"]
     assert torch.allclose(got, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
-def test_gradients_that_come_in_are_not_changed(capability: str) -> None:
-    """The kernels add to the gradients of the outputs on a copy of them."""
+def test_gradients_of_the_outputs_are_not_changed(capability: str) -> None:
+    """The kernels add to a copy of the outputs' gradients."""
     case = _case((16, 32), [3, 2, 2], CLIPS["both clipped"])
     with _kernels_only(capability):
         outputs, _ = case.layer(case.inputs.requires_grad_(), case.batch_sizes, case.state)
@@ -582,7 +596,7 @@ def test_gradients_that_come_in_are_not_changed(capability: str) -> None:
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_gates_are_exact_to_rounding(capability: str) -> None:
-    """Where only biases speak, a cell is sigmoid(i) tanh(g), as double precision has it."""
+    """With zeros for weights and state, a cell is sigmoid(i) tanh(g) to float32 rounding."""
     case = _case((16, 16), [1])
     with torch.no_grad():
         for parameter in case.layer.parameters():
@@ -611,45 +625,46 @@ def _tiled(layer: ProjectedLstm, precision: str = "float32") -> TiledLstm:
     )
 
 
+def _surrounded(part: torch.Tensor) -> torch.Tensor:
+    """Returns a stack of `part` between two matrices of the same shape that are full of 7."""
+    return torch.stack([torch.full_like(part, 7.0), part, torch.full_like(part, 7.0)])
+
+
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("capability", CAPABILITIES)
-def test_outputs_can_be_written_to_a_given_tensor(capability: str, precision: str) -> None:
-    """The given rows get the outputs to the bit, and the rows around them stay."""
-    case = _case((48, 80), [5, 5, 3, 1], CLIPS["both clipped"])
-    arguments = (
-        _chosen(capability),
-        case.inputs,
-        case.batch_sizes,
-        case.state,
-        _tiled(case.layer, precision),
-        *CLIPS["both clipped"],
+def test_a_prepared_layer_writes_into_the_given_memory(capability: str, precision: str) -> None:
+    """A prepared layer writes outputs and last state into the given tensors, and nowhere else."""
+    case = _case((48, 80), [5, 5, 3, 1], CLIPS["both clipped"], more_rows=1)
+    kernels, weights = _chosen(capability), _tiled(case.layer, precision)
+    inputs, batch_sizes = case.inputs, case.batch_sizes
+    expected, last = kernel_lstm(
+        kernels, inputs, batch_sizes, case.state, weights, *CLIPS["both clipped"]
     )
-    expected, _ = kernel_lstm(*arguments)
-    larger = torch.full((3, 14, 48), 7.0)
-    outputs, _ = kernel_lstm(*arguments, out=larger[1])
-    assert outputs.data_ptr() == larger[1].data_ptr()
-    assert torch.equal(larger[1], expected)
-    assert (larger[::2] == 7.0).all()
+    parts = [torch.zeros_like(expected), *case.state]
+    outputs, hidden, cell = given = [_surrounded(part) for part in parts]
+    layer = PreparedLstm(
+        *(kernels, inputs, batch_sizes, (hidden[1], cell[1]), weights),
+        *(CLIPS["both clipped"], outputs[1]),
+    )
+    assert all(torch.equal(memory[1], part) for memory, part in zip(given, parts))
+    layer.run()
+    for memory, result in zip(given, (expected, *last)):
+        assert torch.equal(memory[1], result)
+        assert (memory[::2] == 7.0).all()
 
 
 @pytest.mark.parametrize(
-    "out",
+    "outputs",
     [torch.empty(14, 64), torch.empty(13, 48), torch.empty(48, 14).t(), torch.empty(14, 48).int()],
     ids=["wider", "shorter", "transposed", "integers"],
 )
-def test_an_unsuitable_out_is_refused(out: torch.Tensor) -> None:
-    """Nothing is written outside the given tensor."""
+def test_unsuitable_memory_for_the_outputs_is_refused(outputs: torch.Tensor) -> None:
+    """Memory of another shape, layout or dtype than the outputs is an error."""
     case = _case((48, 80), [5, 5, 3, 1])
-    with pytest.raises(RuntimeError, match=r"'out' of shape \(14, 48\)"):
-        kernel_lstm(
-            _chosen(CAPABILITIES[0]),
-            case.inputs,
-            case.batch_sizes,
-            case.state,
-            _tiled(case.layer),
-            None,
-            None,
-            out=out,
+    with pytest.raises(RuntimeError, match=r"'outputs' of shape \(14, 48\)"):
+        PreparedLstm(
+            *(_chosen(CAPABILITIES[0]), case.inputs, case.batch_sizes, case.state),
+            *(_tiled(case.layer), (None, None), outputs),
         )
 
 
@@ -714,8 +729,8 @@ def _changed(case: Case, name: str) -> Case:
         "batch sizes in int32",
     ],
 )
-def test_shapes_and_types_that_do_not_fit_are_refused(name: str) -> None:
-    """The error names what was expected and what came."""
+def test_shapes_and_dtypes_that_do_not_fit_are_refused(name: str) -> None:
+    """The error gives the expected and the given shapes and dtypes."""
     case = _changed(_case((48, 80), [5, 5, 3, 1]), name)
     with pytest.raises(RuntimeError, match=r"shape \(tokens, 48\).*shapes.*\(rows, 80\)"):
         kernel_lstm(

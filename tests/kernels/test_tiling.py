@@ -1,4 +1,4 @@
-"""Matrices in the order in which the kernels read them."""
+"""Tests of tiled matrices and vectors, and of rounded activations."""
 
 from typing import Tuple
 
@@ -30,32 +30,32 @@ def _matrix(rows: int, columns: int, seed: int = 0) -> torch.Tensor:
 @PROPERTY
 @given(rows=MULTIPLES, columns=MULTIPLES, is_gates=st.booleans())
 def test_float32_comes_back_to_the_bit(rows: int, columns: int, is_gates: bool) -> None:
-    """Any sizes in multiples of 16; of gates there are four times as many rows."""
+    """A tiled float32 matrix of any size that can be tiled comes back to the bit."""
     matrix = _matrix(4 * rows if is_gates else rows, columns)
-    packed = tile_matrix(matrix, is_gates=is_gates)
-    assert torch.equal(untile_matrix(packed), matrix)
-    assert packed.weight.is_contiguous()
+    tiled = tile_matrix(matrix, is_gates=is_gates)
+    assert torch.equal(untile_matrix(tiled), matrix)
+    assert tiled.weight.is_contiguous()
 
 
 @PROPERTY
 @given(rows=MULTIPLES, columns=MULTIPLES, is_gates=st.booleans())
-def test_bfloat16_is_torchs(rows: int, columns: int, is_gates: bool) -> None:
-    """Each weight is rounded as torch rounds it."""
+def test_bfloat16_is_rounded_as_in_pytorch(rows: int, columns: int, is_gates: bool) -> None:
+    """Each bfloat16 weight is rounded as PyTorch rounds it."""
     matrix = _matrix(4 * rows if is_gates else rows, columns)
-    unpacked = untile_matrix(tile_matrix(matrix, "bfloat16", is_gates))
-    assert torch.equal(unpacked, matrix.bfloat16().float())
+    untiled = untile_matrix(tile_matrix(matrix, "bfloat16", is_gates))
+    assert torch.equal(untiled, matrix.bfloat16().float())
 
 
 @PROPERTY
 @given(rows=MULTIPLES, columns=MULTIPLES, is_gates=st.booleans())
-def test_int8_is_the_nearest_step(rows: int, columns: int, is_gates: bool) -> None:
-    """Each weight is within half a step of its row's scale, and the largest one is kept."""
+def test_int8_is_the_nearest_value(rows: int, columns: int, is_gates: bool) -> None:
+    """Each int8 weight is the nearest multiple of its row's scale, and the largest one is exact."""
     matrix = _matrix(4 * rows if is_gates else rows, columns)
     matrix *= 10.0 ** torch.arange(len(matrix)).remainder(7).sub(3).unsqueeze(1)
-    unpacked = untile_matrix(tile_matrix(matrix, "int8", is_gates))
+    untiled = untile_matrix(tile_matrix(matrix, "int8", is_gates))
     largest = matrix.abs().amax(dim=1, keepdim=True)
-    assert ((unpacked - matrix).abs() <= largest / 127 * 0.50001).all()
-    assert torch.allclose(unpacked.abs().amax(dim=1, keepdim=True), largest, rtol=1e-6, atol=0)
+    assert ((untiled - matrix).abs() <= largest / 127 * 0.50001).all()
+    assert torch.allclose(untiled.abs().amax(dim=1, keepdim=True), largest, rtol=1e-6, atol=0)
 
 
 @PROPERTY
@@ -66,31 +66,31 @@ def test_int8_is_the_nearest_step(rows: int, columns: int, is_gates: bool) -> No
     precision=st.sampled_from(PRECISIONS),
     seed=st.integers(0, 1000),
 )
-def test_packing_again_changes_no_weight(
+def test_tiling_again_changes_no_weight(
     rows: int, columns: int, is_gates: bool, precision: str, seed: int
 ) -> None:
-    """What was rounded once is not rounded further; a scale may move by its last bit."""
+    """Rounded weights are not rounded further, and a scale changes by its last bit at most."""
     matrix = _matrix(4 * rows if is_gates else rows, columns, seed)
-    packed = tile_matrix(matrix, precision, is_gates)
-    again = tile_matrix(untile_matrix(packed), precision, is_gates)
-    assert torch.equal(again.weight, packed.weight)
-    assert torch.equal(again.offset, packed.offset)
-    assert torch.allclose(again.scale, packed.scale, rtol=1.3e-7, atol=0)
-    assert again[3:] == packed[3:]
+    tiled = tile_matrix(matrix, precision, is_gates)
+    again = tile_matrix(untile_matrix(tiled), precision, is_gates)
+    assert torch.equal(again.weight, tiled.weight)
+    assert torch.equal(again.offset, tiled.offset)
+    assert torch.allclose(again.scale, tiled.scale, rtol=1.3e-7, atol=0)
+    assert again[3:] == tiled[3:]
 
 
 @pytest.mark.parametrize("is_gates", [False, True])
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_the_order_is_the_documented_one(precision: str, is_gates: bool) -> None:
-    """[panel][column / unit][64][unit], 16 rows of each gate, and zeros where there are none."""
+    """Weights are in the order [panel][column / unit][64][unit], and filled up with zeros."""
     rows, columns, unit = 192 if is_gates else 80, 32, UNITS[precision]
     matrix = torch.arange(rows * columns).remainder(101).sub(50).view(rows, columns).float()
     # So that int8 has a scale of 1 and keeps every number.
     matrix[:, 0] = 127.0
-    packed = tile_matrix(matrix, precision, is_gates)
+    tiled = tile_matrix(matrix, precision, is_gates)
     panels = 3 if is_gates else 2
-    assert packed.weight.shape == (panels, columns // unit, 64, unit)
-    weight = packed.weight.view(torch.bfloat16) if precision == "bfloat16" else packed.weight
+    assert tiled.weight.shape == (panels, columns // unit, 64, unit)
+    weight = tiled.weight.view(torch.bfloat16) if precision == "bfloat16" else tiled.weight
     for panel in range(panels):
         for lane in range(64):
             gate, cell = lane // 16, 16 * panel + lane % 16
@@ -99,66 +99,66 @@ def test_the_order_is_the_documented_one(precision: str, is_gates: bool) -> None
             got = weight[panel, :, lane].reshape(-1).float()
             assert torch.equal(got, expected), (panel, lane)
             if precision == "int8":
-                assert packed.offset[64 * panel + lane] == 128 * expected.sum()
-                assert packed.scale[64 * panel + lane] == (1.0 if row < rows else 0.0)
+                assert tiled.offset[64 * panel + lane] == 128 * expected.sum()
+                assert tiled.scale[64 * panel + lane] == (1.0 if row < rows else 0.0)
 
 
 @pytest.mark.parametrize(
-    "precision, types",
+    "precision, dtype, num_scales",
     [
-        ("float32", (torch.float32, 0)),
-        ("bfloat16", (torch.int16, 0)),
-        ("int8", (torch.int8, 128)),
+        ("float32", torch.float32, 0),
+        ("bfloat16", torch.int16, 0),
+        ("int8", torch.int8, 128),
     ],
 )
-def test_types_and_what_is_empty(precision: str, types: Tuple[torch.dtype, int]) -> None:
-    """Only int8 has scales and offsets."""
-    packed = tile_matrix(_matrix(80, 16), precision)
-    assert (packed.weight.dtype, packed.scale.numel()) == types
-    assert packed.scale.dtype == torch.float32 and packed.offset.dtype == torch.int32
-    assert packed.offset.shape == packed.scale.shape
-    assert (packed.rows, packed.is_gates, packed.precision) == (80, False, precision)
+def test_dtypes_and_empty_tensors(precision: str, dtype: torch.dtype, num_scales: int) -> None:
+    """Each precision has its dtype, and only int8 has scales and offsets."""
+    tiled = tile_matrix(_matrix(80, 16), precision)
+    assert (tiled.weight.dtype, tiled.scale.numel()) == (dtype, num_scales)
+    assert tiled.scale.dtype == torch.float32 and tiled.offset.dtype == torch.int32
+    assert tiled.offset.shape == tiled.scale.shape
+    assert (tiled.rows, tiled.is_gates, tiled.precision) == (80, False, precision)
 
 
 @pytest.mark.parametrize("is_gates", [False, True])
 def test_a_vector_has_the_order_of_its_matrix(is_gates: bool) -> None:
-    """Number by number, it stands beside the rows."""
+    """A tiled vector has one number for each row of a tiled matrix, in the same order."""
     vector = torch.arange(1.0, 129.0)
-    packed = tile_vector(vector, is_gates)
+    tiled = tile_vector(vector, is_gates)
     matrix = tile_matrix(vector.unsqueeze(1).expand(-1, 16), is_gates=is_gates)
-    assert torch.equal(packed, matrix.weight[:, 0].flatten())
+    assert torch.equal(tiled, matrix.weight[:, 0].flatten())
 
 
 def test_a_vector_is_filled_up() -> None:
-    """With zeros, to whole panels."""
-    packed = tile_vector(torch.ones(80))
-    assert packed.tolist() == [1.0] * 80 + [0.0] * 48
+    """A vector is filled up to whole panels with zeros."""
+    tiled = tile_vector(torch.ones(80))
+    assert tiled.tolist() == [1.0] * 80 + [0.0] * 48
 
 
 @pytest.mark.parametrize("is_gates", [False, True])
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_any_layout_is_packed_alike(precision: str, is_gates: bool) -> None:
-    """A transposed matrix is packed by its strides, without its gradient, and is not changed."""
+def test_any_strides_are_tiled_alike(precision: str, is_gates: bool) -> None:
+    """A transposed matrix is tiled by its strides, without a gradient, and is not changed."""
     matrix = _matrix(48, 64).t().requires_grad_()
     before = matrix.detach().clone()
-    packed = tile_matrix(matrix, precision, is_gates)
+    tiled = tile_matrix(matrix, precision, is_gates)
     same = tile_matrix(before.contiguous(), precision, is_gates)
-    assert torch.equal(packed.weight, same.weight) and not packed.weight.requires_grad
-    assert torch.equal(packed.scale, same.scale) and not packed.scale.requires_grad
+    assert torch.equal(tiled.weight, same.weight) and not tiled.weight.requires_grad
+    assert torch.equal(tiled.scale, same.scale) and not tiled.scale.requires_grad
     assert torch.equal(matrix.detach(), before)
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("value", [0.0, 1e-44, 1e-40, 1e-37, 1e37])
-def test_rows_of_zeros_and_of_extremes_are_packed(value: float, precision: str) -> None:
-    """They stay what they are but for the rounding, and never become infinite or no number."""
+def test_rows_of_zeros_and_of_extremes_are_tiled(value: float, precision: str) -> None:
+    """Tiny and huge weights change by their rounding only, and none becomes infinite or NaN."""
     matrix = _matrix(64, 32)
     matrix[3] = value
     matrix[4, :] = 0.0
     matrix[4, 5] = -value
-    unpacked = untile_matrix(tile_matrix(matrix, precision))
-    assert torch.allclose(unpacked[3:5], matrix[3:5], rtol=2**-8, atol=1e-36)
-    assert torch.allclose(unpacked, matrix, rtol=2**-8, atol=0.02 if precision == "int8" else 1e-36)
+    untiled = untile_matrix(tile_matrix(matrix, precision))
+    assert torch.allclose(untiled[3:5], matrix[3:5], rtol=2**-8, atol=1e-36)
+    assert torch.allclose(untiled, matrix, rtol=2**-8, atol=0.02 if precision == "int8" else 1e-36)
 
 
 @pytest.mark.parametrize(
@@ -171,26 +171,26 @@ def test_rows_of_zeros_and_of_extremes_are_packed(value: float, precision: str) 
         ((17, 16), False),
     ],
 )
-def test_which_sizes_can_be_packed(sizes: Tuple[int, ...], expected: bool) -> None:
-    """Multiples of 16, all of them."""
+def test_multiples_of_16_can_be_tiled(sizes: Tuple[int, ...], expected: bool) -> None:
+    """All sizes have to be multiples of 16."""
     assert can_tile(*sizes) is expected
 
 
 def test_activations_stay_in_float32() -> None:
-    """There is nothing to round."""
+    """Activations are not rounded in float32."""
     activations = _matrix(5, 32)
     assert torch.equal(round_activations(activations, "float32"), activations)
 
 
 def test_activations_become_bfloat16() -> None:
-    """As torch rounds them."""
+    """Activations are rounded to bfloat16 as in PyTorch."""
     activations = _matrix(5, 32)
     expected = activations.bfloat16().float()
     assert torch.equal(round_activations(activations, "bfloat16"), expected)
 
 
 def test_activations_become_int8() -> None:
-    """Each row is rounded to 127ths of its largest number."""
+    """Each row of activations is rounded to 127ths of its largest number."""
     activations = _matrix(5, 32) * torch.tensor([[1e-3], [1.0], [1e3], [1e20], [1e-20]])
     rounded = round_activations(activations, "int8")
     largest = activations.abs().amax(dim=1, keepdim=True)
@@ -202,7 +202,7 @@ def test_activations_become_int8() -> None:
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("value", [0.0, 1e-44, 1e-40, 1e-37, 1e37])
 def test_activations_of_zeros_and_of_extremes_are_rounded(value: float, precision: str) -> None:
-    """They stay what they are but for the rounding, and never become infinite or no number."""
+    """Tiny and huge activations change by their rounding only, and none becomes infinite or NaN."""
     activations = _matrix(3, 32)
     activations[0] = value
     activations[1, :] = 0.0
@@ -213,7 +213,7 @@ def test_activations_of_zeros_and_of_extremes_are_rounded(value: float, precisio
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_activations_of_any_shape_are_rounded_row_by_row(precision: str) -> None:
-    """Leading dimensions are only more rows."""
+    """Leading dimensions of activations are more rows."""
     activations = _matrix(6, 32)
     rounded = round_activations(activations.view(2, 3, 32), precision)
     assert torch.equal(rounded.view(6, 32), round_activations(activations, precision))
@@ -221,6 +221,6 @@ def test_activations_of_any_shape_are_rounded_row_by_row(precision: str) -> None
 
 @pytest.mark.parametrize("precision", LOW_PRECISIONS)
 def test_rounding_twice_is_rounding_once(precision: str) -> None:
-    """Activations that are rounded already change by no more than the last bit of their scale."""
+    """Rounded activations change by no more than the last bit of their scale."""
     once = round_activations(_matrix(5, 32), precision)
     assert torch.allclose(round_activations(once, precision), once, rtol=1e-6, atol=0)
