@@ -153,7 +153,7 @@ class BilmEncoder(ArchivedModule, ElmoEncoder):
     @overrides
     def uncacheable_reason(self) -> Optional[str]:
         """Returns a reason if the biLM is trained or a state depends on earlier batches."""
-        if any(parameter.requires_grad for parameter in self.parameters()):
+        if any(tensor.requires_grad for tensor in self._tensors()):
             return "the biLM is trained ('requires_grad')"
         return self.initial_state.uncacheable_reason()
 
@@ -161,9 +161,7 @@ class BilmEncoder(ArchivedModule, ElmoEncoder):
     def digest(self) -> bytes:
         """Returns a digest of the options, the precision, the weights and the saved buffers."""
         self._prepare()
-        # Cached word vectors and a converged state shape the layers as weights do.
-        tensors = [*self.parameters(), *self.buffers()]
-        return self._derived.get("digest", tensors, self._compute_digest)
+        return self._derived.get("digest", self._tensors(), self._compute_digest)
 
     @overrides
     def builtin_names(self) -> Dict[str, str]:
@@ -236,6 +234,16 @@ class BilmEncoder(ArchivedModule, ElmoEncoder):
                 "since. Load a state dict that has them, or give the file."
             )
         self.initial_state.prepare(self.bilm)
+
+    def _tensors(self) -> List[torch.Tensor]:
+        # Cached word vectors and a converged state shape the layers as weights do. This is three
+        # times as fast as `parameters` and `buffers`, which also make names.
+        return [
+            tensor
+            for module in self.modules()
+            for tensor in (*module._parameters.values(), *module._buffers.values())
+            if tensor is not None
+        ]
 
     def _compute_digest(self) -> bytes:
         digest = blake2b(digest_size=DIGEST_BYTES)

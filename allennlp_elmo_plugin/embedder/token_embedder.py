@@ -302,10 +302,11 @@ class ElmoTokenEmbedder(TokenEmbedder):
 
 
 def _without_boundaries(mixed: torch.Tensor, batch: SentenceBatch) -> torch.Tensor:
-    # <S> is the first token of each row and </S> the last, inside the batch in shorter rows.
-    if min(batch.lengths, default=0) < batch.timesteps:
-        mixed[torch.arange(len(batch), device=mixed.device), batch.ends - 1] = 0.0
-    return mixed[:, 1:-1]
+    inner = mixed[:, 1:-1]
+    if min(batch.lengths, default=0) == batch.timesteps:
+        return inner
+    # </S> stands inside the batch in shorter rows.
+    return inner.masked_fill(~batch.mask[:, 2:].unsqueeze(-1), 0.0)
 
 
 def _refuse_both(first: str, second: str, second_is_given: bool) -> None:

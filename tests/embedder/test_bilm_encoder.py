@@ -43,13 +43,12 @@ def _layers_run(encoder: ElmoEncoder) -> List[int]:
     """Returns a list that fills with the number of each LSTM layer that is run."""
     assert isinstance(encoder, BilmEncoder)
     run: List[int] = []
-    run_layer = encoder.bilm.lstm._run_layer
 
-    def note(kernels: Any, k: int, *arguments: Any) -> Any:
-        run.append(k + 1)
-        return run_layer(kernels, k, *arguments)
+    def note(lstm: torch.nn.Module, inputs: Any, results: Any) -> None:
+        outputs, _ = results
+        run.extend(range(1, len(outputs) + 1))
 
-    encoder.bilm.lstm._run_layer = note  # type: ignore[method-assign,assignment]
+    encoder.bilm.lstm.register_forward_hook(note)
     return run
 
 
