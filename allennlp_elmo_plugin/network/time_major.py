@@ -71,13 +71,13 @@ class TimeMajorLayout(NamedTuple):
         is_alive = numpy.arange(longest)[:, None] < sizes
         batch_sizes = is_alive.sum(axis=1)
         starts = batch_sizes.cumsum() - batch_sizes
-        step, rank = is_alive.nonzero()
+        timestep, rank = is_alive.nonzero()
         arrays = (
             row_order,
             numpy.argsort(row_order, kind="stable"),
             batch_sizes,
-            row_order[rank] * timesteps + step,
-            starts[sizes[rank] - 1 - step] + rank,
+            row_order[rank] * timesteps + timestep,
+            starts[sizes[rank] - 1 - timestep] + rank,
         )
         order, ranks, batch_sizes, positions, reversal = map(torch.from_numpy, arrays)
         return cls(
@@ -127,8 +127,8 @@ class TimeMajorLayout(NamedTuple):
         num_positions = batch_size * timesteps
         # For each padded position and direction, the token to gather; padding gathers token 0.
         source = self.positions.new_zeros(num_positions, 2)
-        places = torch.arange(num_tokens, device=source.device)
-        source[self.positions, 0] = places
+        tokens = torch.arange(num_tokens, device=source.device)
+        source[self.positions, 0] = tokens
         source[self.positions, 1] = self.reversal + num_tokens
         if num_tokens == 0:
             return layers.new_zeros(num_layers, batch_size, timesteps, 2 * size)
