@@ -302,11 +302,12 @@ class ElmoTokenEmbedder(TokenEmbedder):
 
 
 def _without_boundaries(mixed: torch.Tensor, batch: SentenceBatch) -> torch.Tensor:
-    inner = mixed[:, 1:-1]
-    if min(batch.lengths, default=0) == batch.timesteps:
-        return inner
     # </S> stands inside the batch in shorter rows.
-    return inner.masked_fill(~batch.mask[:, 2:].unsqueeze(-1), 0.0)
+    if min(batch.lengths, default=0) < batch.timesteps:
+        positions = torch.arange(batch.timesteps, device=mixed.device)
+        is_end = positions == (batch.ends - 1).unsqueeze(1)
+        mixed = mixed.masked_fill(is_end.unsqueeze(-1), 0.0)
+    return mixed[:, 1:-1]
 
 
 def _refuse_both(first: str, second: str, second_is_given: bool) -> None:
