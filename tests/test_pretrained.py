@@ -7,7 +7,7 @@ import torch
 from allennlp.modules.elmo import _ElmoBiLm, batch_to_ids
 
 import allennlp_elmo_plugin
-from allennlp_elmo_plugin import BilmEncoder, ElmoBilm, ElmoTokenEmbedder, ZeroState
+from allennlp_elmo_plugin import BilmEncoder, ElmoBilm, ElmoTokenEmbedder, SentenceBatch, ZeroState
 
 FOLDER = Path(allennlp_elmo_plugin.__file__).parent / "pretrained" / "small"
 NAME = "pretrained:small"
@@ -47,7 +47,7 @@ def test_it_has_learnt_the_meaning_of_a_word_in_context() -> None:
         ["They", "will", "walk", "home", "."],
     ]
     with torch.no_grad():
-        top = encoder(batch_to_ids(sentences)).layers[-1]
+        top = encoder(SentenceBatch.from_padded(batch_to_ids(sentences), 50)).layers[-1]
     walk, rest, to_walk = top[0, 5], top[1, 5], top[2, 3]
     similar = torch.cosine_similarity
     assert similar(walk, rest, dim=0) > similar(walk, to_walk, dim=0)

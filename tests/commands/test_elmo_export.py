@@ -12,6 +12,7 @@ import torch
 from allennlp.models.archival import load_archive
 from allennlp.modules.elmo import Elmo, batch_to_ids
 
+from allennlp_elmo_plugin import SentenceBatch
 from tests.archive.test_archives import built_in
 from tests.support.tagger_experiment import tagger, train
 
@@ -52,7 +53,9 @@ def test_a_fine_tuned_bilm_is_exported(tmp_path: Path, trainer: Any) -> None:
     assert (exported - before).abs().max() > 1e-3
     if trainer is not built_in:
         model: Any = load_archive(tmp_path / "run" / "model.tar.gz").model
-        encoded = model.text_field_embedder.token_embedder_elmo._encoder(SENTENCES)
+        encoded = model.text_field_embedder.token_embedder_elmo._encoder(
+            SentenceBatch.from_padded(SENTENCES, 50)
+        )
         archived = encoded.layers.mean(dim=0)[:, 1:-1]
         mask = encoded.mask[:, 2:]
         assert (archived[mask] - exported[mask]).abs().max() < 1e-5
