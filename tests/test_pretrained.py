@@ -25,7 +25,7 @@ def test_allennlp_reads_it() -> None:
     """AllenNLP's built-in class gives the same layers."""
     ids = batch_to_ids([["The", "rain", "falls", "."], ["Caf\u00e9", "!"]])
     bilm = ElmoBilm.from_files(NAME, NAME)
-    layers = BilmEncoder(bilm, ZeroState())(ids).layers
+    layers = BilmEncoder(bilm, ZeroState())(SentenceBatch.from_padded(ids, 50)).layers
     files = (str(FOLDER / name) for name in ("options.json", "weights.hdf5"))
     for mine, theirs in zip(layers, _ElmoBiLm(*files)(ids)["activations"]):
         assert torch.allclose(mine, theirs, atol=1e-5)
