@@ -260,7 +260,7 @@ def _derived_values(module: torch.nn.Module) -> List[Any]:
     return [value for cache in caches for value in cache.values()]
 
 
-@pytest.mark.parametrize("name, number", [("lstm", 4), ("linear", 2), ("char_cnn", 5)])
+@pytest.mark.parametrize("name, number", [("lstm", 1), ("linear", 1), ("char_cnn", 3)])
 @pytest.mark.parametrize("capability", CAPABILITIES[:1])
 def test_evaluation_derives_each_value_once(capability: str, name: str, number: int) -> None:
     """Tiled matrices and biases and the character products are the same for each evaluation."""

@@ -22,7 +22,7 @@ def _check(tokens: List[str]) -> None:
     ids = spell_words(tokens)
     words = distinct_words(ids)
     assert words.word_ids is None
-    assert torch.equal(words.character_ids[words.index], ids)
+    assert torch.equal(words.character_ids[words.word_of_token], ids)
     rows = [tuple(row) for row in words.character_ids.tolist()]
     assert len(rows) == len(set(rows)) and set(rows) == {tuple(row) for row in ids.tolist()}
 
@@ -42,8 +42,8 @@ def test_tokens_of_different_ids_are_different_words(tokens: List[Tuple[str, int
     word_ids = torch.tensor([word_id for _, word_id in tokens], dtype=torch.long)
     words = distinct_words(ids, word_ids)
     assert words.word_ids is not None
-    assert torch.equal(words.character_ids[words.index], ids)
-    assert torch.equal(words.word_ids[words.index], word_ids)
+    assert torch.equal(words.character_ids[words.word_of_token], ids)
+    assert torch.equal(words.word_ids[words.word_of_token], word_ids)
     assert len(words.word_ids) == len(words.character_ids) == len(set(tokens))
 
 
@@ -66,11 +66,11 @@ def test_words_of_the_same_hash_are_told_apart(
     ids = spell_words(["cat", "act", "cat"])
     words = distinct_words(ids, torch.tensor([2, 3, 4]))
     assert len(words.character_ids) == 3
-    assert torch.equal(words.character_ids[words.index], ids)
+    assert torch.equal(words.character_ids[words.word_of_token], ids)
 
 
 def test_no_tokens_have_no_words() -> None:
     """An empty batch has no words, and keeps its width."""
     words = distinct_words(torch.zeros(0, 50, dtype=torch.long), torch.zeros(0, dtype=torch.long))
     assert words.character_ids.shape == (0, 50)
-    assert words.word_ids is not None and words.word_ids.shape == words.index.shape == (0,)
+    assert words.word_ids is not None and words.word_ids.shape == words.word_of_token.shape == (0,)

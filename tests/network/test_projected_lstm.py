@@ -116,18 +116,20 @@ def test_directions_that_run_together_are_each_alone(shape: str) -> None:
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
-def test_outputs_can_be_written_into_given_memory(capability: str) -> None:
-    """The kernels fill the memory that they get, and give the same numbers."""
+def test_a_prepared_run_writes_into_given_memory(capability: str) -> None:
+    """A prepared run fills the memory that it gets, and gives the same numbers."""
     lstm = _layer()
     inputs, batch_sizes, state = _case(lstm)
     out = torch.full_like(inputs, float("nan"))
     with use_kernels(capability):
         kernels = lstm.kernels_for(inputs)
         assert kernels is not None
-        outputs, _ = lstm.run_on_kernels(kernels, inputs, batch_sizes, state, out)
-        expected, _ = lstm(inputs, batch_sizes, state)
-    assert outputs.data_ptr() == out.data_ptr()
+        expected, last = lstm(inputs, batch_sizes, state)
+        hidden, cell = (part.clone() for part in state)
+        with torch.no_grad():
+            lstm.prepare(kernels, inputs, batch_sizes, (hidden, cell), out).run()
     assert torch.equal(out, expected)
+    assert torch.equal(hidden, last[0]) and torch.equal(cell, last[1])
 
 
 def test_new_weights_are_drawn_as_bilm_tf_draws_them() -> None:

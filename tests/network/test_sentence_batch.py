@@ -89,10 +89,10 @@ def test_distinct_words_are_those_of_the_tokens(
     tokens = _time_major(_rows(sentences, adds))
     words = _batch(sentences, more, with_ids, adds).distinct_words()
     expected = spell_words([word for word, _ in tokens])
-    assert torch.equal(words.character_ids[words.index], expected)
+    assert torch.equal(words.character_ids[words.word_of_token], expected)
     if with_ids:
         assert words.word_ids is not None
-        assert words.word_ids[words.index].tolist() == [word_id for _, word_id in tokens]
+        assert words.word_ids[words.word_of_token].tolist() == [word_id for _, word_id in tokens]
     else:
         assert words.word_ids is None
     # Words are cut after 48 bytes, so two of them may be spelled alike.
@@ -118,7 +118,7 @@ def test_selected_rows_are_a_batch_of_them(
     if with_ids:
         found = selected.distinct_words()
         assert found.word_ids is not None
-        assert found.word_ids[found.index].tolist() == [word_id for _, word_id in tokens]
+        assert found.word_ids[found.word_of_token].tolist() == [word_id for _, word_id in tokens]
 
 
 @pytest.mark.parametrize("adds", [False, True])
