@@ -188,20 +188,21 @@ class BidirectionalLstm(torch.nn.Module):
         inputs, state = inputs.float().contiguous(), LstmState(*(part.float() for part in state))
         all_outputs = [torch.empty_like(inputs) for _ in range(num_layers)]
         prepared = [
-            lstm.prepare(
-                kernels,
-                its_inputs[direction],
-                layout.batch_sizes,
-                (state.hidden[direction, k], state.cell[direction, k]),
-                its_outputs[direction],
-            )
+            [
+                lstm.prepare(
+                    kernels,
+                    its_inputs[direction],
+                    layout.batch_sizes,
+                    (state.hidden[direction, k], state.cell[direction, k]),
+                    its_outputs[direction],
+                )
+                for direction, lstm in enumerate(self._layer(k))
+            ]
             for k, (its_inputs, its_outputs) in enumerate(zip([inputs, *all_outputs], all_outputs))
-            for direction, lstm in enumerate(self._layer(k))
         ]
-        runs = iter(prepared)
-        for k, outputs in enumerate(all_outputs):
-            for _ in DIRECTIONS:
-                next(runs).run()
+        for k, (outputs, layer) in enumerate(zip(all_outputs, prepared)):
+            for direction in layer:
+                direction.run()
             if self._is_residual(k):
                 outputs += all_outputs[k - 1]
         return all_outputs, state

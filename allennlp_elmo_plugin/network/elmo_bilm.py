@@ -12,6 +12,7 @@ from typing import List, Optional, Tuple, Union
 import torch
 from allennlp.common.checks import ConfigurationError
 
+from allennlp_elmo_plugin.io.atomic import write_atomically
 from allennlp_elmo_plugin.kernels import PRECISIONS, can_tile
 from allennlp_elmo_plugin.network.bidirectional_lstm import BidirectionalLstm, LstmState
 from allennlp_elmo_plugin.network.char_cnn import CharCnn
@@ -145,7 +146,8 @@ class ElmoBilm(torch.nn.Module):
         folder.mkdir(parents=True, exist_ok=True)
         write_weights(folder / "weights.hdf5", self.options, self.state_dict())
         options = json.dumps(self.options.to_dict(), indent=2)
-        (folder / "options.json").write_text(options + "\n", encoding="utf-8")
+        with write_atomically(folder / "options.json") as partial:
+            partial.write_text(options + "\n", encoding="utf-8")
 
     def zero_state(self, batch_size: int) -> LstmState:
         """Returns a state of zeros for `batch_size` rows, on the biLM's device and in its dtype."""

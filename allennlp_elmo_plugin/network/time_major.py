@@ -125,13 +125,12 @@ class TimeMajorLayout(NamedTuple):
         num_layers, _, num_tokens, size = layers.shape
         batch_size, timesteps = self.padded_shape
         num_positions = batch_size * timesteps
-        # For each padded position and direction, the token to gather; padding gathers token 0.
-        source = self.positions.new_zeros(num_positions, 2)
-        tokens = torch.arange(num_tokens, device=source.device)
-        source[self.positions, 0] = tokens
-        source[self.positions, 1] = self.reversal + num_tokens
         if num_tokens == 0:
             return layers.new_zeros(num_layers, batch_size, timesteps, 2 * size)
+        # For each padded position and direction, the token to gather; padding gathers token 0.
+        source = self.positions.new_zeros(num_positions, 2)
+        source[self.positions, 0] = torch.arange(num_tokens, device=source.device)
+        source[self.positions, 1] = self.reversal + num_tokens
         padded = layers.flatten(1, 2).index_select(1, source.flatten())
         padded = padded.view(num_layers, num_positions, 2 * size)
         if num_tokens < num_positions:
