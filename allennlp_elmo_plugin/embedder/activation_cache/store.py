@@ -159,9 +159,7 @@ class ActivationStore:
     ) -> None:
         """Reads sentences of one file; forgets the file if it is damaged or gone."""
         try:
-            with segment.open() as file:
-                for digest, sentence in sentences.items():
-                    found[digest] = segment.read(file, sentence)
+            found.update(zip(sentences, segment.read(list(sentences.values()))))
         except DamagedSegment as damage:
             self._forget(segment)
             self._set_aside(Path(segment.path), damage)

@@ -51,8 +51,7 @@ def _write(path: Path, layers: Layers) -> Path:
 
 
 def _read(segment: Segment, sentence: int) -> numpy.ndarray:
-    with segment.open() as file:
-        return segment.read(file, sentence)
+    return segment.read([sentence])[0]
 
 
 def _assert_same(found: numpy.ndarray, expected: numpy.ndarray) -> None:
@@ -125,13 +124,13 @@ def test_a_file_is_open_only_while_it_is_read(tmp_path: Path) -> None:
             _read(segment, sentence)
 
 
-def test_several_sentences_are_read_from_an_open_file(tmp_path: Path) -> None:
-    """One opened file gives all of its sentences, in any order."""
+def test_several_sentences_are_read_at_once(tmp_path: Path) -> None:
+    """One call gives any sentences of a file, in any order."""
     layers = _random_layers([2, 4, 3])
     segment = Segment(_write(tmp_path / "a.hdf5", layers))
-    with segment.open() as file:
-        for sentence in (2, 0, 1, 0):
-            _assert_same(segment.read(file, sentence), list(layers.values())[sentence])
+    sentences = [2, 0, 1, 0]
+    for sentence, found in zip(sentences, segment.read(sentences)):
+        _assert_same(found, list(layers.values())[sentence])
 
 
 def test_a_missing_file_is_not_damaged(tmp_path: Path) -> None:
