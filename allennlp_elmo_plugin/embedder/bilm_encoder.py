@@ -256,13 +256,15 @@ class BilmEncoder(ArchivedModule, ElmoEncoder):
     def _with_all_gradients(self, layers: torch.Tensor) -> torch.Tensor:
         # Like gradients from a weight of 0: optimizers and distributed training do not expect a
         # parameter without a gradient.
+        if not torch.is_grad_enabled():
+            return layers
         not_run = [
             parameter
             for layer in list(self.bilm.lstm.layers)[len(layers) - 1 :]
             for parameter in layer.parameters()
             if parameter.requires_grad
         ]
-        if not_run and torch.is_grad_enabled():
+        if not_run:
             layers = layers + 0.0 * sum(parameter.flatten()[0] for parameter in not_run)
         return layers
 

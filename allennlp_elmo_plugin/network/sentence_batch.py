@@ -2,13 +2,13 @@
 A checked batch of sentences on its way into a biLM.
 """
 
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import List, Optional, Sequence
 
-import numpy
 import torch
 from allennlp.common.checks import ConfigurationError
 
+from allennlp_elmo_plugin.network.batch_shape import BatchShape
 from allennlp_elmo_plugin.network.distinct_words import DistinctWords, distinct_words
 from allennlp_elmo_plugin.network.spelling import (
     BEGIN_OF_SENTENCE_TOKEN,
@@ -23,8 +23,6 @@ __all__ = ["BEGIN_OF_SENTENCE_ID", "END_OF_SENTENCE_ID", "SentenceBatch"]
 # Word ids of the boundaries: no vocabulary has negative ones.
 BEGIN_OF_SENTENCE_ID = -1
 END_OF_SENTENCE_ID = -2
-
-NUM_BOUNDARIES = 2
 
 
 class SentenceBatch:
@@ -57,6 +55,9 @@ class SentenceBatch:
         self.word_ids = word_ids
         self.num_tokens = list(num_tokens)
         self.adds_boundaries = adds_boundaries
+        self.shape = BatchShape.of(
+            num_tokens, character_ids.size(1), adds_boundaries, character_ids.device
+        )
 
     @classmethod
     def from_padded(
@@ -101,29 +102,27 @@ class SentenceBatch:
     @property
     def lengths(self) -> List[int]:
         """The number of tokens that are run in each row, added boundaries included."""
-        extra = NUM_BOUNDARIES if self.adds_boundaries else 0
-        return [number + extra for number in self.num_tokens]
+        return self.shape.lengths
 
     @property
     def timesteps(self) -> int:
         """The width of the batch, added boundaries included."""
-        return self.character_ids.size(1) + (NUM_BOUNDARIES if self.adds_boundaries else 0)
+        return self.shape.timesteps
 
-    @cached_property
+    @property
     def ends(self) -> torch.Tensor:
-        """Shape (batch,), int64: the number of tokens that are run in each row."""
-        return torch.tensor(self.lengths, dtype=torch.long, device=self.character_ids.device)
+        """Shape (batch,), int64: the number of tokens that are run in each row. Do not change."""
+        return self.shape.ends
 
-    @cached_property
+    @property
     def mask(self) -> torch.Tensor:
-        """Shape (batch, timesteps), bool, `True` = token, with the added boundaries."""
-        steps = torch.arange(self.timesteps, device=self.character_ids.device)
-        return steps < self.ends.unsqueeze(1)
+        """Shape (batch, timesteps), bool, `True` = token, with the added boundaries; a new copy."""
+        return self.shape.mask.clone()
 
-    @cached_property
+    @property
     def layout(self) -> TimeMajorLayout:
         """The time-major order of the tokens, added boundaries included."""
-        return TimeMajorLayout.from_lengths(self.lengths, self.timesteps, self.character_ids.device)
+        return self.shape.layout
 
     def select(self, rows: Sequence[int]) -> "SentenceBatch":
         """
@@ -159,7 +158,7 @@ class SentenceBatch:
         flat = self.character_ids.reshape(-1, width)
         if self.adds_boundaries:
             flat = torch.cat([flat, _boundary_characters(width).to(flat)])
-        return flat.index_select(0, self._sources)
+        return flat.index_select(0, self.shape.sources)
 
     def distinct_words(self) -> DistinctWords:
         """
@@ -175,22 +174,9 @@ class SentenceBatch:
         flat = self.word_ids.reshape(-1)
         if self.adds_boundaries:
             flat = torch.cat([flat, flat.new_tensor([BEGIN_OF_SENTENCE_ID, END_OF_SENTENCE_ID])])
-        return distinct_words(self.time_major_character_ids(), flat.index_select(0, self._sources))
-
-    @cached_property
-    def _sources(self) -> torch.Tensor:
-        """Shape (tokens,): each token's row in the flattened ids, to which boundaries are added."""
-        positions = self.layout.positions
-        if not self.adds_boundaries:
-            return positions
-        batch_size, timesteps, _ = self.character_ids.shape
-        begin = batch_size * timesteps
-        # As in TimeMajorLayout, NumPy is the faster one on arrays this small.
-        sources = numpy.empty((batch_size, self.timesteps), dtype=numpy.int64)
-        sources[:, 0] = begin
-        sources[:, 1:-1] = numpy.arange(begin).reshape(batch_size, timesteps)
-        sources[numpy.arange(batch_size), numpy.asarray(self.lengths, dtype=int) - 1] = begin + 1
-        return torch.from_numpy(sources.ravel()).to(positions.device).index_select(0, positions)
+        return distinct_words(
+            self.time_major_character_ids(), flat.index_select(0, self.shape.sources)
+        )
 
 
 @lru_cache(maxsize=None)
@@ -227,9 +213,11 @@ def _check_values(character_ids: torch.Tensor, word_ids: Optional[torch.Tensor])
     """Checks the ids' values and returns the number of tokens in each row."""
     if not character_ids.numel():
         return [0] * len(character_ids)
-    mask = (character_ids > 0).any(dim=-1)
+    largest = character_ids.amax(dim=-1)
+    mask = largest > 0
     facts = [
-        *character_ids.aminmax(),
+        character_ids.min(),
+        largest.max(),
         (mask[:, 1:] & ~mask[:, :-1]).sum(),
         mask.new_zeros(()) if word_ids is None else ((word_ids > 0) != mask).sum(),
     ]

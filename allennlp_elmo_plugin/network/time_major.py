@@ -2,7 +2,9 @@
 The time-major order of a padded batch, in which a recurrence runs over live rows only.
 """
 
-from typing import NamedTuple, Sequence, Tuple
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Sequence, Tuple
 
 import numpy
 import torch
@@ -10,7 +12,8 @@ import torch
 __all__ = ["TimeMajorLayout"]
 
 
-class TimeMajorLayout(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class TimeMajorLayout:
     """
     The order in which a recurrence reads the tokens of a padded batch.
 
@@ -79,15 +82,17 @@ class TimeMajorLayout(NamedTuple):
             row_order[rank] * timesteps + timestep,
             starts[sizes[rank] - 1 - timestep] + rank,
         )
-        order, ranks, batch_sizes, positions, reversal = map(torch.from_numpy, arrays)
-        return cls(
-            order.to(device),
-            ranks.to(device),
-            batch_sizes,
-            positions.to(device),
-            reversal.to(device),
-            (len(sizes), timesteps),
-        )
+        # A layout may serve inference first and training later.
+        with torch.inference_mode(False):
+            order, ranks, batch_sizes, positions, reversal = map(torch.from_numpy, arrays)
+            return cls(
+                order.to(device),
+                ranks.to(device),
+                batch_sizes,
+                positions.to(device),
+                reversal.to(device),
+                (len(sizes), timesteps),
+            )
 
     def in_reading_order(self, tokens: torch.Tensor) -> torch.Tensor:
         """
@@ -127,14 +132,28 @@ class TimeMajorLayout(NamedTuple):
         num_positions = batch_size * timesteps
         if num_tokens == 0:
             return layers.new_zeros(num_layers, batch_size, timesteps, 2 * size)
-        # For each padded position and direction, the token to gather; padding gathers token 0.
-        source = self.positions.new_zeros(num_positions, 2)
-        source[self.positions, 0] = torch.arange(num_tokens, device=source.device)
-        source[self.positions, 1] = self.reversal + num_tokens
-        padded = layers.flatten(1, 2).index_select(1, source.flatten())
+        padded = layers.flatten(1, 2).index_select(1, self._gathered)
         padded = padded.view(num_layers, num_positions, 2 * size)
         if num_tokens < num_positions:
-            is_padding = torch.ones(num_positions, dtype=torch.bool, device=source.device)
-            is_padding[self.positions] = False
-            padded = padded.masked_fill_(is_padding.unsqueeze(-1), 0.0)
+            padded = padded.masked_fill_(self._is_padding, 0.0)
         return padded.view(num_layers, batch_size, timesteps, 2 * size)
+
+    @cached_property
+    def _gathered(self) -> torch.Tensor:
+        """Shape (batch * timesteps * 2,): the tokens at each position; padding gathers token 0."""
+        batch_size, timesteps = self.padded_shape
+        num_tokens = len(self.positions)
+        with torch.inference_mode(False):
+            gathered = self.positions.new_zeros(batch_size * timesteps, 2)
+            gathered[self.positions, 0] = torch.arange(num_tokens, device=gathered.device)
+            gathered[self.positions, 1] = self.reversal + num_tokens
+            return gathered.flatten()
+
+    @cached_property
+    def _is_padding(self) -> torch.Tensor:
+        """Shape (batch * timesteps, 1), bool, `True` = padding."""
+        batch_size, timesteps = self.padded_shape
+        with torch.inference_mode(False):
+            is_padding = self.positions.new_ones(batch_size * timesteps, 1, dtype=torch.bool)
+            is_padding[self.positions] = False
+            return is_padding

@@ -78,14 +78,14 @@ class LayerRows:
         # Layer by layer, so a scalar mix is one product of matrices.
         layers = torch.empty(self.num_representations, len(rows), timesteps, self.size)
         memory = layers.numpy()
-        rest = self.size - self.skipped
+        rest, num_lstm_layers = self.size - self.skipped, self.num_representations - 1
+        # If half of layer 0 is stored, it stands for both.
+        halves = memory[0].reshape(len(rows), timesteps, self.size // rest, rest)
         for row, array in enumerate(rows):
             length = len(array)
-            memory[0, row, :length, self.skipped :] = array[:, :rest]
-            if self.skipped:
-                memory[0, row, :length, : self.skipped] = array[:, : self.skipped]
-            for k in range(1, self.num_representations):
-                start = rest + (k - 1) * self.size
-                memory[k, row, :length] = array[:, start : start + self.size]
-            memory[:, row, length:] = 0.0
+            halves[row, :length] = array[:, None, :rest]
+            lstm_layers = array[:, rest:].reshape(length, num_lstm_layers, self.size)
+            memory[1:, row, :length] = lstm_layers.swapaxes(0, 1)
+            if length < timesteps:
+                memory[:, row, length:] = 0.0
         return layers

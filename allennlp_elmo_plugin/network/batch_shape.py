@@ -1,0 +1,109 @@
+"""
+What follows from the lengths of a batch's rows alone: its mask and its time-major order.
+"""
+
+from functools import cached_property, lru_cache
+from typing import Sequence, Tuple
+
+import numpy
+import torch
+
+from allennlp_elmo_plugin.network.time_major import TimeMajorLayout
+
+__all__ = ["BatchShape"]
+
+NUM_BOUNDARIES = 2
+
+# Small batches, above all single sentences, often have a shape that was there before. Together the
+# shapes that are kept take less than 10 MB.
+KEPT_SHAPES = 128
+LARGEST_KEPT = 1024
+
+
+class BatchShape:
+    """
+    The lengths of the rows of a padded batch.
+
+    Shapes of small batches are kept and shared, so callers must not write to their tensors.
+    Get one with `of`.
+
+    # Parameters
+
+    num_tokens : `Tuple[int, ...]`
+        The number of tokens in each row, without added boundaries.
+    width : `int`
+        The number of tokens of the padded rows, without added boundaries.
+    adds_boundaries : `bool`
+        If `True`, `<S>` and `</S>` are added around the tokens of each row.
+    device : `torch.device`
+        The device of the tensors.
+    """
+
+    def __init__(
+        self, num_tokens: Tuple[int, ...], width: int, adds_boundaries: bool, device: torch.device
+    ) -> None:
+        extra = NUM_BOUNDARIES if adds_boundaries else 0
+        self.width = width
+        self.adds_boundaries = adds_boundaries
+        self.device = device
+        self.lengths = [number + extra for number in num_tokens]
+        self.timesteps = width + extra
+
+    @classmethod
+    def of(
+        cls, num_tokens: Sequence[int], width: int, adds_boundaries: bool, device: torch.device
+    ) -> "BatchShape":
+        """
+        Returns the shape of a batch, which is an earlier one where there was the same.
+
+        # Parameters
+
+        num_tokens, width, adds_boundaries, device :
+            See the class.
+
+        # Returns
+
+        `BatchShape`
+        """
+        build = _kept_shape if len(num_tokens) * width <= LARGEST_KEPT else cls
+        return build(tuple(num_tokens), width, adds_boundaries, device)
+
+    @cached_property
+    def ends(self) -> torch.Tensor:
+        """Shape (batch,), int64: the number of tokens that are run in each row."""
+        with torch.inference_mode(False):
+            return torch.tensor(self.lengths, dtype=torch.long, device=self.device)
+
+    @cached_property
+    def mask(self) -> torch.Tensor:
+        """Shape (batch, timesteps), bool, `True` = token, with the added boundaries."""
+        with torch.inference_mode(False):
+            return torch.arange(self.timesteps, device=self.device) < self.ends.unsqueeze(1)
+
+    @cached_property
+    def layout(self) -> TimeMajorLayout:
+        """The time-major order of the tokens, added boundaries included."""
+        return TimeMajorLayout.from_lengths(self.lengths, self.timesteps, self.device)
+
+    @cached_property
+    def sources(self) -> torch.Tensor:
+        """
+        Shape (tokens,), int64: where the tokens of the time-major order come from.
+
+        Token t of row b is b * width + t; after these, `<S>` and `</S>` are two more.
+        """
+        positions = self.layout.positions
+        if not self.adds_boundaries:
+            return positions
+        batch_size = len(self.lengths)
+        begin = batch_size * self.width
+        # As in TimeMajorLayout, NumPy is the faster one on arrays this small.
+        sources = numpy.empty((batch_size, self.timesteps), dtype=numpy.int64)
+        sources[:, 0] = begin
+        sources[:, 1:-1] = numpy.arange(begin).reshape(batch_size, self.width)
+        sources[numpy.arange(batch_size), numpy.asarray(self.lengths, dtype=int) - 1] = begin + 1
+        with torch.inference_mode(False):
+            return torch.from_numpy(sources.ravel()).to(self.device).index_select(0, positions)
+
+
+_kept_shape = lru_cache(maxsize=KEPT_SHAPES)(BatchShape)
