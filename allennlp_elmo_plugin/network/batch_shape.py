@@ -1,5 +1,5 @@
 """
-What follows from the lengths of a batch's rows alone: its mask and its time-major order.
+The facts that follow from the lengths of a batch's rows: its mask and its time-major order.
 """
 
 from functools import cached_property, lru_cache
@@ -22,7 +22,7 @@ LARGEST_KEPT = 1024
 
 class BatchShape:
     """
-    The lengths of the rows of a padded batch.
+    The lengths of the rows of a padded batch, and what follows from them.
 
     Shapes of small batches are kept and shared, so callers must not write to their tensors.
     Get one with `of`.

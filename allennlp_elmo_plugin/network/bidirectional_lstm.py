@@ -187,18 +187,21 @@ class BidirectionalLstm(torch.nn.Module):
         # Under autocast the inputs may be of another dtype.
         inputs, state = inputs.float().contiguous(), LstmState(*(part.float() for part in state))
         all_outputs = [torch.empty_like(inputs) for _ in range(num_layers)]
+        # Views of one direction and layer each; unbinding makes several at once.
+        read, written = inputs.unbind(), [outputs.unbind() for outputs in all_outputs]
+        hidden, cell = ([part.unbind() for part in parts.unbind()] for parts in state)
         prepared = [
             [
                 lstm.prepare(
                     kernels,
-                    its_inputs[direction],
+                    read_by_layer[direction],
                     layout.batch_sizes,
-                    (state.hidden[direction, k], state.cell[direction, k]),
-                    its_outputs[direction],
+                    (hidden[direction][k], cell[direction][k]),
+                    written[k][direction],
                 )
                 for direction, lstm in enumerate(self._layer(k))
             ]
-            for k, (its_inputs, its_outputs) in enumerate(zip([inputs, *all_outputs], all_outputs))
+            for k, read_by_layer in enumerate([read, *written][:num_layers])
         ]
         for k, (outputs, layer) in enumerate(zip(all_outputs, prepared)):
             for direction in layer:

@@ -1,4 +1,4 @@
-"""What follows from the lengths of a batch's rows, shared between batches of one shape."""
+"""The facts that follow from the lengths of a batch's rows, shared by batches of one shape."""
 
 from typing import List
 
