@@ -304,7 +304,10 @@ class ElmoTokenEmbedder(TokenEmbedder):
 def _without_boundaries(mixed: torch.Tensor, batch: SentenceBatch) -> torch.Tensor:
     # </S> stands inside the batch in shorter rows.
     if min(batch.lengths, default=0) < batch.timesteps:
-        mixed[torch.arange(len(batch), device=mixed.device), batch.ends - 1] = 0.0
+        positions = torch.arange(batch.timesteps, device=mixed.device)
+        is_end = positions == (batch.ends - 1).unsqueeze(1)
+        # Not in place: a mix may return memory of the layers, or what autograd has kept.
+        mixed = mixed.masked_fill(is_end.unsqueeze(-1), 0.0)
     return mixed[:, 1:-1]
 
 

@@ -186,6 +186,31 @@ def test_boundaries_can_be_kept(files: ElmoFiles) -> None:
     assert not kept[1, 3].any()
 
 
+class _TopLayer(ScalarMix):
+    """A mix of the user's own that hands on one of its layers."""
+
+    def __init__(self, squashes: bool) -> None:
+        super().__init__([0.0] * 3, False)
+        self.squashes = squashes
+
+    def forward(self, layers: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        self.layers = layers
+        # Autograd keeps the result of tanh for its gradient.
+        return torch.tanh(layers[-1]) if self.squashes else layers[-1]
+
+
+@pytest.mark.parametrize("squashes", [False, True])
+def test_a_mix_may_keep_what_it_returns(files: ElmoFiles, squashes: bool) -> None:
+    """Removing boundaries writes nothing into a mix's layers or into what autograd keeps."""
+    encoder = BilmEncoder.from_files(*files, initial_state=ZeroState(), requires_grad=True)
+    mix = _TopLayer(squashes)
+    module = ElmoTokenEmbedder.from_parts(encoder, mix, dropout=0.0)
+    vectors = module(spell("cat sat", "cat"))
+    assert not vectors[1, 1].any() and mix.layers[-1, 1, 2].any()
+    vectors.sum().backward()
+    assert any(parameter.grad.any() for parameter in encoder.parameters())
+
+
 @pytest.mark.parametrize("shape", [(2, 0, 50), (0, 3, 50), (0, 0, 50), (2, 0, 3, 50)])
 @pytest.mark.parametrize("projection_dim", [None, 5])
 def test_nothing_in_gives_nothing_out(files: ElmoFiles, shape: tuple, projection_dim: Any) -> None:
