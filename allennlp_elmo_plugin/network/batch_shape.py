@@ -14,18 +14,17 @@ __all__ = ["BatchShape"]
 
 NUM_BOUNDARIES = 2
 
-# Small batches, above all single sentences, often have a shape that was there before. Together the
-# shapes that are kept take less than 10 MB.
+# Single sentences and other small batches often have the shape of an earlier one. The tensors of
+# all kept shapes take at most 8 MB.
 KEPT_SHAPES = 128
-LARGEST_KEPT = 1024
+MOST_POSITIONS_KEPT = 1024
 
 
 class BatchShape:
     """
     The lengths of the rows of a padded batch, and what follows from them.
 
-    Shapes of small batches are kept and shared, so callers must not write to their tensors.
-    Get one with `of`.
+    Batches of one shape share it, so callers must not write to its tensors. Get one with `of`.
 
     # Parameters
 
@@ -46,7 +45,7 @@ class BatchShape:
         self.width = width
         self.adds_boundaries = adds_boundaries
         self.device = device
-        self.lengths = [number + extra for number in num_tokens]
+        self.lengths = tuple(number + extra for number in num_tokens)
         self.timesteps = width + extra
 
     @classmethod
@@ -54,7 +53,7 @@ class BatchShape:
         cls, num_tokens: Sequence[int], width: int, adds_boundaries: bool, device: torch.device
     ) -> "BatchShape":
         """
-        Returns the shape of a batch, which is an earlier one where there was the same.
+        Returns the shape of a batch, the same object for small batches of equal shape.
 
         # Parameters
 
@@ -65,7 +64,8 @@ class BatchShape:
 
         `BatchShape`
         """
-        build = _kept_shape if len(num_tokens) * width <= LARGEST_KEPT else cls
+        most_positions = len(num_tokens) * (width + NUM_BOUNDARIES)
+        build = _kept_shape if most_positions <= MOST_POSITIONS_KEPT else cls
         return build(tuple(num_tokens), width, adds_boundaries, device)
 
     @cached_property
@@ -88,9 +88,9 @@ class BatchShape:
     @cached_property
     def sources(self) -> torch.Tensor:
         """
-        Shape (tokens,), int64: where the tokens of the time-major order come from.
+        Shape (tokens,), int64: the index of each time-major token in the flattened ids.
 
-        Token t of row b is b * width + t; after these, `<S>` and `</S>` are two more.
+        Token t of row b has index b * width + t. `<S>` and `</S>` follow the ids, in this order.
         """
         positions = self.layout.positions
         if not self.adds_boundaries:

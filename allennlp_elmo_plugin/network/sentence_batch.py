@@ -102,7 +102,7 @@ class SentenceBatch:
     @property
     def lengths(self) -> List[int]:
         """The number of tokens that are run in each row, added boundaries included."""
-        return self.shape.lengths
+        return list(self.shape.lengths)
 
     @property
     def timesteps(self) -> int:
@@ -111,17 +111,25 @@ class SentenceBatch:
 
     @property
     def ends(self) -> torch.Tensor:
-        """Shape (batch,), int64: the number of tokens that are run in each row. Do not change."""
+        """
+        Shape (batch,), int64: the number of tokens that are run in each row.
+
+        Other batches may share the tensor, so do not write to it.
+        """
         return self.shape.ends
 
     @property
     def mask(self) -> torch.Tensor:
-        """Shape (batch, timesteps), bool, `True` = token, with the added boundaries; a new copy."""
+        """Shape (batch, timesteps), bool, `True` = token, with the added boundaries. A copy."""
         return self.shape.mask.clone()
 
     @property
     def layout(self) -> TimeMajorLayout:
-        """The time-major order of the tokens, added boundaries included."""
+        """
+        The time-major order of the tokens, added boundaries included.
+
+        Other batches may share its tensors, so do not write to them.
+        """
         return self.shape.layout
 
     def select(self, rows: Sequence[int]) -> "SentenceBatch":

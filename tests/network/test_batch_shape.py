@@ -5,7 +5,7 @@ from typing import List
 import pytest
 import torch
 
-from allennlp_elmo_plugin.network.batch_shape import LARGEST_KEPT, BatchShape
+from allennlp_elmo_plugin.network.batch_shape import MOST_POSITIONS_KEPT, BatchShape
 from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
 from tests.support.sentences import spell
 
@@ -23,17 +23,26 @@ def test_batches_of_one_shape_share_it() -> None:
 def test_other_shapes_are_told_apart(num_tokens: List[int], width: int, adds: bool) -> None:
     """The order of the rows, the width and the boundaries belong to a shape."""
     shape, other = BatchShape.of([2, 1], 2, True, CPU), BatchShape.of(num_tokens, width, adds, CPU)
-    assert (shape.lengths, shape.timesteps) == ([4, 3], 4)
+    assert (shape.lengths, shape.timesteps) == ((4, 3), 4)
     extra = 2 if adds else 0
-    assert other.lengths == [number + extra for number in num_tokens]
+    assert other.lengths == tuple(number + extra for number in num_tokens)
     assert other.mask.shape == (2, width + extra)
 
 
-def test_large_shapes_are_not_kept() -> None:
-    """Shapes of large batches hardly come back, and would take much memory."""
-    num_tokens = [LARGEST_KEPT + 1]
-    first, second = (BatchShape.of(num_tokens, num_tokens[0], True, CPU) for _ in range(2))
+@pytest.mark.parametrize(
+    "rows, width", [(1, MOST_POSITIONS_KEPT - 1), (MOST_POSITIONS_KEPT // 2 + 1, 0)]
+)
+def test_large_shapes_are_not_kept(rows: int, width: int) -> None:
+    """Shapes of large batches hardly come back and would take much memory, empty rows as well."""
+    first, second = (BatchShape.of([width] * rows, width, True, CPU) for _ in range(2))
     assert first is not second
+
+
+def test_a_callers_lengths_are_its_own() -> None:
+    """Writing to the lengths of a batch changes no other batch of the same shape."""
+    first, second = (SentenceBatch.from_padded(spell("the cat"), 50) for _ in range(2))
+    first.lengths.append(7)
+    assert first.lengths == second.lengths == [4]
 
 
 def test_a_callers_mask_is_its_own() -> None:
