@@ -3,7 +3,7 @@ The token embedder, which mixes the layers of a biLM.
 """
 
 from math import prod
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 import torch
 from allennlp.common import Lazy, Params
@@ -303,12 +303,35 @@ class ElmoTokenEmbedder(TokenEmbedder):
 
 def _without_boundaries(mixed: torch.Tensor, batch: SentenceBatch) -> torch.Tensor:
     # </S> stands inside the batch in shorter rows.
-    if min(batch.lengths, default=0) < batch.timesteps:
-        positions = torch.arange(batch.timesteps, device=mixed.device)
-        is_end = positions == (batch.ends - 1).unsqueeze(1)
-        # Not in place: a mix may return memory of the layers, or what autograd has kept.
-        mixed = mixed.masked_fill(is_end.unsqueeze(-1), 0.0)
-    return mixed[:, 1:-1]
+    if min(batch.lengths, default=0) == batch.timesteps:
+        return mixed[:, 1:-1]
+    positions = torch.arange(batch.timesteps, device=mixed.device)
+    is_end = positions == (batch.ends - 1).unsqueeze(1)
+    if mixed.requires_grad and not torch.jit.is_tracing():
+        return _BoundaryRemoval.apply(mixed, is_end)
+    return _remove_boundaries(mixed, is_end)
+
+
+def _remove_boundaries(mixed: torch.Tensor, is_end: torch.Tensor) -> torch.Tensor:
+    # Not in place: a mix may return memory of the layers, or what autograd has kept.
+    return mixed.masked_fill(is_end.unsqueeze(-1), 0.0)[:, 1:-1]
+
+
+class _BoundaryRemoval(torch.autograd.Function):
+    """
+    The same with a backward pass that writes the gradient twice, where autograd's writes it thrice.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, mixed: torch.Tensor, is_end: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(is_end)
+        return _remove_boundaries(mixed, is_end)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> Tuple[torch.Tensor, None]:
+        (is_end,) = ctx.saved_tensors
+        inside = gradient.masked_fill(is_end[:, 1:-1].unsqueeze(-1), 0.0)
+        return torch.nn.functional.pad(inside, (0, 0, 1, 1)), None
 
 
 def _refuse_both(first: str, second: str, second_is_given: bool) -> None:

@@ -2,7 +2,7 @@
 A cache of values that are computed from parameters.
 """
 
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Dict, List, Sequence, Tuple, TypeVar
 
 import torch
 
@@ -65,25 +65,39 @@ class _Entry:
 
     def __init__(self, parameters: Sequence[torch.Tensor], value: Any) -> None:
         self.value = value
-        self._identities = [_identity(parameter) for parameter in parameters]
-        # Some optimizers write to `parameter.data`, which leaves the version counter as it is.
-        self._views = [_sample(parameter) for parameter in parameters]
-        self._samples = [view.clone() for view in self._views]
+        self._states = [_State(parameter) for parameter in parameters]
 
     def is_current(self, parameters: Sequence[torch.Tensor]) -> bool:
         """Returns `True` if the parameters are the same and hold the same numbers."""
-        # As long as a parameter keeps its memory, the view shows its present numbers.
-        return self._identities == [_identity(parameter) for parameter in parameters] and all(
-            map(torch.equal, self._samples, self._views)
+        return len(parameters) == len(self._states) and all(
+            state.is_current(parameter) for state, parameter in zip(self._states, parameters)
         )
 
 
-def _identity(parameter: torch.Tensor) -> Tuple[int, Optional[int], torch.dtype, torch.device]:
-    # Tensors made in inference mode have no version counter, and distributed training overwrites
-    # buffers with their own values before each batch.
-    is_parameter = isinstance(parameter, torch.nn.Parameter) and not parameter.is_inference()
-    version = parameter._version if is_parameter else None
-    return parameter.data_ptr(), version, parameter.dtype, parameter.device
+class _State:
+    """The memory, the version and a sample of a parameter."""
+
+    def __init__(self, parameter: torch.Tensor) -> None:
+        self._parameter = parameter
+        self._address = parameter.data_ptr()
+        # Tensors made in inference mode have no version counter, and distributed training
+        # overwrites buffers with their own values before each batch.
+        self._has_version = (
+            isinstance(parameter, torch.nn.Parameter) and not parameter.is_inference()
+        )
+        self._version = parameter._version if self._has_version else None
+        # Some optimizers write to `parameter.data`, which leaves the version counter as it is.
+        # The view also keeps the memory, so no other tensor can have its address.
+        self._view = _sample(parameter)
+        self._sample = self._view.clone()
+
+    def is_current(self, parameter: torch.Tensor) -> bool:
+        return (
+            parameter is self._parameter
+            and parameter.data_ptr() == self._address
+            and (not self._has_version or parameter._version == self._version)
+            and torch.equal(self._view, self._sample)
+        )
 
 
 def _sample(parameter: torch.Tensor) -> torch.Tensor:

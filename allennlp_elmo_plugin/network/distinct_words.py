@@ -60,9 +60,8 @@ def distinct_words(
 def _distinct_rows(rows: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
     # Sorting one hash for each row is far faster than sorting rows.
     hashes = (rows * _factors(rows.size(1)).to(rows.device)).sum(dim=1)
-    _, index = hashes.unique(return_inverse=True)
-    num_rows = int(index.max()) + 1 if len(index) else 0
-    first = index.new_empty(num_rows)
+    distinct_hashes, index = hashes.unique(return_inverse=True)
+    first = torch.empty_like(distinct_hashes)
     first[index] = torch.arange(len(rows), device=rows.device)
     distinct = rows.index_select(0, first)
     if torch.equal(distinct.index_select(0, index), rows):

@@ -226,13 +226,13 @@ def _check_values(character_ids: torch.Tensor, word_ids: Optional[torch.Tensor])
     facts = [
         character_ids.min(),
         largest.max(),
-        (mask[:, 1:] & ~mask[:, :-1]).sum(),
-        mask.new_zeros(()) if word_ids is None else ((word_ids > 0) != mask).sum(),
+        (mask[:, 1:] > mask[:, :-1]).sum(),
+        *(() if word_ids is None else [((word_ids > 0) != mask).sum()]),
     ]
     # One transfer for all of them: on an accelerator each transfer stops the host.
-    lowest, highest, holes, disagreements, *lengths = torch.cat(
-        [torch.stack([fact.long() for fact in facts]), mask.sum(dim=1)]
-    ).tolist()
+    numbers = torch.cat([mask.sum(dim=1), torch.stack([fact.long() for fact in facts])]).tolist()
+    lengths = numbers[: len(mask)]
+    lowest, highest, holes, *disagreements = numbers[len(mask) :]
     if lowest < 0 or highest > NUM_CHARACTERS:
         raise ConfigurationError(
             f"Expected character ids from 0 to {NUM_CHARACTERS}, got ids from {lowest} to "
@@ -245,10 +245,10 @@ def _check_values(character_ids: torch.Tensor, word_ids: Optional[torch.Tensor])
             "position without one (all character ids 0). Remove masked tokens before embedding "
             "instead of setting their ids to 0."
         )
-    if disagreements:
+    if any(disagreements):
         raise ConfigurationError(
             "Expected 'word_inputs' to be 0 exactly where 'elmo_tokens' has no token, but "
-            f"{disagreements} positions differ. Word id 0 stands for padding: a word list for the "
-            "vocabulary cache starts with an entry for it, as AllenNLP's vocabulary does."
+            f"{disagreements[0]} positions differ. Word id 0 stands for padding: a word list for "
+            "the vocabulary cache starts with an entry for it, as AllenNLP's vocabulary does."
         )
     return lengths

@@ -27,6 +27,7 @@ from allennlp_elmo_plugin import (
     WarmState,
     ZeroState,
 )
+from allennlp_elmo_plugin.embedder.token_embedder import _without_boundaries
 from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
 from tests.support.elmo_files import ElmoFiles, elmo_options, write_elmo_files
 from tests.support.embedders import embedder
@@ -184,6 +185,20 @@ def test_boundaries_can_be_kept(files: ElmoFiles) -> None:
     assert torch.equal(kept[0, 1:3], plain[0]) and torch.equal(kept[1, 1], plain[1, 0])
     assert kept[:, 0].abs().sum() > 0 and kept[1, 2].abs().sum() > 0
     assert not kept[1, 3].any()
+
+
+def test_removed_boundaries_pass_no_gradient_on() -> None:
+    """Gradients of first and second order go past boundaries, whose vectors count for nothing."""
+    batch = SentenceBatch.from_padded(spell("a b c", "d", ""), 50)
+    mixed = torch.randn(3, 5, 2, dtype=torch.float64, requires_grad=True)
+    vectors = _without_boundaries(mixed, batch)
+    expected = mixed.detach()[:, 1:-1].clone()
+    expected[1, 1] = expected[2, 0] = 0.0
+    assert torch.equal(vectors, expected[:, :3])
+    vectors.sum().backward()
+    assert mixed.grad is not None
+    assert mixed.grad[..., 0].tolist() == [[0, 1, 1, 1, 0], [0, 1, 0, 1, 0], [0, 0, 1, 1, 0]]
+    assert torch.autograd.gradgradcheck(lambda x: _without_boundaries(x, batch) ** 2, (mixed,))
 
 
 class _TopLayer(ScalarMix):
