@@ -18,7 +18,7 @@ from allennlp_elmo_plugin.network.derived_cache import DerivedCache
 from allennlp_elmo_plugin.network.highway import Highway
 from allennlp_elmo_plugin.network.kernel_linear import KernelLinear
 from allennlp_elmo_plugin.network.options import ElmoOptions
-from allennlp_elmo_plugin.network.reduced_precision import needs_gradients
+from allennlp_elmo_plugin.network.reduced_precision import needs_gradients, stored_tensors
 from allennlp_elmo_plugin.network.spelling import NUM_CHARACTERS, PADDING
 
 __all__ = ["CharCnn"]
@@ -131,10 +131,9 @@ class CharCnn(torch.nn.Module):
             trained = torch.cat([characters[:1].detach(), characters[1:]])
             return self._products_with(trained)
         # Twice as fast as `parameters`, which also makes names.
-        parameters = [
-            characters,
-            *(part for one in self.convolutions for part in (one.weight, one.bias)),
-        ]
+        parameters = [characters]
+        for convolution in self.convolutions:
+            parameters += stored_tensors(convolution)
         return self.derived.get(
             "character products", parameters, lambda: self._products_with(characters)
         )
