@@ -10,6 +10,7 @@ from allennlp_elmo_plugin.embedder.activation_cache.hdf5 import Hdf5ActivationCa
 from allennlp_elmo_plugin.embedder.activation_cache.none import NoActivationCache
 from allennlp_elmo_plugin.embedder.activation_cache.summary import ActivationCacheSummary
 from allennlp_elmo_plugin.embedder.bilm_encoder import BilmEncoder
+from allennlp_elmo_plugin.embedder.elmo import Elmo
 from allennlp_elmo_plugin.embedder.encoder import ElmoEncoder, EncodedSentences
 from allennlp_elmo_plugin.embedder.indexer import ElmoCharactersIndexer
 from allennlp_elmo_plugin.embedder.initial_state.base import InitialState
@@ -31,7 +32,7 @@ from allennlp_elmo_plugin.network.elmo_bilm import ElmoBilm
 from allennlp_elmo_plugin.network.options import ElmoOptions
 from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
 from allennlp_elmo_plugin.network.spelling import spell_sentences
-from allennlp_elmo_plugin.patches import apply_patches
+from allennlp_elmo_plugin.patches import apply_patches, rename_builtin
 from allennlp_elmo_plugin.patches.default_callbacks import add_default_callbacks
 from allennlp_elmo_plugin.tagging.conllu_reader import ConlluTaggingReader
 from allennlp_elmo_plugin.tagging.tagger_predictor import ElmoTaggerPredictor
@@ -47,6 +48,7 @@ __all__ = [
     "BilmVocabulary",
     "CarryState",
     "ConlluTaggingReader",
+    "Elmo",
     "ElmoBilm",
     "ElmoCharactersIndexer",
     "ElmoEncoder",
@@ -75,4 +77,6 @@ __all__ = [
 __version__ = "0.1.0"
 
 apply_patches()
+rename_builtin(ElmoTokenEmbedder)
+rename_builtin(ElmoCharactersIndexer)
 add_default_callbacks(ActivationCacheSummary, BilmProgress, BilmResumption)

@@ -13,10 +13,6 @@ from typing import Any, Dict, Iterable, List, NamedTuple
 from allennlp.commands.train import TrainModel
 from allennlp.common import Params
 from allennlp.common.util import prepare_environment
-from allennlp.data.token_indexers import ELMoTokenCharactersIndexer
-from allennlp.modules.token_embedders.elmo_token_embedder import (
-    ElmoTokenEmbedder as AllennlpEmbedder,
-)
 
 from allennlp_elmo_plugin import ElmoOptions
 from benchmarks.report import Section, Table, times
@@ -149,8 +145,8 @@ def _experiment(side: str, bilm: Path, data: Path, cache: Path) -> Dict[str, Any
     }
     if side == ALLENNLP:
         # The plugin is registered under the built-in's names.
-        indexer["type"] = _qualified(ELMoTokenCharactersIndexer)
-        embedder["type"] = _qualified(AllennlpEmbedder)
+        indexer["type"] = "benchmarks.builtin.BuiltInIndexer"
+        embedder["type"] = "benchmarks.builtin.BuiltInEmbedder"
     elif side == FLOOR:
         indexer = {"type": "single_id"}
         embedder = {"type": "embedding", "embedding_dim": size, "trainable": False}
@@ -212,10 +208,6 @@ def _read_epochs(folder: Path, num_epochs: int) -> List[Epoch]:
         )
         before = since
     return epochs
-
-
-def _qualified(kind: type) -> str:
-    return f"{kind.__module__}.{kind.__name__}"
 
 
 def _time_table(rows: List[Dict[str, Any]]) -> Table:

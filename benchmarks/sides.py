@@ -10,11 +10,9 @@ from allennlp.common import Lazy, Params
 from allennlp.modules import TokenEmbedder
 from allennlp.modules.elmo import batch_to_ids
 from allennlp.modules.elmo_lstm import ElmoLstm
-from allennlp.modules.token_embedders.elmo_token_embedder import (
-    ElmoTokenEmbedder as AllennlpEmbedder,
-)
 
 from allennlp_elmo_plugin import CarryState, ElmoEncoder, ElmoTokenEmbedder, NoWordCache, WordCache
+from benchmarks.builtin import BuiltInEmbedder
 from benchmarks.sentences import Sentence
 
 __all__ = ["ALLENNLP", "PRECISIONS", "build_embedder", "character_ids", "forget_state"]
@@ -60,7 +58,7 @@ def build_embedder(
         "scalar_mix_parameters": scalar_mix_parameters,
     }
     if side == ALLENNLP:
-        return AllennlpEmbedder(*files, **common)
+        return BuiltInEmbedder(*files, **common)
     encoder = Lazy(ElmoEncoder, Params({"type": "bilm", "precision": side}))
     return ElmoTokenEmbedder(
         *files, **common, encoder=encoder, word_cache=word_cache or NoWordCache()

@@ -131,7 +131,7 @@ def test_a_timestep_takes_the_longer_of_two_times() -> None:
 def test_no_side_caches_words(settings: Settings) -> None:
     """The plugin's embedder has no word cache, like AllenNLP's class."""
     embedder: Any = build_embedder("float32", settings.models["tiny"])
-    assert isinstance(embedder._encoder.word_cache, NoWordCache)
+    assert isinstance(embedder.encoder.word_cache, NoWordCache)
 
 
 def test_layer_1_is_the_same_on_both_sides(settings: Settings) -> None:

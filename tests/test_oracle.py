@@ -4,8 +4,8 @@ import numpy
 import pytest
 import torch
 from allennlp.modules.elmo import Elmo, batch_to_ids
-from allennlp.modules.token_embedders.elmo_token_embedder import ElmoTokenEmbedder
 
+from tests.support.builtin import BuiltInEmbedder
 from tests.support.elmo_files import elmo_arrays, elmo_options, write_elmo_files
 from tests.support.oracle import (
     Oracle,
@@ -87,7 +87,7 @@ def test_words_of_every_kind_agree(tmp_path):
 def test_the_mix_agrees(tmp_path, do_layer_norm, scalar_parameters):
     """The scalar mix agrees with AllenNLP's embedder, with layer norm and with given weights."""
     files = write_elmo_files(tmp_path, seed=6)
-    theirs = ElmoTokenEmbedder(
+    theirs = BuiltInEmbedder(
         *files, do_layer_norm=do_layer_norm, dropout=0.0, scalar_mix_parameters=scalar_parameters
     )
     batch = random_batches(12, LENGTHS)[2]

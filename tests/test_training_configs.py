@@ -135,7 +135,7 @@ def test_fine_tuning_changes_the_bilm(bilm: Path, tmp_path: Path, monkeypatch: A
     embedder: Any = load_archive(tmp_path).model.get_submodule(
         "text_field_embedder.token_embedder_elmo"
     )
-    after = embedder._encoder.bilm.state_dict()
+    after = embedder.encoder.bilm.state_dict()
     unchanged = [name for name in before if torch.equal(before[name], after[name])]
     assert unchanged == []
 

@@ -50,7 +50,7 @@ local elmo_dim = 256;
       parameter_groups: [
         // A low learning rate keeps what the biLM has learnt. With published weights, use a lower
         // one, such as 1e-4.
-        [['_encoder\\.bilm\\.'], { lr: 0.002 }],
+        [['_elmo_lstm'], { lr: 0.002 }],
         // The few weights of the scalar mix should not decay towards zero.
         [['scalar_parameters', 'gamma'], { weight_decay: 0.0 }],
       ],

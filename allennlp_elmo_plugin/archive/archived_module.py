@@ -6,7 +6,7 @@ from typing import Any, Dict
 
 import torch
 
-from allennlp_elmo_plugin.archive.extra_state import EXTRA_STATE, to_extra_state
+from allennlp_elmo_plugin.archive.facts import COMPONENT, FACTS
 
 __all__ = ["ArchivedModule"]
 
@@ -16,7 +16,7 @@ class ArchivedModule:
     A mixin for modules whose state dict also holds the facts that they were built from.
 
     Subclasses set `component` and implement `archived_facts`. Their constructors read the facts
-    back with `find_extra_state`.
+    back with `find_facts`.
     """
 
     component: str
@@ -26,25 +26,11 @@ class ArchivedModule:
         """Returns the facts: values that JSON can hold."""
         raise NotImplementedError(f"{type(self).__name__} has no facts to save")
 
-    def get_extra_state(self) -> torch.Tensor:
-        """
-        Encodes the facts for the state dict.
-
-        # Returns
-
-        `torch.Tensor`
-            Shape (bytes,), uint8.
-        """
-        return to_extra_state(self.component, self.archived_facts())
-
-    def set_extra_state(self, state: torch.Tensor) -> None:
-        """Does nothing: the facts were needed when the module was built."""
-
-    def _load_from_state_dict(
-        self, state_dict: Dict[str, torch.Tensor], prefix: str, *args: Any, **kwargs: Any
+    def _save_to_state_dict(
+        self, destination: Dict[str, torch.Tensor], prefix: str, keep_vars: bool
     ) -> None:
-        # Archives of AllenNLP's built-in have none.
-        state_dict.setdefault(prefix + EXTRA_STATE, self.get_extra_state())
-        super()._load_from_state_dict(  # type: ignore[misc]
-            state_dict, prefix, *args, **kwargs
-        )
+        super()._save_to_state_dict(destination, prefix, keep_vars)  # type: ignore[misc]
+        # PyTorch writes none to a dictionary of the caller's own that has no metadata.
+        metadata = getattr(destination, "_metadata", {}).get(prefix[: -len(".")])
+        if metadata is not None:
+            metadata[FACTS] = {COMPONENT: self.component, **self.archived_facts()}

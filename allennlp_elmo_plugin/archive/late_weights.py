@@ -7,7 +7,7 @@ from typing import Callable, Optional, Sequence
 
 from allennlp.common.checks import ConfigurationError
 
-from allennlp_elmo_plugin.archive.extra_state import is_extracted_archive
+from allennlp_elmo_plugin.archive.facts import is_extracted_archive
 
 __all__ = ["missing_weights"]
 

@@ -12,7 +12,7 @@ from allennlp.common.checks import ConfigurationError
 from overrides import overrides
 
 from allennlp_elmo_plugin.archive.archived_module import ArchivedModule
-from allennlp_elmo_plugin.archive.extra_state import find_extra_state
+from allennlp_elmo_plugin.archive.facts import find_facts
 from allennlp_elmo_plugin.archive.late_weights import missing_weights
 from allennlp_elmo_plugin.embedder.encoder import ElmoEncoder, EncodedSentences
 from allennlp_elmo_plugin.embedder.initial_state.base import InitialState
@@ -23,7 +23,7 @@ from allennlp_elmo_plugin.network.derived_cache import DerivedCache
 from allennlp_elmo_plugin.network.elmo_bilm import ElmoBilm
 from allennlp_elmo_plugin.network.options import ElmoOptions
 from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
-from allennlp_elmo_plugin.weights import builtin_names, find_options_file, find_weight_file
+from allennlp_elmo_plugin.weights import find_options_file, find_weight_file, parameter_names
 
 __all__ = ["BilmEncoder"]
 
@@ -33,6 +33,8 @@ DIGEST_BYTES = 16
 class BilmEncoder(ArchivedModule, ElmoEncoder):
     """
     An encoder that runs the biLM of Peters et al. (2018).
+
+    Its parameters have the names that they have in AllenNLP's `_ElmoBiLm`.
 
     Registered as an `ElmoEncoder` with name "bilm", whose constructor is `from_files`.
 
@@ -56,6 +58,9 @@ class BilmEncoder(ArchivedModule, ElmoEncoder):
     component = "bilm_encoder"
     doubles_token_layer = True
 
+    bilm: ElmoBilm
+    """The network. Its modules are registered as the encoder's own."""
+
     def __init__(
         self,
         bilm: ElmoBilm,
@@ -71,9 +76,12 @@ class BilmEncoder(ArchivedModule, ElmoEncoder):
                 "on an accelerator with the trainer's 'use_amp', and reduce the precision for "
                 "prediction."
             )
-        self.bilm = bilm.requires_grad_(requires_grad)
+        # Not registered, so the modules below it have the names and the order of the built-in's.
+        object.__setattr__(self, "bilm", bilm.requires_grad_(requires_grad))
+        self._token_embedder = bilm.char_cnn
+        self._word_embedding = LruWordCache() if word_cache is None else word_cache
+        self._elmo_lstm = bilm.lstm
         self.initial_state = CarryState() if initial_state is None else initial_state
-        self.word_cache = LruWordCache() if word_cache is None else word_cache
         self.initial_state.allocate(bilm)
         self.max_characters_per_token = bilm.options.max_characters_per_token
         self.word_cache.precompute(bilm.char_cnn, self.max_characters_per_token, requires_grad)
@@ -128,7 +136,7 @@ class BilmEncoder(ArchivedModule, ElmoEncoder):
             precision is to be trained.
         """
         files = {"options_file": str(options_file), "weight_file": str(weight_file)}
-        archived = find_extra_state(serialization_dir, cls.component, **files)
+        archived = find_facts(serialization_dir, cls.component, **files)
         missing = None
         if archived is not None:
             find_files = (
@@ -144,6 +152,11 @@ class BilmEncoder(ArchivedModule, ElmoEncoder):
         encoder = cls(bilm, initial_state, word_cache, requires_grad)
         encoder._files, encoder._missing = files, missing
         return encoder
+
+    @property
+    def word_cache(self) -> WordCache:
+        """The cache of word vectors."""
+        return self._word_embedding
 
     @overrides
     def get_output_dim(self) -> int:
@@ -162,22 +175,6 @@ class BilmEncoder(ArchivedModule, ElmoEncoder):
         """Returns a digest of the options, the precision, the weights and the saved buffers."""
         self._prepare()
         return self._derived.get("digest", self._tensors(), self._compute_digest)
-
-    @overrides
-    def builtin_names(self) -> Dict[str, str]:
-        """
-        Maps the names of AllenNLP's weights to those of the encoder.
-
-        # Returns
-
-        `Dict[str, str]`
-            From each name in AllenNLP's `_ElmoBiLm` to the name here.
-        """
-        names = builtin_names(self.bilm.options)
-        return {
-            "_word_embedding.weight": "word_cache.vectors",
-            **{builtin_name: f"bilm.{name}" for builtin_name, name in names.items()},
-        }
 
     @overrides
     def forward(
@@ -260,8 +257,9 @@ class BilmEncoder(ArchivedModule, ElmoEncoder):
             return layers
         not_run = [
             parameter
-            for layer in list(self.bilm.lstm.layers)[len(layers) - 1 :]
-            for parameter in layer.parameters()
+            for layer in self.bilm.lstm.layers[len(layers) - 1 :]
+            for lstm in layer
+            for parameter in lstm.parameters()
             if parameter.requires_grad
         ]
         if not_run:
@@ -271,8 +269,7 @@ class BilmEncoder(ArchivedModule, ElmoEncoder):
     def _load_from_state_dict(
         self, state_dict: Dict[str, torch.Tensor], prefix: str, *args: Any, **kwargs: Any
     ) -> None:
-        names: List[str] = list(builtin_names(self.bilm.options).values())
-        if all(f"{prefix}bilm.{name}" in state_dict for name in names):
+        if all(prefix + name in state_dict for name in parameter_names(self.bilm.options)):
             self._missing = None
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 

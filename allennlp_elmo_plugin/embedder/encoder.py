@@ -2,7 +2,7 @@
 The base class of encoders, which turn a batch of sentences into layers.
 """
 
-from typing import Dict, NamedTuple, Optional
+from typing import NamedTuple, Optional
 
 import torch
 from allennlp.common import Registrable
@@ -44,6 +44,11 @@ class ElmoEncoder(torch.nn.Module, Registrable):
     doubles_token_layer = False
     """`True` if both halves of a token's vector in layer 0 are the same."""
 
+    @property
+    def num_layers(self) -> int:
+        """`num_representations` under the name that AllenNLP's `_ElmoBiLm` has for it."""
+        return self.num_representations
+
     def get_output_dim(self) -> int:
         """Returns the size of each vector of each layer."""
         raise NotImplementedError(f"{type(self).__name__} does not tell its output size")
@@ -67,18 +72,6 @@ class ElmoEncoder(torch.nn.Module, Registrable):
         It is called only if layers can be cached.
         """
         raise NotImplementedError(f"{type(self).__name__} cannot be told from others")
-
-    def builtin_names(self) -> Dict[str, str]:
-        """
-        Maps the names of AllenNLP's weights to those of the encoder.
-
-        # Returns
-
-        `Dict[str, str]`
-            From each name in AllenNLP's `_ElmoBiLm` to the name here; empty for an encoder that
-            loads no archive of the built-in.
-        """
-        return {}
 
     def forward(
         self, batch: SentenceBatch, num_representations: Optional[int] = None

@@ -2,23 +2,23 @@
 The token embedder, which mixes the layers of a biLM.
 """
 
-from math import prod
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional
 
 import torch
 from allennlp.common import Lazy, Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.modules import TokenEmbedder
+from allennlp.modules.token_embedders.elmo_token_embedder import (
+    ElmoTokenEmbedder as BuiltInEmbedder,
+)
 from overrides import overrides
 
-from allennlp_elmo_plugin.archive.builtin_names import builtin_embedder_names, rename_weights
 from allennlp_elmo_plugin.embedder.activation_cache.base import ActivationCache
-from allennlp_elmo_plugin.embedder.activation_cache.none import NoActivationCache
+from allennlp_elmo_plugin.embedder.elmo import Elmo
 from allennlp_elmo_plugin.embedder.encoder import ElmoEncoder
 from allennlp_elmo_plugin.embedder.scalar_mix import LearnedScalarMix, ScalarMix
 from allennlp_elmo_plugin.embedder.word_cache.base import WordCache
 from allennlp_elmo_plugin.embedder.word_cache.vocabulary import VocabularyWordCache
-from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
 
 __all__ = ["ElmoTokenEmbedder"]
 
@@ -29,7 +29,7 @@ PUBLISHED = (
 
 
 @TokenEmbedder.register("elmo_token_embedder", exist_ok=True)
-class ElmoTokenEmbedder(TokenEmbedder):
+class ElmoTokenEmbedder(BuiltInEmbedder):
     """
     A token embedder with ELMo (Peters et al., 2018).
 
@@ -99,7 +99,8 @@ class ElmoTokenEmbedder(TokenEmbedder):
         keep_sentence_boundaries: bool = False,
         serialization_dir: Optional[str] = None,
     ) -> None:
-        super().__init__()
+        # Not AllenNLP's own constructor, which reads the files.
+        TokenEmbedder.__init__(self)
         if vocab_to_cache is not None:
             _refuse_both("vocab_to_cache", "word_cache", word_cache is not None)
             word_cache = VocabularyWordCache(vocab_to_cache)
@@ -119,14 +120,8 @@ class ElmoTokenEmbedder(TokenEmbedder):
             num_representations=built_encoder.num_representations,
             **_if_given("do_layer_norm", do_layer_norm or None),
         )
-        self._assemble(
-            built_encoder,
-            built_mix,
-            activation_cache,
-            dropout,
-            projection_dim,
-            keep_sentence_boundaries,
-        )
+        elmo = Elmo(built_encoder, [built_mix], activation_cache, dropout, keep_sentence_boundaries)
+        self._assemble(elmo, projection_dim)
 
     @classmethod
     def from_parts(
@@ -167,14 +162,9 @@ class ElmoTokenEmbedder(TokenEmbedder):
         """
         embedder = cls.__new__(cls)
         TokenEmbedder.__init__(embedder)
-        embedder._assemble(
-            encoder,
-            scalar_mix or LearnedScalarMix(encoder.num_representations),
-            activation_cache,
-            dropout,
-            projection_dim,
-            keep_sentence_boundaries,
-        )
+        mix = scalar_mix or LearnedScalarMix(encoder.num_representations)
+        elmo = Elmo(encoder, [mix], activation_cache, dropout, keep_sentence_boundaries)
+        embedder._assemble(elmo, projection_dim)
         return embedder
 
     @classmethod
@@ -209,37 +199,37 @@ class ElmoTokenEmbedder(TokenEmbedder):
                     )
         return super().from_params(params, *args, **extras)
 
-    def _assemble(
-        self,
-        encoder: ElmoEncoder,
-        scalar_mix: ScalarMix,
-        activation_cache: Optional[ActivationCache],
-        dropout: float,
-        projection_dim: Optional[int],
-        keep_sentence_boundaries: bool,
-    ) -> None:
+    def _assemble(self, elmo: Elmo, projection_dim: Optional[int]) -> None:
         if projection_dim is not None and projection_dim < 1:
             raise ConfigurationError(
                 f"Expected 'projection_dim' to be at least 1, got {projection_dim}. Leave it out "
                 "for vectors that are not projected."
             )
-        # In this order, which optimizers' checkpoints depend on.
-        self._encoder = encoder
-        self.scalar_mix = scalar_mix
-        self._activation_cache = activation_cache or NoActivationCache()
-        self._activation_cache.require_cacheable(encoder)
-        self._keep_sentence_boundaries = keep_sentence_boundaries
-        self._dropout = torch.nn.Dropout(dropout)
-        self._projection: Optional[torch.nn.Linear] = None
+        self._elmo: Elmo = elmo
+        self._projection: Optional[torch.nn.Linear] = None  # type: ignore[assignment]
+        self.output_dim: int = projection_dim or elmo.get_output_dim()
         if projection_dim is not None:
-            self._projection = torch.nn.Linear(encoder.get_output_dim(), projection_dim)
+            self._projection = torch.nn.Linear(elmo.get_output_dim(), projection_dim)
+
+    @property
+    def encoder(self) -> ElmoEncoder:
+        """The encoder that computes the layers."""
+        return self._elmo.encoder
+
+    @property
+    def scalar_mix(self) -> ScalarMix:
+        """The mix of the layers."""
+        return self._elmo.scalar_mixes[0]
+
+    @property
+    def activation_cache(self) -> ActivationCache:
+        """The cache of whole sentences' layers."""
+        return self._elmo.activation_cache
 
     @overrides
     def get_output_dim(self) -> int:
         """Returns the size of each vector: `projection_dim`, or twice that of the biLM."""
-        if self._projection is not None:
-            return self._projection.out_features
-        return self._encoder.get_output_dim()
+        return self.output_dim
 
     def forward(
         self, elmo_tokens: torch.Tensor, word_inputs: Optional[torch.Tensor] = None
@@ -269,69 +259,8 @@ class ElmoTokenEmbedder(TokenEmbedder):
         `ConfigurationError`
             When a shape, a dtype or an id is not as described.
         """
-        if elmo_tokens.dim() < 3:
-            raise ConfigurationError(
-                "Expected 'elmo_tokens' of shape (batch, timesteps, characters), or with more "
-                f"dimensions after the batch, got shape {tuple(elmo_tokens.shape)}."
-            )
-        *outer, timesteps, characters = elmo_tokens.shape
-        batch_size = prod(outer)
-        if word_inputs is not None and word_inputs.shape == elmo_tokens.shape[:-1]:
-            word_inputs = word_inputs.reshape(batch_size, timesteps)
-        batch = SentenceBatch.from_padded(
-            elmo_tokens.reshape(batch_size, timesteps, characters),
-            self._encoder.max_characters_per_token,
-            word_inputs,
-        )
-        num_representations = self.scalar_mix.num_representations_read()
-        encoded = self._activation_cache(self._encoder, batch, num_representations)
-        mixed = self.scalar_mix(encoded.layers, encoded.mask)
-        if not self._keep_sentence_boundaries:
-            mixed = _without_boundaries(mixed, batch)
-        vectors = self._dropout(mixed)
-        if self._projection is not None:
-            vectors = self._projection(vectors)
-        return vectors.view(*outer, *vectors.shape[1:])
-
-    def _load_from_state_dict(
-        self, state_dict: Dict[str, torch.Tensor], prefix: str, *args: Any, **kwargs: Any
-    ) -> None:
-        names = builtin_embedder_names(self.scalar_mix.state_dict(), self._encoder.builtin_names())
-        rename_weights(state_dict, prefix, names)
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
-
-
-def _without_boundaries(mixed: torch.Tensor, batch: SentenceBatch) -> torch.Tensor:
-    # </S> stands inside the batch in shorter rows.
-    if min(batch.lengths, default=0) == batch.timesteps:
-        return mixed[:, 1:-1]
-    positions = torch.arange(batch.timesteps, device=mixed.device)
-    is_end = positions == (batch.ends - 1).unsqueeze(1)
-    if mixed.requires_grad and not torch.jit.is_tracing():
-        return _BoundaryRemoval.apply(mixed, is_end)
-    return _remove_boundaries(mixed, is_end)
-
-
-def _remove_boundaries(mixed: torch.Tensor, is_end: torch.Tensor) -> torch.Tensor:
-    # Not in place: a mix may return memory of the layers, or what autograd has kept.
-    return mixed.masked_fill(is_end.unsqueeze(-1), 0.0)[:, 1:-1]
-
-
-class _BoundaryRemoval(torch.autograd.Function):
-    """
-    The same with a backward pass that writes the gradient twice, where autograd's writes it thrice.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, mixed: torch.Tensor, is_end: torch.Tensor) -> torch.Tensor:
-        ctx.save_for_backward(is_end)
-        return _remove_boundaries(mixed, is_end)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> Tuple[torch.Tensor, None]:
-        (is_end,) = ctx.saved_tensors
-        inside = gradient.masked_fill(is_end[:, 1:-1].unsqueeze(-1), 0.0)
-        return torch.nn.functional.pad(inside, (0, 0, 1, 1)), None
+        vectors = self._elmo(elmo_tokens, word_inputs)["elmo_representations"][0]
+        return vectors if self._projection is None else self._projection(vectors)
 
 
 def _refuse_both(first: str, second: str, second_is_given: bool) -> None:

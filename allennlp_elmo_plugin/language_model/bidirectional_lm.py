@@ -16,7 +16,7 @@ from overrides import overrides
 from torch.nn.functional import pad
 
 from allennlp_elmo_plugin.archive.archived_module import ArchivedModule
-from allennlp_elmo_plugin.archive.extra_state import find_extra_state
+from allennlp_elmo_plugin.archive.facts import find_facts
 from allennlp_elmo_plugin.embedder.initial_state.base import InitialState
 from allennlp_elmo_plugin.embedder.initial_state.zero import ZeroState
 from allennlp_elmo_plugin.language_model.metrics import (
@@ -157,7 +157,7 @@ class BidirectionalLm(ArchivedModule, Model):
                 "existing biLM has its shape already; got 'options'."
             )
         files = {"options_file": options_file, "weight_file": weight_file}
-        archived = find_extra_state(serialization_dir, cls.component, **files)
+        archived = find_facts(serialization_dir, cls.component, **files)
         if options is not None:
             bilm = ElmoBilm(ElmoOptions.from_dict(options))
         elif archived is not None:

@@ -9,6 +9,7 @@ from typing import Optional, Tuple, Union
 from allennlp.common.checks import ConfigurationError
 from torch.nn import Module
 
+from allennlp_elmo_plugin.embedder.bilm_encoder import BilmEncoder
 from allennlp_elmo_plugin.language_model.bidirectional_lm import BidirectionalLm
 from allennlp_elmo_plugin.network.elmo_bilm import ElmoBilm
 
@@ -59,7 +60,11 @@ def export_bilm(
 
 
 def _find_bilm(model: Module, name: Optional[str]) -> Tuple[str, ElmoBilm]:
-    bilms = {found: m for found, m in model.named_modules() if isinstance(m, ElmoBilm)}
+    bilms = {
+        found: module if isinstance(module, ElmoBilm) else module.bilm
+        for found, module in model.named_modules()
+        if isinstance(module, (ElmoBilm, BilmEncoder))
+    }
     chosen = [found for found in bilms if f"{found}.".startswith(f"{name or found}.")]
     if len(chosen) != 1:
         expected = "a model with one biLM" if name is None else f"one biLM at '{name}'"

@@ -16,7 +16,7 @@ from allennlp_elmo_plugin.network.time_major import TimeMajorLayout
 
 __all__ = ["BidirectionalLstm", "LstmState"]
 
-DIRECTIONS = ("forward_lstm", "backward_lstm")
+DIRECTIONS = ("forward", "backward")
 
 
 class LstmState(NamedTuple):
@@ -57,11 +57,16 @@ class BidirectionalLstm(torch.nn.Module):
     def __init__(self, options: ElmoOptions) -> None:
         super().__init__()
         self.options = options
-        # Layer by layer, as in AllenNLP's built-in: an optimizer's checkpoint goes by the order.
-        self.layers = torch.nn.ModuleList(
-            torch.nn.ModuleDict({name: ProjectedLstm(options) for name in DIRECTIONS})
-            for _ in range(options.num_layers)
-        )
+        # The names and the order of AllenNLP's `ElmoLstm`: optimizers' checkpoints go by the order.
+        for k in range(options.num_layers):
+            for direction in DIRECTIONS:
+                self.add_module(f"{direction}_layer_{k}", ProjectedLstm(options))
+
+    @property
+    def layers(self) -> List[Tuple[ProjectedLstm, ProjectedLstm]]:
+        """The LSTMs of each layer, the forward one first."""
+        lstms = [cast(ProjectedLstm, lstm) for lstm in self._modules.values()]
+        return list(zip(lstms[::2], lstms[1::2]))
 
     def zero_state(self, batch_size: int) -> LstmState:
         """
@@ -76,7 +81,7 @@ class BidirectionalLstm(torch.nn.Module):
 
         `LstmState`
         """
-        weight = self._layer(0)[0].bias
+        weight = self.layers[0][0].bias
         shape = (len(DIRECTIONS), self.options.num_layers, batch_size)
         return LstmState(
             weight.new_zeros(*shape, self.options.projection_dim),
@@ -118,18 +123,14 @@ class BidirectionalLstm(torch.nn.Module):
             each row's last timestep. A row without tokens keeps its state.
         """
         if num_layers is None:
-            num_layers = len(self.layers)
-        kernels = self._layer(0)[0].kernels_for(inputs[0])
+            num_layers = self.options.num_layers
+        kernels = self.layers[0][0].kernels_for(inputs[0])
         start = state.select_rows(layout.row_order)
         if kernels is None or dropout or needs_gradients(self, inputs, *start):
             outputs, end = self._run(kernels, inputs, layout, start, num_layers, dropout)
         else:
             outputs, end = self._run_prepared(kernels, inputs, layout, start, num_layers)
         return outputs, end.select_rows(layout.row_ranks)
-
-    def _layer(self, k: int) -> List[ProjectedLstm]:
-        layer = cast(torch.nn.ModuleDict, self.layers[k])
-        return [cast(ProjectedLstm, layer[name]) for name in DIRECTIONS]
 
     def _is_residual(self, k: int) -> bool:
         return k > 0 and self.options.use_skip_connections
@@ -164,7 +165,7 @@ class BidirectionalLstm(torch.nn.Module):
         state: State,
     ) -> Tuple[torch.Tensor, State]:
         """Runs one layer; inputs, outputs and states have a first dimension of 2 directions."""
-        lstms = self._layer(k)
+        lstms = self.layers[k]
         if kernels is None:
             return run_plainly(lstms, inputs, batch_sizes, state)
         runs = [
@@ -199,9 +200,11 @@ class BidirectionalLstm(torch.nn.Module):
                     (hidden[direction][k], cell[direction][k]),
                     written[k][direction],
                 )
-                for direction, lstm in enumerate(self._layer(k))
+                for direction, lstm in enumerate(layer)
             ]
-            for k, read_by_layer in enumerate([read, *written][:num_layers])
+            for k, (layer, read_by_layer) in enumerate(
+                zip(self.layers, [read, *written][:num_layers])
+            )
         ]
         for k, (outputs, layer) in enumerate(zip(all_outputs, prepared)):
             for direction in layer:

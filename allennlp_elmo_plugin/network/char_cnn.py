@@ -3,10 +3,10 @@ The character CNN, which computes a word's vector from its spelling alone.
 """
 
 from math import sqrt
-from typing import Callable, Dict, List
+from typing import Callable, Dict, List, cast
 
 import torch
-from torch.nn.functional import relu
+from torch.nn.functional import embedding, relu
 
 from allennlp_elmo_plugin.kernels import (
     CharacterProducts,
@@ -15,7 +15,7 @@ from allennlp_elmo_plugin.kernels import (
     kernels_for,
 )
 from allennlp_elmo_plugin.network.derived_cache import DerivedCache
-from allennlp_elmo_plugin.network.highway import Highway
+from allennlp_elmo_plugin.network.highway import HighwayStack
 from allennlp_elmo_plugin.network.kernel_linear import KernelLinear
 from allennlp_elmo_plugin.network.options import ElmoOptions
 from allennlp_elmo_plugin.network.reduced_precision import needs_gradients, stored_tensors
@@ -39,44 +39,56 @@ class CharCnn(torch.nn.Module):
         The shape of the biLM. The weights are random until some are loaded.
     """
 
-    projection: torch.nn.Module
-
     def __init__(self, options: ElmoOptions) -> None:
         super().__init__()
         self.activation = ACTIVATIONS[options.activation]
         self.widest_filter = max(width for width, _ in options.filters)
         self.num_filters = [number for _, number in options.filters]
-        self.char_embedding = torch.nn.Embedding(
-            NUM_CHARACTERS + 1, options.char_embedding_dim, padding_idx=0
+        # The names and the order of AllenNLP's `_ElmoCharacterEncoder`.
+        self._char_embedding_weights = torch.nn.Parameter(
+            torch.empty(NUM_CHARACTERS + 1, options.char_embedding_dim)
         )
-        self.convolutions = torch.nn.ModuleList(
-            torch.nn.Conv1d(options.char_embedding_dim, number, width)
-            for width, number in options.filters
-        )
-        self.highways = torch.nn.ModuleList(
-            Highway(options.num_filters) for _ in range(options.num_highways)
-        )
-        self.projection = torch.nn.Identity()
+        for i, (width, number) in enumerate(options.filters):
+            convolution = torch.nn.Conv1d(options.char_embedding_dim, number, width)
+            self.add_module(f"char_conv_{i}", convolution)
+        self._highways = HighwayStack(options.num_filters, options.num_highways)
+        self._projection: torch.nn.Module = torch.nn.Identity()
         if options.word_projection:
-            self.projection = KernelLinear(options.num_filters, options.projection_dim)
+            self._projection = KernelLinear(options.num_filters, options.projection_dim)
         self.projection_dim = options.projection_dim
         self.derived = DerivedCache()
         self.reset_parameters()
+
+    @property
+    def char_embedding(self) -> torch.nn.Parameter:
+        """Shape (characters, char_embedding_dim): row 0 is 0 and stands for no character."""
+        return self._char_embedding_weights
+
+    @property
+    def convolutions(self) -> List[torch.nn.Conv1d]:
+        """The convolutions of each width."""
+        named = [self._modules[f"char_conv_{i}"] for i in range(len(self.num_filters))]
+        return [cast(torch.nn.Conv1d, convolution) for convolution in named]
+
+    @property
+    def projection(self) -> torch.nn.Module:
+        """The projection, a `KernelLinear`, or `torch.nn.Identity` where a biLM has none."""
+        return self._projection
 
     def reset_parameters(self) -> None:
         """
         Draws new weights, as bilm-tf does before training.
         """
-        torch.nn.init.uniform_(self.char_embedding.weight, -1.0, 1.0)
+        torch.nn.init.uniform_(self.char_embedding, -1.0, 1.0)
         with torch.no_grad():
-            self.char_embedding.weight[0] = 0.0
-        for parameter in self.convolutions.parameters():
-            if parameter.dim() == 1:
-                torch.nn.init.zeros_(parameter)
-            elif self.activation is torch.tanh:
-                torch.nn.init.normal_(parameter, std=1 / sqrt(parameter[0].numel()))
+            self.char_embedding[0] = 0.0
+        for convolution in self.convolutions:
+            if self.activation is torch.tanh:
+                std = 1 / sqrt(convolution.weight[0].numel())
+                torch.nn.init.normal_(convolution.weight, std=std)
             else:
-                torch.nn.init.uniform_(parameter, -0.05, 0.05)
+                torch.nn.init.uniform_(convolution.weight, -0.05, 0.05)
+            torch.nn.init.zeros_(cast(torch.nn.Parameter, convolution.bias))
         if isinstance(self.projection, KernelLinear):
             std = 1 / sqrt(self.projection.weight.size(1))
             torch.nn.init.normal_(self.projection.weight, std=std)
@@ -99,11 +111,12 @@ class CharCnn(torch.nn.Module):
             Shape (words, projection_dim), float32.
         """
         if not len(character_ids):
-            return self.char_embedding.weight.new_zeros(0, self.projection_dim)
-        kernels = kernels_for(self.char_embedding.weight, character_ids, *self.num_filters)
+            return self.char_embedding.new_zeros(0, self.projection_dim)
+        kernels = kernels_for(self.char_embedding, character_ids, *self.num_filters)
         if kernels is None:
             self.derived.clear()
-            characters = self.char_embedding(self._trimmed(character_ids)).transpose(1, 2)
+            trimmed = self._trimmed(character_ids)
+            characters = embedding(trimmed, self.char_embedding, padding_idx=0).transpose(1, 2)
             pooled = torch.cat(
                 [convolution(characters).max(dim=-1).values for convolution in self.convolutions], 1
             )
@@ -111,10 +124,7 @@ class CharCnn(torch.nn.Module):
             pooled = kernel_convolutions(
                 kernels, character_ids, self._character_products(), PADDING + 1
             )
-        vectors = self.activation(pooled)
-        for highway in self.highways:
-            vectors = highway(vectors)
-        return self.projection(vectors)
+        return self.projection(self._highways(self.activation(pooled)))
 
     def _trimmed(self, words: torch.Tensor) -> torch.Tensor:
         # Padding takes part in the max-pooling through its learned vector: as long as each filter
@@ -124,14 +134,14 @@ class CharCnn(torch.nn.Module):
         return words[:, : longest + self.widest_filter]
 
     def _character_products(self) -> List[CharacterProducts]:
-        characters = self.char_embedding.weight
+        characters = self.char_embedding
         if needs_gradients(self):
             self.derived.clear()
             # Row 0 stands for no character, so it is not trained.
             trained = torch.cat([characters[:1].detach(), characters[1:]])
             return self._products_with(trained)
         # Twice as fast as `parameters`, which also makes names.
-        parameters = [characters]
+        parameters: List[torch.Tensor] = [characters]
         for convolution in self.convolutions:
             parameters += stored_tensors(convolution)
         return self.derived.get(

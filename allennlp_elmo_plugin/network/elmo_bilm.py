@@ -46,8 +46,19 @@ class ElmoBilm(torch.nn.Module):
         super().__init__()
         self.options = options
         self.precision = "float32"
-        self.char_cnn = CharCnn(options)
-        self.lstm = BidirectionalLstm(options)
+        # The names of AllenNLP's `_ElmoBiLm`.
+        self._token_embedder = CharCnn(options)
+        self._elmo_lstm = BidirectionalLstm(options)
+
+    @property
+    def char_cnn(self) -> CharCnn:
+        """The character CNN."""
+        return self._token_embedder
+
+    @property
+    def lstm(self) -> BidirectionalLstm:
+        """The two stacks of LSTMs."""
+        return self._elmo_lstm
 
     @classmethod
     def from_files(

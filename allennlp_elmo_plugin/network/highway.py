@@ -3,13 +3,14 @@ A highway layer.
 """
 
 from math import sqrt
+from typing import List, cast
 
 import torch
 from torch.nn.functional import relu
 
 from allennlp_elmo_plugin.network.kernel_linear import KernelLinear
 
-__all__ = ["Highway"]
+__all__ = ["Highway", "HighwayStack"]
 
 
 class Highway(KernelLinear):
@@ -58,3 +59,44 @@ class Highway(KernelLinear):
         transform, gate = super().forward(vectors).chunk(2, dim=-1)
         gate = torch.sigmoid(gate)
         return gate * vectors + (1 - gate) * relu(transform)
+
+
+class HighwayStack(torch.nn.Module):
+    """
+    Highway layers, one after the other.
+
+    # Parameters
+
+    size : `int`
+        The size of the vectors.
+    num_layers : `int`
+        The number of layers; 0 is allowed.
+    """
+
+    def __init__(self, size: int, num_layers: int) -> None:
+        super().__init__()
+        # The name in AllenNLP's `Highway`.
+        self._layers = torch.nn.ModuleList(Highway(size) for _ in range(num_layers))
+
+    @property
+    def layers(self) -> List[Highway]:
+        """The layers, first to last."""
+        return [cast(Highway, layer) for layer in self._layers]
+
+    def forward(self, vectors: torch.Tensor) -> torch.Tensor:
+        """
+        Applies the layers.
+
+        # Parameters
+
+        vectors : `torch.Tensor`
+            Shape (words, size), float.
+
+        # Returns
+
+        `torch.Tensor`
+            Shape (words, size), float.
+        """
+        for layer in self._layers:
+            vectors = layer(vectors)
+        return vectors

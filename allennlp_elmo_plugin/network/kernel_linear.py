@@ -15,6 +15,7 @@ from allennlp_elmo_plugin.kernels import (
     tile_vector,
 )
 from allennlp_elmo_plugin.network.derived_cache import DerivedCache
+from allennlp_elmo_plugin.network.linear_weights import LinearWeights
 from allennlp_elmo_plugin.network.reduced_precision import (
     as_float32,
     as_tiled,
@@ -27,12 +28,9 @@ from allennlp_elmo_plugin.network.reduced_precision import (
 __all__ = ["KernelLinear"]
 
 
-class KernelLinear(torch.nn.Module):
+class KernelLinear(LinearWeights):
     """
     A linear layer `W x + b` on the compiled kernels, or on PyTorch where they do not fit.
-
-    The parameters are those of `torch.nn.Linear`: `weight`, of shape (num_outputs, num_inputs), and
-    `bias`, of shape (num_outputs,). They are uninitialized until values are drawn or loaded.
 
     # Parameters
 
@@ -43,10 +41,8 @@ class KernelLinear(torch.nn.Module):
     """
 
     def __init__(self, num_inputs: int, num_outputs: int) -> None:
-        super().__init__()
+        super().__init__(num_inputs, num_outputs)
         self.precision = "float32"
-        self.weight = torch.nn.Parameter(torch.empty(num_outputs, num_inputs))
-        self.bias = torch.nn.Parameter(torch.empty(num_outputs))
         self.derived = DerivedCache()
 
     def reduce_precision(self, precision: str) -> None:

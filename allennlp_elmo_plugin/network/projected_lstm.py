@@ -17,6 +17,7 @@ from allennlp_elmo_plugin.kernels import (
     tile_vector,
 )
 from allennlp_elmo_plugin.network.derived_cache import DerivedCache
+from allennlp_elmo_plugin.network.linear_weights import LinearWeights
 from allennlp_elmo_plugin.network.options import ElmoOptions
 from allennlp_elmo_plugin.network.plain_lstm import PlainWeights, State, plain_lstm
 from allennlp_elmo_plugin.network.reduced_precision import (
@@ -36,8 +37,9 @@ class ProjectedLstm(torch.nn.Module):
     One layer of LSTM with projection, in one direction.
 
     It computes `c = clip(i * g + f * c_prev)` and `h = clip(W_hr (o * tanh(c)))`. Gates are in
-    PyTorch's order i, f, g, o. The parameters are `weight_ih` (4 * cell_size, projection_dim),
-    `weight_hh` (4 * cell_size, projection_dim), `bias` (4 * cell_size,) and `weight_hr`
+    PyTorch's order i, f, g, o. The parameters are `input_linearity.weight`
+    (4 * cell_size, projection_dim), `state_linearity.weight` (4 * cell_size, projection_dim),
+    `state_linearity.bias` (4 * cell_size,) and `state_projection.weight`
     (projection_dim, cell_size), random until some are loaded.
 
     # Parameters
@@ -52,14 +54,35 @@ class ProjectedLstm(torch.nn.Module):
         self.precision = "float32"
         self.cell_clip = options.cell_clip
         self.proj_clip = options.proj_clip
-        self.weight_ih = torch.nn.Parameter(torch.empty(4 * cell, hidden))
-        self.weight_hh = torch.nn.Parameter(torch.empty(4 * cell, hidden))
-        self.bias = torch.nn.Parameter(torch.empty(4 * cell))
+        # The names and the order of AllenNLP's `LstmCellWithProjection`.
+        self.input_linearity = LinearWeights(hidden, 4 * cell, has_bias=False)
+        self.state_linearity = LinearWeights(hidden, 4 * cell)
         self.has_projection = options.state_projection
         if self.has_projection:
-            self.weight_hr = torch.nn.Parameter(torch.empty(hidden, cell))
+            self.state_projection = LinearWeights(cell, hidden, has_bias=False)
         self.derived = DerivedCache()
         self.reset_parameters()
+
+    # A `ReducedMatrix` in place of each parameter, if the precision is reduced.
+    @property
+    def weight_ih(self) -> torch.nn.Parameter:
+        """The matrix from inputs to gates."""
+        return self.input_linearity.weight
+
+    @property
+    def weight_hh(self) -> torch.nn.Parameter:
+        """The matrix from the hidden state to gates."""
+        return self.state_linearity.weight
+
+    @property
+    def bias(self) -> torch.nn.Parameter:
+        """The bias of the gates."""
+        return self.state_linearity.bias
+
+    @property
+    def weight_hr(self) -> torch.nn.Parameter:
+        """The matrix from cells to the hidden state."""
+        return self.state_projection.weight
 
     def reset_parameters(self) -> None:
         """
@@ -87,10 +110,10 @@ class ProjectedLstm(torch.nn.Module):
         precision : `str`
             `"bfloat16"` or `"int8"`.
         """
-        reduce_matrix(self, "weight_ih", precision, is_gates=True)
-        reduce_matrix(self, "weight_hh", precision, is_gates=True)
+        reduce_matrix(self.input_linearity, "weight", precision, is_gates=True)
+        reduce_matrix(self.state_linearity, "weight", precision, is_gates=True)
         if self.has_projection:
-            reduce_matrix(self, "weight_hr", precision)
+            reduce_matrix(self.state_projection, "weight", precision)
         self.precision = precision
 
     def kernels_for(self, inputs: torch.Tensor) -> Optional[Kernels]:
@@ -206,7 +229,8 @@ class ProjectedLstm(torch.nn.Module):
         return PreparedLstm(kernels, inputs, batch_sizes, state, self._tiled(), clips, outputs)
 
     def _tiled(self) -> TiledLstm:
-        return self.derived.get("tiled", stored_tensors(self), self._compute_tiled)
+        tensors = [tensor for weights in self.children() for tensor in stored_tensors(weights)]
+        return self.derived.get("tiled", tensors, self._compute_tiled)
 
     def _compute_tiled(self) -> TiledLstm:
         return TiledLstm(

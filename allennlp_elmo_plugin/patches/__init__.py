@@ -3,8 +3,10 @@ Patches that let AllenNLP 2.10.1 run with today's PyTorch, Python and wandb.
 
 Each module fixes one incompatibility by replacing methods in place. Class names, signatures,
 subclasses and `isinstance` checks stay as they are. A patch checks first whether it is needed.
+`rename_builtin` alone replaces names: those of the classes that the plugin has in their place.
 """
 
+from allennlp_elmo_plugin.patches.builtin_classes import rename_builtin
 from allennlp_elmo_plugin.patches.recover import patch_recover
 from allennlp_elmo_plugin.patches.reduce_on_plateau import patch_reduce_on_plateau
 from allennlp_elmo_plugin.patches.spawn import patch_spawn
@@ -16,6 +18,7 @@ __all__ = [
     "patch_reduce_on_plateau",
     "patch_spawn",
     "patch_wandb_run_id",
+    "rename_builtin",
 ]
 
 

@@ -171,7 +171,7 @@ def _to_tensors(row: WeightRow, arrays: List[numpy.ndarray]) -> Dict[str, torch.
 
 
 def _to_datasets(row: WeightRow, arrays: Mapping[str, numpy.ndarray]) -> List[numpy.ndarray]:
-    parameters = {p.name: arrays[p.name] for p in row.parameters}
+    parameters = {name: arrays[name] for name in row.parameters}
     datasets = row.to_datasets(parameters)
     restored = row.to_parameters(datasets)
     if all(numpy.array_equal(restored[name], array) for name, array in parameters.items()):

@@ -1,9 +1,9 @@
 """
 The weight table, which maps HDF5 datasets to the parameters of an `ElmoBilm`.
 
-Each row of the table also has the datasets' shapes, the layout steps between the two, and the name
-of the parameter in AllenNLP's built-in ELMo. The names and shapes of the datasets are those that
-bilm-tf's `dump_weights` writes.
+Each row of the table also has the datasets' shapes and the layout steps between the two. The names
+and shapes of the datasets are those that bilm-tf's `dump_weights` writes; the names of the
+parameters are those of AllenNLP's `_ElmoBiLm`.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from allennlp_elmo_plugin.weights.layout_steps import (
     Transpose,
 )
 
-__all__ = ["DatasetSpec", "ParameterSpec", "WeightRow", "builtin_names", "weight_table"]
+__all__ = ["DatasetSpec", "WeightRow", "parameter_names", "weight_table"]
 
 
 @dataclass(frozen=True)
@@ -47,23 +47,6 @@ class DatasetSpec:
 
 
 @dataclass(frozen=True)
-class ParameterSpec:
-    """
-    A parameter of `ElmoBilm`.
-
-    # Parameters
-
-    name : `str`
-        Name in the state dict of `ElmoBilm`.
-    builtin_name : `str`
-        Name in the state dict of AllenNLP's `_ElmoBiLm`.
-    """
-
-    name: str
-    builtin_name: str
-
-
-@dataclass(frozen=True)
 class WeightRow:
     """
     One row of the weight table: datasets and the parameters that they form together.
@@ -75,14 +58,14 @@ class WeightRow:
 
     datasets : `Tuple[DatasetSpec, ...]`
         Datasets, all of the same shape.
-    parameters : `Tuple[ParameterSpec, ...]`
-        Parameters, all of the same shape.
+    parameters : `Tuple[str, ...]`
+        Names of the parameters in the state dict of `ElmoBilm`, all of the same shape.
     axis : `int`, optional (default = `0`)
         Axis of the concatenation and the split.
     """
 
     datasets: Tuple[DatasetSpec, ...]
-    parameters: Tuple[ParameterSpec, ...]
+    parameters: Tuple[str, ...]
     axis: int = 0
 
     def to_parameters(self, arrays: List[numpy.ndarray]) -> Dict[str, numpy.ndarray]:
@@ -106,7 +89,7 @@ class WeightRow:
             converted.append(array)
         joined = converted[0] if len(converted) == 1 else numpy.concatenate(converted, self.axis)
         pieces = numpy.split(joined, len(self.parameters), axis=self.axis)
-        return {parameter.name: piece for parameter, piece in zip(self.parameters, pieces)}
+        return dict(zip(self.parameters, pieces))
 
     def to_datasets(self, parameters: Dict[str, numpy.ndarray]) -> List[numpy.ndarray]:
         """
@@ -122,7 +105,7 @@ class WeightRow:
         `List[numpy.ndarray]`
             Content of each dataset, in the order of `datasets`.
         """
-        joined = numpy.concatenate([parameters[p.name] for p in self.parameters], axis=self.axis)
+        joined = numpy.concatenate([parameters[name] for name in self.parameters], axis=self.axis)
         pieces = numpy.split(joined, len(self.datasets), axis=self.axis)
         arrays = []
         for dataset, array in zip(self.datasets, pieces):
@@ -149,9 +132,9 @@ def weight_table(options: ElmoOptions) -> List[WeightRow]:
     return [*_char_cnn_rows(options), *_lstm_rows(options)]
 
 
-def builtin_names(options: ElmoOptions) -> Dict[str, str]:
+def parameter_names(options: ElmoOptions) -> List[str]:
     """
-    Maps the parameter names of AllenNLP's built-in ELMo to those of `ElmoBilm`.
+    Returns the names of the parameters of an `ElmoBilm`.
 
     # Parameters
 
@@ -160,69 +143,50 @@ def builtin_names(options: ElmoOptions) -> Dict[str, str]:
 
     # Returns
 
-    `Dict[str, str]`
-        Name in `ElmoBilm` by name in AllenNLP's `_ElmoBiLm`. The arrays themselves are equal.
+    `List[str]`
+        Names in the state dict, which are those in AllenNLP's `_ElmoBiLm`.
     """
-    return {
-        parameter.builtin_name: parameter.name
-        for row in weight_table(options)
-        for parameter in row.parameters
-    }
-
-
-def _one_to_one(dataset: DatasetSpec, name: str, builtin_name: str) -> WeightRow:
-    return WeightRow((dataset,), (ParameterSpec(name, builtin_name),))
+    return [name for row in weight_table(options) for name in row.parameters]
 
 
 def _char_cnn_rows(options: ElmoOptions) -> Iterator[WeightRow]:
-    builtin = "_token_embedder."
     dim = options.char_embedding_dim
-    yield _one_to_one(
-        DatasetSpec("char_embed", (NUM_CHARACTERS, dim), (PrependZeroRow(),)),
-        "char_cnn.char_embedding.weight",
-        builtin + "_char_embedding_weights",
+    yield WeightRow(
+        (DatasetSpec("char_embed", (NUM_CHARACTERS, dim), (PrependZeroRow(),)),),
+        ("_token_embedder._char_embedding_weights",),
     )
     for i, (width, number) in enumerate(options.filters):
-        name, builtin_name = f"char_cnn.convolutions.{i}.", builtin + f"char_conv_{i}."
-        yield _one_to_one(
-            DatasetSpec(f"CNN/W_cnn_{i}", (1, width, dim, number), (Transpose(), DropLastAxis())),
-            name + "weight",
-            builtin_name + "weight",
+        name, steps = f"_token_embedder.char_conv_{i}.", (Transpose(), DropLastAxis())
+        yield WeightRow(
+            (DatasetSpec(f"CNN/W_cnn_{i}", (1, width, dim, number), steps),),
+            (name + "weight",),
         )
-        yield _one_to_one(
-            DatasetSpec(f"CNN/b_cnn_{i}", (number,)), name + "bias", builtin_name + "bias"
-        )
+        yield WeightRow((DatasetSpec(f"CNN/b_cnn_{i}", (number,)),), (name + "bias",))
     for k in range(options.num_highways):
         yield from _highway_rows(k, options.num_filters)
     if options.word_projection:
-        name, builtin_name = "char_cnn.projection.", builtin + "_projection."
-        shape = (options.num_filters, options.projection_dim)
-        yield _one_to_one(
-            DatasetSpec("CNN_proj/W_proj", shape, (Transpose(),)),
-            name + "weight",
-            builtin_name + "weight",
+        shape, name = (options.num_filters, options.projection_dim), "_token_embedder._projection."
+        yield WeightRow(
+            (DatasetSpec("CNN_proj/W_proj", shape, (Transpose(),)),), (name + "weight",)
         )
-        yield _one_to_one(
-            DatasetSpec("CNN_proj/b_proj", shape[1:]), name + "bias", builtin_name + "bias"
-        )
+        yield WeightRow((DatasetSpec("CNN_proj/b_proj", shape[1:]),), (name + "bias",))
 
 
 def _highway_rows(k: int, size: int) -> Iterator[WeightRow]:
-    group = f"CNN_high_{k}/"
-    name, builtin_name = f"char_cnn.highways.{k}.", f"_token_embedder._highways._layers.{k}."
+    group, name = f"CNN_high_{k}/", f"_token_embedder._highways._layers.{k}."
     yield WeightRow(
         (
             DatasetSpec(group + "W_transform", (size, size), (Transpose(),)),
             DatasetSpec(group + "W_carry", (size, size), (Transpose(), Negate())),
         ),
-        (ParameterSpec(name + "weight", builtin_name + "weight"),),
+        (name + "weight",),
     )
     yield WeightRow(
         (
             DatasetSpec(group + "b_transform", (size,)),
             DatasetSpec(group + "b_carry", (size,), (Negate(),)),
         ),
-        (ParameterSpec(name + "bias", builtin_name + "bias"),),
+        (name + "bias",),
     )
 
 
@@ -231,26 +195,20 @@ def _lstm_rows(options: ElmoOptions) -> Iterator[WeightRow]:
     for i, direction in enumerate(("forward", "backward")):
         for k in range(options.num_layers):
             group = f"RNN_{i}/RNN/MultiRNNCell/Cell{k}/LSTMCell/"
-            name = f"lstm.layers.{k}.{direction}_lstm."
-            builtin_name = f"_elmo_lstm.{direction}_layer_{k}."
+            name = f"_elmo_lstm.{direction}_layer_{k}."
             steps = (SwapForgetAndCellGates(), Transpose())
             yield WeightRow(
                 (DatasetSpec(group + "W_0", (2 * dim, 4 * cell_size), steps),),
-                (
-                    ParameterSpec(name + "weight_ih", builtin_name + "input_linearity.weight"),
-                    ParameterSpec(name + "weight_hh", builtin_name + "state_linearity.weight"),
-                ),
+                (name + "input_linearity.weight", name + "state_linearity.weight"),
                 axis=1,
             )
             bias_steps = (SwapForgetAndCellGates(), AddToForgetGate(1.0))
-            yield _one_to_one(
-                DatasetSpec(group + "B", (4 * cell_size,), bias_steps),
-                name + "bias",
-                builtin_name + "state_linearity.bias",
+            yield WeightRow(
+                (DatasetSpec(group + "B", (4 * cell_size,), bias_steps),),
+                (name + "state_linearity.bias",),
             )
             if options.state_projection:
-                yield _one_to_one(
-                    DatasetSpec(group + "W_P_0", (cell_size, dim), (Transpose(),)),
-                    name + "weight_hr",
-                    builtin_name + "state_projection.weight",
+                yield WeightRow(
+                    (DatasetSpec(group + "W_P_0", (cell_size, dim), (Transpose(),)),),
+                    (name + "state_projection.weight",),
                 )

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from allennlp_elmo_plugin.archive.archived_module import ArchivedModule
-from allennlp_elmo_plugin.archive.extra_state import EXTRA_STATE, find_extra_state
+from allennlp_elmo_plugin.archive.facts import find_facts
 
 
 class _Linear(ArchivedModule, torch.nn.Linear):
@@ -28,16 +28,21 @@ def test_facts_are_found_in_saved_weights(tmp_path: Path) -> None:
     model = torch.nn.ModuleList([_Linear("one.txt"), _Linear("caf\u00e9.txt")])
     torch.save(model.state_dict(), tmp_path / "weights.th")
     for file in ("one.txt", "caf\u00e9.txt"):
-        facts = find_extra_state(str(tmp_path), "linear", file=file)
+        facts = find_facts(str(tmp_path), "linear", file=file)
         assert facts is not None and (facts["file"], facts["sizes"]) == (file, [2, 1])
-    assert find_extra_state(str(tmp_path), "linear", file="two.txt") is None
+    assert find_facts(str(tmp_path), "linear", file="two.txt") is None
 
 
-def test_facts_are_a_tensor_of_bytes() -> None:
-    """A state dict holds tensors alone, as code that walks it expects."""
-    state = _Linear("one.txt").state_dict()
-    assert set(state) == {"weight", "bias", EXTRA_STATE}
-    assert state[EXTRA_STATE].dtype == torch.uint8 and state[EXTRA_STATE].dim() == 1
+def test_a_state_dict_holds_weights_alone() -> None:
+    """Code that walks a state dict meets no facts."""
+    assert set(_Linear("one.txt").state_dict()) == {"weight", "bias"}
+
+
+def test_a_dictionary_of_the_callers_own_is_filled() -> None:
+    """PyTorch fills a plain dictionary without metadata."""
+    mine: Dict[str, Any] = {}
+    _Linear("one.txt").state_dict(destination=mine)
+    assert set(mine) == {"weight", "bias"}
 
 
 def test_weights_are_loaded_and_facts_stay() -> None:

@@ -10,15 +10,12 @@ import pytest
 from allennlp.commands.evaluate import evaluate_from_archive
 from allennlp.common import Params
 from allennlp.data import TokenIndexer
-from allennlp.data.token_indexers.elmo_indexer import ELMoTokenCharactersIndexer
 from allennlp.models.archival import load_archive
 from allennlp.modules import TokenEmbedder
-from allennlp.modules.token_embedders.elmo_token_embedder import (
-    ElmoTokenEmbedder as BuiltInEmbedder,
-)
 from allennlp.training.optimizers import make_parameter_groups
 
 from allennlp_elmo_plugin import ElmoTokenEmbedder
+from tests.support.builtin import BuiltInEmbedder, BuiltInIndexer
 from tests.support.tagger_experiment import final_metrics, tagger, train, write_data
 
 TOLERANCE = 1e-5
@@ -54,7 +51,7 @@ def built_in() -> Iterator[None]:
     indexers = TokenIndexer._registry[TokenIndexer]
     ours = embedders["elmo_token_embedder"], indexers["elmo_characters"]
     embedders["elmo_token_embedder"] = (BuiltInEmbedder, None)
-    indexers["elmo_characters"] = (ELMoTokenCharactersIndexer, None)
+    indexers["elmo_characters"] = (BuiltInIndexer, None)
     try:
         yield
     finally:

@@ -47,13 +47,13 @@ def test_a_fine_tuned_bilm_is_exported(tmp_path: Path, trainer: Any) -> None:
     done = _run(tmp_path, "run/model.tar.gz", "exported")
     assert done.returncode == 0, done.stderr
     assert done.stdout.rstrip().endswith("to the folder exported")
-    assert "'text_field_embedder.token_embedder_elmo._encoder.bilm'" in done.stdout
+    assert "'text_field_embedder.token_embedder_elmo._elmo._elmo_lstm'" in done.stdout
 
     exported = _read_by_allennlp(tmp_path / "exported")
     assert (exported - before).abs().max() > 1e-3
     if trainer is not built_in:
         model: Any = load_archive(tmp_path / "run" / "model.tar.gz").model
-        encoded = model.text_field_embedder.token_embedder_elmo._encoder(
+        encoded = model.text_field_embedder.token_embedder_elmo.encoder(
             SentenceBatch.from_padded(SENTENCES, 50)
         )
         archived = encoded.layers.mean(dim=0)[:, 1:-1]

@@ -27,7 +27,7 @@ from allennlp_elmo_plugin import (
     WarmState,
     ZeroState,
 )
-from allennlp_elmo_plugin.embedder.token_embedder import _without_boundaries
+from allennlp_elmo_plugin.embedder.boundaries import remove_boundaries
 from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
 from tests.support.elmo_files import ElmoFiles, elmo_options, write_elmo_files
 from tests.support.embedders import embedder
@@ -46,6 +46,7 @@ def _from_config(files: ElmoFiles, **params: Any) -> TokenEmbedder:
     return TokenEmbedder.from_params(Params(config))
 
 
+MIX = "_elmo.scalar_mix_0."
 ZERO = {"type": "bilm", "initial_state": "zero"}
 
 
@@ -118,8 +119,8 @@ def test_parts_are_taken_as_they_are(files: ElmoFiles, tmp_path: Path) -> None:
     cache = Hdf5ActivationCache(str(tmp_path))
     module = ElmoTokenEmbedder.from_parts(encoder, mix, cache, projection_dim=5)
     assert isinstance(module, ElmoTokenEmbedder)
-    assert module._encoder is encoder and module.scalar_mix is mix
-    assert module._activation_cache is cache
+    assert module.encoder is encoder and module.scalar_mix is mix
+    assert module.activation_cache is cache
     assert module.get_output_dim() == 5
     assert module(spell("the cat")).shape == (1, 2, 5) and cache.misses == 1
 
@@ -128,7 +129,7 @@ def test_parts_have_the_defaults_of_a_config(files: ElmoFiles) -> None:
     """An embedder from an encoder alone learns its mix, caches nothing and drops one half."""
     module = ElmoTokenEmbedder.from_parts(_encoder(files)).eval()
     assert isinstance(module.scalar_mix, LearnedScalarMix)
-    assert isinstance(module._activation_cache, NoActivationCache)
+    assert isinstance(module.activation_cache, NoActivationCache)
     assert module.get_output_dim() == 16
     ids = spell("the cat sat there")
     vectors, dropped = module(ids), module.train()(ids)
@@ -191,14 +192,14 @@ def test_removed_boundaries_pass_no_gradient_on() -> None:
     """Gradients of first and second order go past boundaries, whose vectors count for nothing."""
     batch = SentenceBatch.from_padded(spell("a b c", "d", ""), 50)
     mixed = torch.randn(3, 5, 2, dtype=torch.float64, requires_grad=True)
-    vectors = _without_boundaries(mixed, batch)
+    vectors = remove_boundaries(mixed, batch)
     expected = mixed.detach()[:, 1:-1].clone()
     expected[1, 1] = expected[2, 0] = 0.0
     assert torch.equal(vectors, expected[:, :3])
     vectors.sum().backward()
     assert mixed.grad is not None
     assert mixed.grad[..., 0].tolist() == [[0, 1, 1, 1, 0], [0, 1, 0, 1, 0], [0, 0, 1, 1, 0]]
-    assert torch.autograd.gradgradcheck(lambda x: _without_boundaries(x, batch) ** 2, (mixed,))
+    assert torch.autograd.gradgradcheck(lambda x: remove_boundaries(x, batch) ** 2, (mixed,))
 
 
 class _TopLayer(ScalarMix):
@@ -261,8 +262,8 @@ def test_the_bilm_is_trained_if_asked_for(files: ElmoFiles, requires_grad: bool)
     module = embedder(files, requires_grad=requires_grad, projection_dim=4)
     module(spell("cat sat")).sum().backward()
     trained = {name for name, p in module.named_parameters() if p.grad is not None}
-    assert {"_projection.weight", "scalar_mix.gamma", "scalar_mix.scalar_parameters.0"} <= trained
-    assert any(name.startswith("_encoder") for name in trained) is requires_grad
+    assert {"_projection.weight", MIX + "gamma", MIX + "scalar_parameters.0"} <= trained
+    assert any(name.startswith("_elmo._elmo_lstm") for name in trained) is requires_grad
 
 
 def test_a_module_can_be_copied_and_pickled(files: ElmoFiles) -> None:

@@ -89,7 +89,7 @@ def test_no_character_is_not_trained(kernels: str) -> None:
     char_cnn = CharCnn(OPTIONS)
     with use_kernels(kernels):
         char_cnn(spell_words(["cat"])).pow(2).sum().backward()
-    gradient = char_cnn.char_embedding.weight.grad
+    gradient = char_cnn.char_embedding.grad
     assert gradient is not None and not gradient[0].any()
     assert gradient[ord("c") + 1].any() and not gradient[ord("x") + 1].any()
 
@@ -98,7 +98,7 @@ def test_new_weights_are_drawn_as_bilm_tf_draws_them() -> None:
     """Biases are 0, characters lie in [-1, 1], and id 0 has no vector."""
     torch.manual_seed(0)
     char_cnn = CharCnn(OPTIONS)
-    characters = char_cnn.char_embedding.weight
+    characters = char_cnn.char_embedding
     assert not characters[0].any() and 0.9 < characters.abs().max() <= 1
     for convolution in char_cnn.convolutions:
         assert not convolution.bias.any()

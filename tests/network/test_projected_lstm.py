@@ -50,14 +50,15 @@ def _run_row(
     weights = {name: weight.double().numpy() for name, weight in lstm.named_parameters()}
     outputs = []
     for x in inputs:
-        gates = weights["weight_ih"] @ x + weights["weight_hh"] @ hidden + weights["bias"]
+        gates = weights["input_linearity.weight"] @ x + weights["state_linearity.weight"] @ hidden
+        gates = gates + weights["state_linearity.bias"]
         i, f, g, o = numpy.split(gates, 4)
         cell = sigmoid(i) * numpy.tanh(g) + sigmoid(f) * cell
         if lstm.cell_clip is not None:
             cell = numpy.clip(cell, -lstm.cell_clip, lstm.cell_clip)
         hidden = sigmoid(o) * numpy.tanh(cell)
         if lstm.has_projection:
-            hidden = weights["weight_hr"] @ hidden
+            hidden = weights["state_projection.weight"] @ hidden
             if lstm.proj_clip is not None:
                 hidden = numpy.clip(hidden, -lstm.proj_clip, lstm.proj_clip)
         outputs.append(hidden)

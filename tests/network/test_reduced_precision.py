@@ -19,7 +19,7 @@ from allennlp_elmo_plugin.network.reduced_precision import ReducedMatrix
 from tests.network.layers import all_layers
 
 LOW_PRECISIONS = ["bfloat16", "int8"]
-IN_FLOAT32 = ("char_embedding.weight", "bias")
+IN_FLOAT32 = ("_char_embedding_weights", "bias")
 
 
 def _options(**changes: Any) -> ElmoOptions:
@@ -51,14 +51,16 @@ def _reduced(precision: str, seed: int = 0) -> ElmoBilm:
 
 
 def _is_matrix(name: str) -> bool:
-    return "convolutions" not in name and not name.endswith(IN_FLOAT32)
+    return "char_conv" not in name and not name.endswith(IN_FLOAT32)
 
 
 def _rounded(name: str, weight: torch.Tensor, precision: str) -> torch.Tensor:
     """Rounds a weight of a state dict."""
     if not _is_matrix(name):
         return weight
-    return untile_matrix(tile_matrix(weight, precision, name.endswith(("weight_ih", "weight_hh"))))
+    return untile_matrix(
+        tile_matrix(weight, precision, "input_linearity" in name or "state_linearity" in name)
+    )
 
 
 @pytest.mark.parametrize("precision", LOW_PRECISIONS)
@@ -180,10 +182,17 @@ def test_copies_have_the_same_outputs(
     assert torch.equal(all_layers(other), all_layers(bilm))
 
 
-LSTM = "lstm.layers.1.backward_lstm."
+LSTM = "_elmo_lstm.backward_layer_1."
 
 
-@pytest.mark.parametrize("name", [LSTM + "weight_hr", "char_cnn.highways.0.weight", LSTM + "bias"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        LSTM + "state_projection.weight",
+        "_token_embedder._highways._layers.0.weight",
+        LSTM + "state_linearity.bias",
+    ],
+)
 @pytest.mark.parametrize("precision", ["float32", *LOW_PRECISIONS])
 def test_a_missing_weight_is_named(precision: str, name: str) -> None:
     """A missing weight is named as torch names it, whether it is a parameter or not."""
@@ -195,7 +204,14 @@ def test_a_missing_weight_is_named(precision: str, name: str) -> None:
     assert _reduced(precision).load_state_dict(state, strict=False).missing_keys == [name]
 
 
-@pytest.mark.parametrize("name", [LSTM + "weight_hh", "char_cnn.projection.weight", LSTM + "bias"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        LSTM + "state_linearity.weight",
+        "_token_embedder._projection.weight",
+        LSTM + "state_linearity.bias",
+    ],
+)
 @pytest.mark.parametrize("precision", ["float32", *LOW_PRECISIONS])
 def test_a_weight_of_another_shape_is_named(precision: str, name: str) -> None:
     """A weight of another shape is named with both shapes."""
@@ -212,7 +228,7 @@ def test_a_weight_of_another_shape_is_named(precision: str, name: str) -> None:
 def test_an_unexpected_weight_is_named(precision: str) -> None:
     """A weight that no module has is named in the error."""
     state = _bilm().state_dict()
-    state[LSTM + "weight_hx"] = torch.zeros(1)
+    state[LSTM + "state_linearity.weights"] = torch.zeros(1)
     with pytest.raises(RuntimeError, match="Unexpected key.*weight_hx"):
         _reduced(precision).load_state_dict(state)
 

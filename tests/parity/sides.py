@@ -4,11 +4,9 @@ from typing import Any, Tuple
 
 import numpy
 import torch
-from allennlp.modules.token_embedders.elmo_token_embedder import (
-    ElmoTokenEmbedder as BuiltInEmbedder,
-)
 
 from allennlp_elmo_plugin import ElmoTokenEmbedder
+from tests.support.builtin import BuiltInEmbedder
 from tests.support.elmo_files import ElmoFiles
 
 __all__ = ["CACHED_WORDS", "TOLERANCE", "assert_close", "both_sides"]

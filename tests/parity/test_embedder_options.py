@@ -4,9 +4,6 @@ import itertools
 
 import pytest
 import torch
-from allennlp.modules.token_embedders.elmo_token_embedder import (
-    ElmoTokenEmbedder as BuiltInEmbedder,
-)
 
 from allennlp_elmo_plugin import ElmoTokenEmbedder
 from tests.parity.sides import (
@@ -14,6 +11,7 @@ from tests.parity.sides import (
     assert_close,
     both_sides,
 )
+from tests.support.builtin import BuiltInEmbedder
 from tests.support.elmo_files import elmo_options, write_elmo_files
 from tests.support.sentences import spell, word_ids
 from tests.support.words import random_batches

@@ -2,12 +2,10 @@
 
 import pytest
 import torch
-from allennlp.modules.token_embedders.elmo_token_embedder import (
-    ElmoTokenEmbedder as BuiltInEmbedder,
-)
 
 from allennlp_elmo_plugin import ElmoTokenEmbedder
 from tests.parity.sides import CACHED_WORDS, assert_close
+from tests.support.builtin import BuiltInEmbedder
 from tests.support.elmo_files import elmo_options, write_elmo_files
 from tests.support.sentences import spell, word_ids
 from tests.support.words import random_batches

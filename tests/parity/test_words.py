@@ -4,10 +4,10 @@ import pytest
 import torch
 from allennlp.data import Token, Vocabulary
 from allennlp.data.fields import TextField
-from allennlp.data.token_indexers.elmo_indexer import ELMoTokenCharactersIndexer
 
 from allennlp_elmo_plugin import ElmoCharactersIndexer
 from tests.parity.sides import assert_close, both_sides
+from tests.support.builtin import BuiltInIndexer
 from tests.support.elmo_files import write_elmo_files
 from tests.support.oracle import Oracle, mix_without_boundaries
 from tests.support.words import TOKENS_TO_ADD, WORD_LIST, WORDS
@@ -28,7 +28,7 @@ def index(indexer, words, timesteps=None):
 def test_a_word_has_the_ids_of_the_built_in(word, tokens_to_add):
     """The indexer gives AllenNLP's ids, with and without special tokens."""
     ours = index(ElmoCharactersIndexer(tokens_to_add=tokens_to_add), [word])
-    theirs = index(ELMoTokenCharactersIndexer(tokens_to_add=tokens_to_add), [word])
+    theirs = index(BuiltInIndexer(tokens_to_add=tokens_to_add), [word])
     assert list(ours) == list(theirs) == ["elmo_tokens"]
     assert ours["elmo_tokens"].dtype == theirs["elmo_tokens"].dtype
     assert torch.equal(ours["elmo_tokens"], theirs["elmo_tokens"])
@@ -39,7 +39,7 @@ def test_a_word_has_the_ids_of_the_built_in(word, tokens_to_add):
 def test_padding_agrees_with_the_built_in(words, minimum):
     """Ids that are padded to a batch or to a minimum have AllenNLP's shape and zeros."""
     ours = ElmoCharactersIndexer(token_min_padding_length=minimum)
-    theirs = ELMoTokenCharactersIndexer(token_min_padding_length=minimum)
+    theirs = BuiltInIndexer(token_min_padding_length=minimum)
     for timesteps in (None, 4):
         left, right = (index(side, words, timesteps) for side in (ours, theirs))
         assert left["elmo_tokens"].tolist() == right["elmo_tokens"].tolist()
@@ -61,6 +61,6 @@ def test_special_tokens_agree(tmp_path):
 def test_a_word_alone_agrees(tmp_path, word):
     """A sentence of one word agrees, where no longer word can hide a lost column."""
     ours, theirs = both_sides(write_elmo_files(tmp_path, seed=42), dropout=0.0)
-    ids = index(ELMoTokenCharactersIndexer(), [word])["elmo_tokens"].unsqueeze(0)
+    ids = index(BuiltInIndexer(), [word])["elmo_tokens"].unsqueeze(0)
     with torch.no_grad():
         assert_close(ours(ids), theirs(ids))

@@ -13,7 +13,7 @@ from allennlp.modules.elmo import Elmo
 
 from allennlp_elmo_plugin import ElmoBilm, ElmoOptions
 from allennlp_elmo_plugin.network.spelling import spell_word
-from allennlp_elmo_plugin.weights import WeightFile, builtin_names
+from allennlp_elmo_plugin.weights import WeightFile
 from tests.support.elmo_files import ElmoFiles, elmo_arrays, elmo_options, write_elmo_files
 
 SHAPES: Dict[str, Dict[str, Any]] = {
@@ -54,7 +54,7 @@ def _trained(bilm: ElmoBilm) -> ElmoBilm:
     with torch.no_grad():
         for name, parameter in bilm.named_parameters():
             parameter.add_(torch.randn_like(parameter) * 0.3)
-            if name.endswith("char_embedding.weight"):
+            if name.endswith("_char_embedding_weights"):
                 parameter[0] = 0.0
     return bilm
 
@@ -77,10 +77,9 @@ def test_the_builtin_reads_written_weights_to_the_bit(tmp_path: Path, shape: str
     bilm.to_folder(tmp_path)
     builtin = Elmo(str(tmp_path / "options.json"), str(tmp_path / "weights.hdf5"), 1)
     builtin_state = builtin._elmo_lstm.state_dict()
-    names = builtin_names(bilm.options)
-    assert set(names) == set(builtin_state)
-    for builtin_name, name in names.items():
-        assert torch.equal(builtin_state[builtin_name], bilm.state_dict()[name]), name
+    assert list(bilm.state_dict()) == list(builtin_state)
+    for name, weight in bilm.state_dict().items():
+        assert torch.equal(builtin_state[name], weight), name
 
 
 def test_a_file_that_is_read_is_written_the_same(tmp_path: Path) -> None:
@@ -106,7 +105,7 @@ def test_numbers_of_other_types_are_read(tmp_path: Path, dtype: str) -> None:
     files = write_elmo_files(tmp_path, elmo_options(), arrays)
     state = ElmoBilm.from_files(*files).state_dict()
     expected = arrays["CNN_proj/b_proj"].astype("float32")
-    assert numpy.array_equal(state["char_cnn.projection.bias"].numpy(), expected)
+    assert numpy.array_equal(state["_token_embedder._projection.bias"].numpy(), expected)
     assert {tensor.dtype for tensor in state.values()} == {torch.float32}
 
 

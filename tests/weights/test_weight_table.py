@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from allennlp_elmo_plugin import ElmoBilm, ElmoOptions
-from allennlp_elmo_plugin.weights import builtin_names
+from allennlp_elmo_plugin.weights import parameter_names
 from allennlp_elmo_plugin.weights.weight_table import WeightRow, weight_table
 from tests.support.elmo_files import elmo_arrays, elmo_options, write_elmo_files
 
@@ -57,12 +57,11 @@ def _random_datasets(row: WeightRow) -> Tuple[numpy.ndarray, ...]:
 @settings(deadline=None)
 @given(ALL_OPTIONS)
 def test_every_dataset_and_parameter_appears_once(options: ElmoOptions) -> None:
-    """No two rows share a dataset, a parameter or a name of the built-in."""
+    """No two rows share a dataset or a parameter."""
     rows = weight_table(options)
     for names in (
         [dataset.name for row in rows for dataset in row.datasets],
-        [parameter.name for row in rows for parameter in row.parameters],
-        [parameter.builtin_name for row in rows for parameter in row.parameters],
+        [name for row in rows for name in row.parameters],
     ):
         assert len(names) == len(set(names))
 
@@ -101,16 +100,14 @@ def test_the_datasets_are_those_of_a_file(example: str) -> None:
 
 
 @pytest.mark.parametrize("example", list(EXAMPLES))
-def test_the_builtin_names_are_those_of_allennlps_state_dict(example: str, tmp_path: Any) -> None:
+def test_the_parameters_are_those_of_allennlps_state_dict(example: str, tmp_path: Any) -> None:
     """The table has exactly the keys of `_ElmoBiLm`'s state dict, and the arrays are equal."""
     options = elmo_options(**EXAMPLES[example])
     files = write_elmo_files(tmp_path, options)
     builtin = _ElmoBiLm(*files).state_dict()
-    names = builtin_names(ElmoOptions.from_dict(options))
-    assert set(names) == set(builtin)
+    assert set(parameter_names(ElmoOptions.from_dict(options))) == set(builtin)
     arrays = elmo_arrays(options)
     for row in weight_table(ElmoOptions.from_dict(options)):
         parameters = row.to_parameters([arrays[dataset.name] for dataset in row.datasets])
-        for parameter in row.parameters:
-            array = builtin[parameter.builtin_name].numpy()
-            assert numpy.array_equal(parameters[parameter.name], array), parameter.name
+        for name in row.parameters:
+            assert numpy.array_equal(parameters[name], builtin[name].numpy()), name

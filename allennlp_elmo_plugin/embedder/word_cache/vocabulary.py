@@ -14,7 +14,7 @@ from overrides import overrides
 from torch.nn.functional import embedding
 
 from allennlp_elmo_plugin.archive.archived_module import ArchivedModule
-from allennlp_elmo_plugin.archive.extra_state import find_extra_state
+from allennlp_elmo_plugin.archive.facts import FACTS, find_facts
 from allennlp_elmo_plugin.embedder.word_cache.base import WordCache
 from allennlp_elmo_plugin.network.char_cnn import CharCnn
 from allennlp_elmo_plugin.network.spelling import (
@@ -116,7 +116,7 @@ class VocabularyWordCache(ArchivedModule, WordCache):
                 _checked(_words_of_namespace(namespace, vocab), f"the namespace '{namespace}'")
             )
         if file is not None:
-            archived = find_extra_state(serialization_dir, cls.component, file=file)
+            archived = find_facts(serialization_dir, cls.component, file=file)
             found = archived["words"] if archived else _read_lines(file)
             cache = cls(_checked(found, f"the file '{file}'"))
             cache._file = file
@@ -150,8 +150,9 @@ class VocabularyWordCache(ArchivedModule, WordCache):
         vectors[2] = 0.0
         # Of the small types gloo, which sends buffers to other processes, has no int16.
         self.register_buffer("characters", spelled[2:].to(torch.int32), persistent=False)
-        self.register_buffer("boundaries", vectors[:2].clone())
-        self.vectors = torch.nn.Parameter(vectors[2:].clone(), requires_grad=requires_grad)
+        self.register_buffer("boundaries", vectors[:2].clone(), persistent=False)
+        # The name in AllenNLP's `Embedding`.
+        self.weight = torch.nn.Parameter(vectors[2:].clone(), requires_grad=requires_grad)
 
     @overrides
     def forward(
@@ -190,7 +191,7 @@ class VocabularyWordCache(ArchivedModule, WordCache):
         vectors = torch.cat(
             [
                 self.boundaries[-1 - word_ids[boundary]],
-                embedding(word_ids[known], self.vectors),
+                embedding(word_ids[known], self.weight),
                 char_cnn(character_ids[unknown]),
             ]
         )
@@ -198,15 +199,22 @@ class VocabularyWordCache(ArchivedModule, WordCache):
 
     @overrides
     def archived_facts(self) -> Dict[str, Any]:
-        """Returns the words of a file, for an archive without the file."""
-        return {"file": self._file, "words": None if self._file is None else self.words}
+        """Returns the words of a file and the boundaries' vectors, for an archive without files."""
+        words = None if self._file is None else self.words
+        return {"file": self._file, "words": words, "boundaries": self.boundaries.tolist()}
 
     def _load_from_state_dict(
-        self, state_dict: Dict[str, torch.Tensor], prefix: str, *args: Any, **kwargs: Any
+        self,
+        state_dict: Dict[str, torch.Tensor],
+        prefix: str,
+        local_metadata: Dict[str, Any],
+        *args: Any,
     ) -> None:
         # Archives of AllenNLP's built-in lack the boundaries; it takes them from the weight file.
-        state_dict.setdefault(prefix + "boundaries", self.boundaries)
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+        boundaries = local_metadata.get(FACTS, {}).get("boundaries")
+        if boundaries is not None:
+            self.boundaries = self.boundaries.new_tensor(boundaries)
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *args)
 
     def _warn_of_other_words(self, word_ids: torch.Tensor) -> None:
         # The unknown word's id stands for many words, so its spelling usually differs.

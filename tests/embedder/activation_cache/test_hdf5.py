@@ -113,13 +113,13 @@ def _embedder(
 
 
 def _cache_of(module: ElmoTokenEmbedder) -> Hdf5ActivationCache:
-    assert isinstance(module._activation_cache, Hdf5ActivationCache)
-    return module._activation_cache
+    assert isinstance(module.activation_cache, Hdf5ActivationCache)
+    return module.activation_cache
 
 
 def _bilm_of(module: ElmoTokenEmbedder) -> ElmoBilm:
-    assert isinstance(module._encoder, BilmEncoder)
-    return module._encoder.bilm
+    assert isinstance(module.encoder, BilmEncoder)
+    return module.encoder.bilm
 
 
 def _assert_close(vectors: torch.Tensor, expected: torch.Tensor) -> None:

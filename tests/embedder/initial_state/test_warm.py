@@ -7,12 +7,10 @@ from typing import Any, List, Sequence
 import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
-from allennlp.modules.token_embedders.elmo_token_embedder import (
-    ElmoTokenEmbedder as BuiltInEmbedder,
-)
 
 from allennlp_elmo_plugin import BilmEncoder, ElmoBilm, ElmoTokenEmbedder, WarmState
 from allennlp_elmo_plugin.embedder.initial_state.warm_up_sentences import WARM_UP_SENTENCES
+from tests.support.builtin import BuiltInEmbedder
 from tests.support.elmo_files import ElmoFiles, elmo_options, write_elmo_files
 from tests.support.embedders import embedder
 from tests.support.sentences import spell
@@ -72,7 +70,7 @@ def _embed(
 
 
 def _state(module: ElmoTokenEmbedder) -> torch.Tensor:
-    return module.state_dict()["_encoder.initial_state.hidden"]
+    return module.state_dict()["_elmo._elmo_lstm.initial_state.hidden"]
 
 
 def test_a_sentence_has_the_same_vectors_in_any_company(files: ElmoFiles) -> None:
@@ -205,9 +203,9 @@ def test_a_state_that_does_not_converge_is_told(
 def test_weights_that_are_not_numbers_are_told(tmp_path: Path) -> None:
     """A state of NaN is not taken for one that is yet to be computed."""
     module = _warm(write_elmo_files(tmp_path))
-    assert isinstance(module._encoder, BilmEncoder)
+    assert isinstance(module.encoder, BilmEncoder)
     with torch.no_grad():
-        next(module._encoder.bilm.lstm.parameters()).fill_(float("nan"))
+        next(module.encoder.bilm.lstm.parameters()).fill_(float("nan"))
     with pytest.raises(ConfigurationError, match="a finite state.*after the warm-up text"):
         _embed(module, [["Rain"]], 1)
 

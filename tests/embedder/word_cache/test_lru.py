@@ -151,7 +151,7 @@ def test_it_is_right_in_reduced_precision(precision: str) -> None:
     first.requires_grad_(False)
     cache, ids = LruWordCache(), spell_words(["the", "cat"])
     cache(ids, None, first.char_cnn)
-    name = "char_cnn.projection.weight"
+    name = "_token_embedder._projection.weight"
     first.load_state_dict({name: second.state_dict()[name]}, strict=False)
     assert torch.equal(cache(ids, None, first.char_cnn), first.char_cnn(ids))
 

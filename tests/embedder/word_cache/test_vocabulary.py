@@ -69,18 +69,18 @@ def test_without_ids_every_word_is_computed() -> None:
 def test_vectors_are_computed_beforehand() -> None:
     """The list's vectors are those of its words, frozen, and zeros for padding."""
     cache = _precomputed()
-    assert torch.equal(cache.vectors[1:], spell_words(WORDS[1:]).float())
-    assert not cache.vectors[0].any() and not cache.vectors.requires_grad
+    assert torch.equal(cache.weight[1:], spell_words(WORDS[1:]).float())
+    assert not cache.weight[0].any() and not cache.weight.requires_grad
     assert torch.equal(cache.boundaries, spell_words(["<S>", "</S>"]).float())
-    assert set(cache.state_dict()) == {"vectors", "boundaries", "_extra_state"}
+    assert set(cache.state_dict()) == {"weight"}
 
 
 def test_vectors_beside_a_trained_bilm_are_trained(caplog: pytest.LogCaptureFixture) -> None:
     """If the biLM is trained, the list's vectors get gradients, and a warning says so."""
     cache = _precomputed(requires_grad=True)
     cache(spell_words(["cat", "</S>"]), torch.tensor([2, -2]), CountingCnn()).sum().backward()
-    assert cache.vectors.grad is not None
-    assert cache.vectors.grad.any(dim=1).tolist() == [False, False, True, False]
+    assert cache.weight.grad is not None
+    assert cache.weight.grad.any(dim=1).tolist() == [False, False, True, False]
     assert "do not follow its character CNN" in caplog.text
 
 
@@ -91,8 +91,8 @@ def test_a_list_of_words_gives_its_words(tmp_path: Path) -> None:
     files = write_elmo_files(tmp_path)
     named, given = embedder(files, word_cache=cache), embedder(files, vocab_to_cache=WORDS)
     assert torch.equal(
-        named.get_parameter("_encoder.word_cache.vectors"),
-        given.get_parameter("_encoder.word_cache.vectors"),
+        named.get_parameter("_elmo._elmo_lstm._word_embedding.weight"),
+        given.get_parameter("_elmo._elmo_lstm._word_embedding.weight"),
     )
 
 

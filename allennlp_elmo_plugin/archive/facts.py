@@ -1,13 +1,12 @@
 """
-Extra state, which saves facts about a component with the weights of a model.
+Facts about components, saved with the weights of a model.
 
 A component is built before its weights are loaded. When the files that it was first built from are
-gone, it finds in the archive's weights what it needs. The facts travel in a state dict as a tensor,
-since code that walks a state dict expects nothing else.
+gone, it finds in the archive's weights what it needs. The facts are in PyTorch's metadata of a
+state dict, where code that walks a state dict does not meet them.
 """
 
 import inspect
-import json
 from pathlib import Path
 from typing import Any, Dict, Optional
 from zipfile import is_zipfile
@@ -15,33 +14,15 @@ from zipfile import is_zipfile
 import torch
 from allennlp.models.archival import get_weights_path
 
-__all__ = ["EXTRA_STATE", "find_extra_state", "is_extracted_archive", "to_extra_state"]
+__all__ = ["COMPONENT", "FACTS", "find_facts", "is_extracted_archive"]
 
-EXTRA_STATE = "_extra_state"
-"""PyTorch's key of a module's extra state in its state dict."""
+FACTS = "allennlp_elmo_plugin"
+"""Key of a component's facts in the metadata of its module."""
 
-OURS = "allennlp_elmo_plugin"
+COMPONENT = "component"
+"""Key of a component's name in its facts."""
+
 WEIGHTS_OF_ARCHIVE = "weights.th"
-
-
-def to_extra_state(component: str, facts: Dict[str, Any]) -> torch.Tensor:
-    """
-    Encodes facts about a component.
-
-    # Parameters
-
-    component : `str`
-        Name of the component.
-    facts : `Dict[str, Any]`
-        Values that JSON can hold.
-
-    # Returns
-
-    `torch.Tensor`
-        Shape (bytes,), uint8: the facts in JSON.
-    """
-    text = json.dumps({OURS: component, **facts})
-    return torch.tensor(list(text.encode("utf-8")), dtype=torch.uint8)
 
 
 def is_extracted_archive(serialization_dir: Optional[str]) -> bool:
@@ -63,7 +44,7 @@ def is_extracted_archive(serialization_dir: Optional[str]) -> bool:
     )
 
 
-def find_extra_state(
+def find_facts(
     serialization_dir: Optional[str], component: str, **expected: Any
 ) -> Optional[Dict[str, Any]]:
     """
@@ -89,14 +70,11 @@ def find_extra_state(
     # Files of torch before 1.6 are no zip, and older than this plugin.
     if not is_zipfile(path):
         return None
-    # Newer versions of torch need not read the other weights.
+    # Newer versions of torch need not read the weights.
     maps = "mmap" in inspect.signature(torch.load).parameters
     weights = torch.load(path, map_location="cpu", **({"mmap": True} if maps else {}))
-    for key, value in weights.items():
-        if key.endswith(EXTRA_STATE) and isinstance(value, torch.Tensor):
-            text = bytes(value.tolist())
-            # Other modules may have extra state of their own.
-            facts = json.loads(text) if text.startswith(f'{{"{OURS}":'.encode()) else {}
-            if {OURS: component, **expected}.items() <= facts.items():
-                return facts
+    for metadata in getattr(weights, "_metadata", {}).values():
+        facts = metadata.get(FACTS, {})
+        if {COMPONENT: component, **expected}.items() <= facts.items():
+            return facts
     return None
