@@ -1,6 +1,7 @@
-"""Properties of the embedder for any batch of any words."""
+"""Properties of the embedder and its indexer for any batch of any words."""
 
-from typing import Any, List, Optional
+import copy
+from typing import Any, Callable, Dict, List, Optional
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from allennlp_elmo_plugin import ElmoCharactersIndexer
+from tests.support.builtin import BuiltInIndexer
 from tests.support.elmo_files import elmo_options, write_elmo_files
 from tests.support.words import TOKENS_TO_ADD, WORD_LIST
 
@@ -185,3 +187,52 @@ def test_a_cache_of_a_whole_namespace_changes_nothing(files, embedder, batch):
     inputs = indexed(batch, vocab, word_namespace="words")
     with torch.no_grad():
         assert_close(cached(**inputs), embedder(inputs["elmo_tokens"]))
+
+
+ROW = [7] * 50
+CHANGES: Dict[str, Callable[[List[List[int]], int, int], Any]] = {
+    "set an id": lambda tokens, token, number: tokens[token].__setitem__(number, 5),
+    "set a token": lambda tokens, token, number: tokens.__setitem__(token, [number, *ROW[1:]]),
+    "move a token": lambda tokens, token, number: tokens.append(tokens.pop(token)),
+    "copy a token": lambda tokens, token, number: tokens.append([*tokens[token]]),
+    "repeat a token": lambda tokens, token, number: tokens.append(tokens[token]),
+    "delete a token": lambda tokens, token, number: tokens.__delitem__(token),
+    "insert a token": lambda tokens, token, number: tokens.insert(token, [number, *ROW[1:]]),
+    "reverse": lambda tokens, token, number: tokens.reverse(),
+    "reverse a token": lambda tokens, token, number: tokens[token].reverse(),
+    "sort": lambda tokens, token, number: tokens.sort(),
+}
+
+
+@PROPERTY
+@given(
+    words=st.lists(WORDS, min_size=1, max_size=6),
+    changes=st.lists(
+        st.tuples(st.sampled_from(sorted(CHANGES)), st.integers(0, 100), st.integers(0, 49)),
+        max_size=8,
+    ),
+    timesteps=st.integers(0, 20),
+)
+def test_changes_of_tokens_do_what_they_do_to_the_builtins(words, changes, timesteps):
+    """
+    Any changes leave tokens and tensors equal to AllenNLP's after the same changes.
+
+    They leave another sentence of the same words as it was.
+    """
+    indexers = ElmoCharactersIndexer(), BuiltInIndexer()
+    texts = [Token(word) for word in words]
+    ours, theirs, other, unchanged = (
+        indexer.tokens_to_indices(texts, Vocabulary()) for indexer in indexers * 2
+    )
+    for name, token, number in changes:
+        for tokens in (ours["elmo_tokens"], theirs["elmo_tokens"]):
+            if tokens:
+                CHANGES[name](tokens, token % len(tokens), number)
+    assert ours == theirs == copy.deepcopy(ours)
+    assert other == unchanged
+    for indexed_ours, indexed_theirs in ((ours, theirs), (other, unchanged)):
+        left, right = (
+            indexer.as_padded_tensor_dict(indexed, {"elmo_tokens": timesteps})["elmo_tokens"]
+            for indexer, indexed in zip(indexers, (indexed_ours, indexed_theirs))
+        )
+        assert left.tolist() == right.tolist()

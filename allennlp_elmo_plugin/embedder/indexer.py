@@ -3,7 +3,8 @@ The token indexer that spells tokens for ELMo.
 """
 
 from functools import lru_cache
-from typing import Dict, List, Optional
+from struct import Struct
+from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
 
 import numpy
 import torch
@@ -14,6 +15,7 @@ from allennlp.data.token_indexers import ELMoTokenCharactersIndexer
 from allennlp.data.token_indexers.token_indexer import IndexedTokenList
 from overrides import overrides
 
+from allennlp_elmo_plugin.embedder.spelled_tokens import SpelledTokens, SpelledWord, as_array
 from allennlp_elmo_plugin.network.spelling import (
     MAX_CHARACTERS_PER_TOKEN,
     MIN_CHARACTERS_PER_TOKEN,
@@ -23,8 +25,8 @@ from allennlp_elmo_plugin.network.spelling import (
 
 __all__ = ["ElmoCharactersIndexer"]
 
-# 400 bytes each at the usual width; most corpora have fewer words.
-CACHED_SPELLINGS = 1 << 17
+# 1 kB each at the usual width; most corpora have fewer words.
+CACHED_SPELLINGS = 1 << 16
 
 
 # A subclass of the built-in, since AllenNLP's HotFlip attack asks for its class.
@@ -108,14 +110,14 @@ class ElmoCharactersIndexer(ELMoTokenCharactersIndexer):
         # Returns
 
         `IndexedTokenList`
-            `elmo_tokens`: for each token, an array of `max_characters_per_token` ids from 1 to 261,
-            int64 and read-only: tokens of the same text share it. With a
-            `word_namespace` also `word_inputs`: for each token, its id in the vocabulary.
+            `elmo_tokens`: for each token, a list of `max_characters_per_token` ids from 1 to 261.
+            With a `word_namespace` also `word_inputs`: for each token, its id in the vocabulary.
         """
         texts = [token.ensure_text() for token in tokens]
-        width, symbols = self._max_characters_per_token, self._mapper.tokens_to_add
+        symbols = frozenset(self._mapper.tokens_to_add.items())
+        spellings = _spellings(self._max_characters_per_token, symbols)
         indexed: Dict[str, List] = {
-            "elmo_tokens": [_spelled(text, width, symbols.get(text)) for text in texts]
+            "elmo_tokens": SpelledTokens([spellings[text] for text in texts])
         }
         if self._word_namespace is not None:
             # The id of the padding token says that there is no token, whatever its text.
@@ -152,7 +154,7 @@ class ElmoCharactersIndexer(ELMoTokenCharactersIndexer):
         # Parameters
 
         tokens : `IndexedTokenList`
-            The result of `tokens_to_indices`.
+            The result of `tokens_to_indices`, or lists or arrays of the same shape.
         padding_lengths : `Dict[str, int]`
             The number of tokens to pad to, for each key.
 
@@ -162,21 +164,49 @@ class ElmoCharactersIndexer(ELMoTokenCharactersIndexer):
             `elmo_tokens`, of shape (timesteps, max_characters_per_token), and with a
             `word_namespace` also `word_inputs`, of shape (timesteps,); int64, 0 = no token.
         """
-        width = self._max_characters_per_token
-        spelled = numpy.zeros((padding_lengths["elmo_tokens"], width), dtype=numpy.int64)
-        if tokens["elmo_tokens"]:
-            kept = tokens["elmo_tokens"][: len(spelled)]
-            spelled[: len(kept)] = kept
-        tensors = {"elmo_tokens": torch.from_numpy(spelled)}
+        tensors = {"elmo_tokens": self._pad(tokens["elmo_tokens"], padding_lengths["elmo_tokens"])}
         if self._word_namespace is not None:
             word_ids = pad_sequence_to_length(tokens["word_inputs"], padding_lengths["word_inputs"])
             tensors["word_inputs"] = torch.tensor(word_ids, dtype=torch.long)
         return tensors
 
+    def _pad(self, tokens: Sequence[Any], timesteps: int) -> torch.Tensor:
+        if len(tokens) == 0:
+            return torch.zeros(timesteps, self._max_characters_per_token, dtype=torch.long)
+        ids = as_array(tokens)[:timesteps]
+        padded = numpy.zeros((timesteps, *ids.shape[1:]), dtype=numpy.int64)
+        padded[: len(ids)] = ids
+        return torch.from_numpy(padded)
 
-@lru_cache(maxsize=CACHED_SPELLINGS)
-def _spelled(text: str, width: int, symbol: Optional[int]) -> numpy.ndarray:
-    symbols = None if symbol is None else {text: symbol}
-    ids = numpy.array(spell_word(text, width, symbols), dtype=numpy.int64)
-    ids.setflags(write=False)
-    return ids
+
+class _Spellings(Dict[str, SpelledWord]):
+    """
+    A cache of spelled words.
+
+    # Parameters
+
+    width : `int`
+        The number of ids of a word.
+    tokens_to_add : `Mapping[str, int]`
+        Words that are spelled by one symbol of their own.
+    """
+
+    def __init__(self, width: int, tokens_to_add: Mapping[str, int]) -> None:
+        super().__init__()
+        self._width = width
+        self._encode = Struct(f"{width}q").pack
+        self._tokens_to_add = tokens_to_add
+
+    def __missing__(self, text: str) -> SpelledWord:
+        # Frequent words are soon back, and a hit costs less than with any order of eviction.
+        if len(self) >= CACHED_SPELLINGS:
+            self.clear()
+        ids = spell_word(text, self._width, self._tokens_to_add)
+        word = self[text] = SpelledWord(ids, self._encode(*ids))
+        return word
+
+
+# A cache in the indexer would be compared, copied and pickled with it.
+@lru_cache(maxsize=8)
+def _spellings(width: int, tokens_to_add: FrozenSet[Tuple[str, int]]) -> _Spellings:
+    return _Spellings(width, dict(tokens_to_add))

@@ -1,18 +1,31 @@
 """The token indexer that spells tokens."""
 
+import copy
+import json
+import pickle
+import warnings
 from collections import defaultdict
-from typing import Any, Dict
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Callable, Dict, List
 
+import numpy
 import pytest
 import torch
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Batch, Instance, Token, TokenIndexer, Vocabulary
+from allennlp.data.data_loaders import MultiProcessDataLoader
+from allennlp.data.dataset_readers import SequenceTaggingDatasetReader
 from allennlp.data.fields import TextField
 
 from allennlp_elmo_plugin import ElmoCharactersIndexer
+from allennlp_elmo_plugin.embedder import indexer as indexer_module
 from tests.support.builtin import BuiltInIndexer
+from tests.support.tagger_experiment import write_data
 from tests.support.words import WORD_LIST
+
+SENTENCE = "the cat saw the caf\u00e9"
 
 
 def _indexed(indexer: TokenIndexer, *sentences: str) -> Dict[str, torch.Tensor]:
@@ -32,6 +45,25 @@ def test_a_batch_is_the_builtins() -> None:
     theirs = _indexed(BuiltInIndexer(), *sentences)
     assert list(ours) == list(theirs) == ["elmo_tokens"]
     assert torch.equal(ours["elmo_tokens"], theirs["elmo_tokens"])
+
+
+def _tokens(indexer: TokenIndexer, sentence: str = SENTENCE) -> Any:
+    tokens = [Token(word) for word in sentence.split()]
+    return indexer.tokens_to_indices(tokens, Vocabulary())["elmo_tokens"]
+
+
+def _padded(indexer: TokenIndexer, tokens: Any, timesteps: int) -> torch.Tensor:
+    return indexer.as_padded_tensor_dict({"elmo_tokens": tokens}, {"elmo_tokens": timesteps})[
+        "elmo_tokens"
+    ]
+
+
+def _instance(indexer: TokenIndexer) -> Instance:
+    instance = Instance(
+        {"text": TextField([Token(word) for word in SENTENCE.split()], {"elmo": indexer})}
+    )
+    instance.index_fields(Vocabulary())
+    return instance
 
 
 def test_a_config_gets_this_indexer_and_hotflip_knows_it() -> None:
@@ -90,3 +122,214 @@ def test_impossible_parameters_are_refused(params: Dict[str, Any], expected: str
     """Parameters that no biLM could read are refused when the indexer is built."""
     with pytest.raises(ConfigurationError, match=expected):
         ElmoCharactersIndexer(**params)
+
+
+USES: Dict[str, Callable[[Any], Any]] = {
+    "list": lambda tokens: [list(row) for row in tokens],
+    "types of tokens": lambda tokens: (isinstance(tokens, list), {type(row) for row in tokens}),
+    "types of ids": lambda tokens: {type(number) for row in tokens for number in row},
+    "json": json.dumps,
+    "compare": lambda tokens: (tokens[0] == tokens[3], tokens[0] == tokens[1]),
+    "add": lambda tokens: (tokens + [[1]], tokens[0] + [1]),
+    "slice": lambda tokens: (tokens[1:3], tokens[0][:5]),
+    "set": lambda tokens: (tokens[0].__setitem__(1, 5), tokens),
+    "copy": copy.deepcopy,
+    "pickle": lambda tokens: pickle.loads(pickle.dumps(tokens)),
+    "torch": lambda tokens: torch.LongTensor(tokens).tolist(),
+    "numpy": lambda tokens: numpy.array(tokens).tolist(),
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=list(USES))
+def test_tokens_are_lists_as_the_builtins(use: Callable[[Any], Any]) -> None:
+    """Whatever is done to the tokens gives what it gives with AllenNLP's indexer."""
+    ours, theirs = _tokens(ElmoCharactersIndexer()), _tokens(BuiltInIndexer())
+    assert ours == theirs and theirs == ours
+    assert use(ours) == use(theirs)
+    assert ours == theirs
+
+
+def test_a_changed_token_changes_no_other() -> None:
+    """A changed token changes neither the same word beside it nor the word in other sentences."""
+    indexer = ElmoCharactersIndexer()
+    theirs = _tokens(BuiltInIndexer())
+    before, changed = _tokens(indexer), _tokens(indexer)
+    changed[0][1] = 5
+    assert changed[0][1] == 5
+    assert changed[1:] == theirs[1:]
+    assert before == theirs
+    assert _tokens(indexer) == theirs
+    assert _padded(indexer, before, 5).tolist() == theirs
+
+
+@pytest.mark.parametrize("timesteps", [0, 3, 5, 7])
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_padding_and_cutting_are_the_builtins(timesteps: int, is_changed: bool) -> None:
+    """Tokens are padded with zeros or cut as by AllenNLP's indexer, also after a change."""
+    padded = []
+    for indexer in (ElmoCharactersIndexer(), BuiltInIndexer()):
+        tokens = _tokens(indexer)
+        if is_changed:
+            tokens[1][2] = 7
+            tokens.reverse()
+        padded.append(_padded(indexer, tokens, timesteps))
+    ours, theirs = padded
+    assert ours.dtype == torch.int64 and ours.shape == (timesteps, 50)
+    assert ours.tolist() == theirs.tolist()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        list,
+        tuple,
+        numpy.array,
+        lambda rows: [tuple(row) for row in rows],
+        lambda rows: [numpy.array(row) for row in rows],
+        lambda rows: [numpy.array(row, dtype=numpy.int32) for row in rows],
+    ],
+    ids=["lists", "tuple", "array", "tuples", "arrays", "arrays of int32"],
+)
+def test_tokens_from_elsewhere_are_padded(make: Callable[[Any], Any]) -> None:
+    """Tokens that another program made are padded as the indexer's own."""
+    indexer = ElmoCharactersIndexer()
+    made = make(_tokens(BuiltInIndexer()))
+    assert torch.equal(_padded(indexer, made, 7), _padded(indexer, _tokens(indexer), 7))
+
+
+def test_a_padded_tensor_is_independent() -> None:
+    """A changed tensor changes neither the tokens nor later tensors."""
+    indexer = ElmoCharactersIndexer()
+    tokens = _tokens(indexer)
+    _padded(indexer, tokens, 5).fill_(7)
+    assert tokens == _tokens(BuiltInIndexer())
+    assert _padded(indexer, tokens, 5).tolist() == tokens
+
+
+def test_tokens_of_another_width_keep_it() -> None:
+    """Tokens are padded in their own width, so the embedder can say which one it expects."""
+    narrow = _tokens(ElmoCharactersIndexer(max_characters_per_token=20))
+    assert _padded(ElmoCharactersIndexer(), narrow, 7).shape == (7, 20)
+    assert _padded(ElmoCharactersIndexer(), [[5]], 2).tolist() == [[5], [0]]
+
+
+def test_tokens_of_different_widths_are_refused() -> None:
+    """A token that lost an id is an error, as with AllenNLP's indexer."""
+    for indexer in (ElmoCharactersIndexer(), BuiltInIndexer()):
+        tokens = _tokens(indexer)
+        tokens[1].pop()
+        with pytest.raises(ValueError):
+            _padded(indexer, tokens, 5)
+
+
+@pytest.mark.parametrize(
+    "duplicate",
+    [
+        copy.copy,
+        copy.deepcopy,
+        Instance.duplicate,
+        lambda instance: pickle.loads(pickle.dumps(instance)),
+    ],
+    ids=["copy", "deepcopy", "duplicate", "pickle"],
+)
+def test_a_copied_instance_is_equal(duplicate: Callable[[Instance], Instance]) -> None:
+    """A copy of an indexed instance equals it and gives the same tensors."""
+    instance = _instance(ElmoCharactersIndexer())
+    copied = duplicate(instance)
+    assert copied["text"] == instance["text"] and instance["text"] == copied["text"]
+    tensors = [
+        one.as_tensor_dict()["text"]["elmo"]["elmo_tokens"]  # type: ignore[index]
+        for one in (instance, copied)
+    ]
+    assert torch.equal(*tensors)
+
+
+def test_copies_of_an_instance_are_independent() -> None:
+    """A change of a copy's tokens does not change the original."""
+    instance = _instance(ElmoCharactersIndexer())
+    copied = instance.duplicate()
+    copied["text"]._indexed_tokens["elmo"]["elmo_tokens"][0][1] = 5  # type: ignore[attr-defined]
+    assert copied["text"] != instance["text"]
+    assert instance["text"] == _instance(ElmoCharactersIndexer())["text"]
+
+
+def test_an_indexer_that_was_used_equals_a_new_one() -> None:
+    """The cache of spelled words is part neither of a comparison nor of a pickle."""
+    indexer, new = ElmoCharactersIndexer(), ElmoCharactersIndexer()
+    unused = pickle.dumps(indexer)
+    _tokens(indexer)
+    assert indexer == new
+    assert pickle.dumps(indexer) == unused
+
+
+@pytest.mark.parametrize("in_memory", [None, 4])
+def test_worker_processes_give_the_same(tmp_path: Path, in_memory: Any) -> None:
+    """A data loader with two workers gives the instances and batches of one without."""
+    path = write_data(tmp_path / "data.txt", seed=3, size=12)
+    texts, batches = [], []
+    for workers in (0, 2):
+        reader = SequenceTaggingDatasetReader(token_indexers={"elmo": ElmoCharactersIndexer()})
+        loader = MultiProcessDataLoader(
+            reader,
+            path,
+            batch_size=1,
+            num_workers=workers,
+            max_instances_in_memory=in_memory if workers else None,
+            quiet=True,
+        )
+        loader.index_with(Vocabulary.from_instances(reader.read(path)))
+        texts.append([instance["tokens"] for instance in loader.iter_instances()])
+        batches.append([batch["tokens"]["elmo"]["elmo_tokens"].tolist() for batch in loader])
+    assert len(texts[0]) == len(texts[1]) == 12
+    assert all(text in texts[1] for text in texts[0])
+    assert sorted(batches[0]) == sorted(batches[1])
+
+
+def test_hotflip_makes_its_tensor_without_a_warning() -> None:
+    """A tensor of tokens from several sentences is made from lists, as HotFlip does."""
+    tensors = []
+    for indexer in (ElmoCharactersIndexer(), BuiltInIndexer()):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            rows = [_tokens(indexer, word)[0] for word in SENTENCE.split()]
+            tensors.append(torch.LongTensor(rows))
+    assert torch.equal(*tensors)
+
+
+def test_more_words_than_the_cache_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cache stays as small as its limit, and the ids stay right."""
+    monkeypatch.setattr(indexer_module, "CACHED_SPELLINGS", 3)
+    indexer_module._spellings.cache_clear()
+    sentence = " ".join(f"{number}" for number in range(10))
+    assert _tokens(ElmoCharactersIndexer(), sentence) == _tokens(BuiltInIndexer(), sentence)
+    assert len(indexer_module._spellings(50, frozenset())) <= 3
+
+
+def test_indexers_with_other_symbols_share_no_words() -> None:
+    """A word has the symbol that its own indexer gives it."""
+    for symbols in (None, {"cat": 3}, {"cat": 4}, {"the": 3}):
+        ours = ElmoCharactersIndexer(tokens_to_add=symbols)
+        theirs = BuiltInIndexer(tokens_to_add=symbols)
+        assert _tokens(ours) == _tokens(theirs)
+
+
+def test_threads_index_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads that share a small cache get the right ids, and change only their own."""
+    monkeypatch.setattr(indexer_module, "CACHED_SPELLINGS", 4)
+    indexer_module._spellings.cache_clear()
+    indexer = ElmoCharactersIndexer()
+    sentences = [" ".join(WORD_LIST[start : start + 4]) for start in range(8)]
+    expected = [_tokens(BuiltInIndexer(), sentence) for sentence in sentences]
+
+    def work(number: int) -> List[bool]:
+        right = []
+        for turn in range(200):
+            index = (number + turn) % len(sentences)
+            tokens = _tokens(indexer, sentences[index])
+            timesteps = len(expected[index])
+            right.append(_padded(indexer, tokens, timesteps).tolist() == expected[index])
+            tokens[0][1] = 5
+        return right
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(all(right) for right in pool.map(work, range(4)))
