@@ -18,7 +18,8 @@ READY = $(VENV)/.ready-$(STACK)-$(PYTHON_VERSION)
 
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
 
-.PHONY: help setup train test test-pinned pytest benchmark docs lint format lock clean
+.PHONY: help setup train test test-pinned pytest benchmark docs dist check-dist lint format lock
+.PHONY: clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -48,22 +49,45 @@ benchmark: setup  ## measure speed and memory beside AllenNLP's embedder
 	$(BIN)/python -W ignore::FutureWarning -m benchmarks --output "$(OUTPUT)" \
 	    $(if $(SENTENCES),--sentences "$(SENTENCES)") $(ARGS)
 
+# "make docs" and "make dist" have tools of their own, each in an environment of its own.
+TOOLS_LOCKED = .locked-$(PYTHON_VERSION)
+
 # Sphinx reads the package's sources without importing them, so that its own small environment is
 # enough. Pages of the network are not fetched.
-DOCS_VENV = .venv-docs
-DOCS_LOCKED = $(DOCS_VENV)/.locked-$(PYTHON_VERSION)
-
-docs: $(DOCS_LOCKED)  ## build the documentation into output/docs; a broken link is an error
-	$(DOCS_VENV)/bin/sphinx-build --quiet --fail-on-warning --fresh-env docs output/docs
+docs: .venv-docs/$(TOOLS_LOCKED)  ## build the documentation into output/docs; a broken link is an error
+	.venv-docs/bin/sphinx-build --quiet --fail-on-warning --fresh-env docs output/docs
 	@echo "Open output/docs/index.html"
 
-$(DOCS_LOCKED): requirements/docs.txt
+# The times of the files in the wheel are the commit's, so that two builds of it are equal.
+DIST_BIN = $(abspath .venv-dist/bin)
+dist: export SOURCE_DATE_EPOCH = $(or $(shell git log -1 --format=%ct 2>/dev/null),946684800)
+
+# Without a compiler there would be a wheel without kernels, whose platform is none. On Linux the
+# wheel's name says the oldest C library that it runs on. OpenMP stays out: PyTorch brings it.
+dist: .venv-dist/$(TOOLS_LOCKED)  ## build the sdist and the wheel into dist/
+	rm -rf dist
+	$(DIST_BIN)/python -m build --no-isolation
+	@$(DIST_BIN)/python -m zipfile -l dist/*.whl | grep -q _compiled.so || { \
+	    echo "The kernels were not compiled; the messages above say why." >&2; exit 1; }
+ifeq ($(shell uname -s),Linux)
+	PATH="$(DIST_BIN):$$PATH" auditwheel repair --exclude libgomp.so.1 --wheel-dir dist \
+	    dist/*-linux_*.whl
+	rm dist/*-linux_*.whl
+	$(DIST_BIN)/auditwheel show dist/*.whl
+endif
+	$(DIST_BIN)/twine check --strict dist/*
+
+# Everything but the wheel itself comes from the package index, which takes some gigabytes.
+check-dist: dist  ## install the wheel elsewhere, without a compiler, and run the demo there
+	.ci/check_dist $(PYTHON) dist/*.whl $(ALLENNLP)
+
+.venv-%/$(TOOLS_LOCKED): requirements/%.txt
 	@test -z "$(filter $(OLD) 3.8 3.9 3.10,$(PYTHON_VERSION))" || { \
-	    echo "The documentation is built with Python 3.11 or newer, and $(PYTHON) is" \
-	        "$(PYTHON_VERSION); name another: make docs PYTHON=/path/to/python3" >&2; exit 1; }
-	$(PYTHON) -m venv --clear $(DOCS_VENV)
-	$(DOCS_VENV)/bin/python -m pip install --disable-pip-version-check --progress-bar off \
-	    --no-deps -r requirements/docs.txt
+	    echo "'make $*' takes a Python 3.11 or newer, and $(PYTHON) is $(PYTHON_VERSION);" \
+	        "name another: make $* PYTHON=/path/to/python3" >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv-$*
+	.venv-$*/bin/python -m pip install --disable-pip-version-check --progress-bar off \
+	    --no-deps -r $<
 	@touch $@
 
 # The types are those of the current stack's torch and NumPy.
@@ -93,30 +117,40 @@ $(READY): $(LOCKED) setup.cfg setup.py pyproject.toml $(wildcard allennlp_elmo_p
 	$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# The newest versions that setup.cfg allows. The locks serve any platform, so both are resolved
+# The newest versions that setup.cfg allows. The locks serve any platform, so all are resolved
 # here whatever Python this is.
 UV := .venv-lock/bin/uv
 RESOLVE := $(UV) pip compile --universal --no-python-downloads --no-annotate --no-header --quiet
 COMPILE := $(RESOLVE) setup.cfg --extra models --extra benchmarks --extra dev
 
-lock: $(UV)  ## resolve current.txt, pinned.txt and docs.txt in requirements/ anew
+# From Python 3.11 on these are installed with --no-deps; setup.cfg has what they import.
+ALLENNLP := allennlp==2.10.1 allennlp-models==2.10.1
+
+# Holds for all of pinned.txt, so its lines do without.
+BELOW_3_11 := python_full_version < '3.11'
+
+lock: $(UV)  ## resolve the locks in requirements/ anew
 	echo "# Python 3.11 and newer; made by 'make lock' from setup.cfg and current-*.txt." > $(UV).out
-	$(COMPILE) --python-version 3.11 --override requirements/current-overrides.txt \
-	    --constraint requirements/current-constraints.txt >> $(UV).out
+	printf '%s\n' $(ALLENNLP) >> $(UV).out
+	$(COMPILE) --python-version 3.11 --constraint requirements/current-constraints.txt >> $(UV).out
 	mv $(UV).out requirements/current.txt
-	echo "# Python 3.8 to 3.10; made by 'make lock' from setup.cfg and pinned-*.txt." > $(UV).out
-	$(COMPILE) --python-version 3.8 --constraint requirements/pinned-constraints.txt > $(UV).all
-	grep -v "; python_full_version >= '3.11'" $(UV).all >> $(UV).out
+	printf "[tool.uv]\nenvironments = [\"python_version < '3.11'\"]\n" > .venv-lock/pyproject.toml
+	$(COMPILE) --python-version 3.8 --project .venv-lock > $(UV).all
+	echo "# Python 3.8 to 3.10; made by 'make lock' from setup.cfg." > $(UV).out
+	sed "s/ and $(BELOW_3_11)//; s/$(BELOW_3_11) and //; s/ ; $(BELOW_3_11)$$//" $(UV).all >> $(UV).out
 	mv $(UV).out requirements/pinned.txt
-	echo "# Python 3.11 and newer; made by 'make lock' from docs.in." > $(UV).out
-	$(RESOLVE) requirements/docs.in --python-version 3.11 --fork-strategy fewest >> $(UV).out
-	mv $(UV).out requirements/docs.txt
+	for tools in docs dist; do \
+	    echo "# Python 3.11 and newer; made by 'make lock' from $$tools.in." > $(UV).out && \
+	    $(RESOLVE) requirements/$$tools.in --python-version 3.11 --fork-strategy fewest \
+	        >> $(UV).out && \
+	    mv $(UV).out requirements/$$tools.txt || exit 1; \
+	done
 
 $(UV):
 	$(PYTHON) -m venv --clear .venv-lock
 	.venv-lock/bin/python -m pip install --disable-pip-version-check uv==0.13.9
 
 clean:  ## remove the environments and everything made in them
-	rm -rf $(VENV) $(DOCS_VENV) .venv-pinned .venv-lock output docs/api build dist *.egg-info
+	rm -rf $(VENV) .venv-* output docs/api build dist *.egg-info
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,6 +4,14 @@ ELMo for AllenNLP: a drop-in for the built-in token embedder, with registered co
 Importing the package registers everything, so naming it in `.allennlp_plugins` is enough.
 """
 
+from importlib.util import find_spec
+
+if find_spec("allennlp") is None:
+    raise ImportError(
+        "Expected AllenNLP 2.10.1 beside allennlp_elmo_plugin, found no package 'allennlp'. "
+        "Install it with: pip install --no-deps allennlp==2.10.1"
+    )
+
 from allennlp_elmo_plugin.commands import ElmoExport, ElmoTokenize
 from allennlp_elmo_plugin.embedder.activation_cache.base import ActivationCache
 from allennlp_elmo_plugin.embedder.activation_cache.hdf5 import Hdf5ActivationCache
