@@ -10,7 +10,7 @@ import logging
 import os
 from contextlib import contextmanager
 from functools import lru_cache
-from importlib.util import find_spec
+from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Tuple
 
 import torch
@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 ENVIRONMENT_VARIABLE = "ALLENNLP_ELMO_KERNELS"
 PLAIN = "plain"
+LIBRARY = Path(__file__).with_name("_compiled.so")
 
 CAPABILITIES = {
     "avx512_bf16": "the processor has AVX-512 with VNNI and BF16",
@@ -186,13 +187,12 @@ def use_kernels(name: str) -> Iterator[None]:
 @lru_cache(maxsize=None)
 def _load() -> Tuple[Dict[str, Kernels], str]:
     """Returns the kernels that run here, by capability, and the problem if there are none."""
-    spec = find_spec("allennlp_elmo_plugin.kernels._compiled")
-    if spec is None or spec.origin is None:
+    if not LIBRARY.is_file():
         return {}, "no kernels were compiled at the installation, which takes a C compiler"
     try:
         # PyTorch is loaded by now, so the library uses PyTorch's OpenMP. Two pools of threads would
         # wait for each other's cores.
-        library = ctypes.CDLL(spec.origin)
+        library = ctypes.CDLL(str(LIBRARY))
     except OSError as error:
         return {}, f"the compiled kernels cannot be loaded ({error})"
     try:

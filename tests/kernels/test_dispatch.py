@@ -2,7 +2,6 @@
 
 import _ctypes
 import ctypes
-import importlib.machinery
 import logging
 from pathlib import Path
 from typing import Iterator, List, Optional
@@ -42,17 +41,16 @@ def _fresh(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) ->
 
 
 @pytest.fixture(name="not_compiled")
-def _not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+def _not_compiled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Simulates an installation without a C compiler."""
-    monkeypatch.setattr(dispatch, "find_spec", lambda name: None)
+    monkeypatch.setattr(dispatch, "LIBRARY", tmp_path / "_compiled.so")
 
 
 @pytest.fixture(name="damaged")
 def _damaged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Replaces the compiled library by a file that cannot be loaded."""
     (tmp_path / "_compiled.so").write_bytes(b"no library")
-    spec = importlib.machinery.ModuleSpec("_compiled", None, origin=str(tmp_path / "_compiled.so"))
-    monkeypatch.setattr(dispatch, "find_spec", lambda name: spec)
+    monkeypatch.setattr(dispatch, "LIBRARY", tmp_path / "_compiled.so")
 
 
 def _chosen() -> str:
@@ -308,8 +306,7 @@ def test_a_library_without_constants_is_not_used(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A library that exports no constants is not used."""
-    spec = importlib.machinery.ModuleSpec("_compiled", None, origin=_ctypes.__file__)
-    monkeypatch.setattr(dispatch, "find_spec", lambda name: spec)
+    monkeypatch.setattr(dispatch, "LIBRARY", Path(_ctypes.__file__))
     _assert_falls_back(caplog, "abi_constants")
 
 
