@@ -3,19 +3,17 @@
 import contextlib
 import json
 from pathlib import Path
-from typing import Any, Dict, Iterator, NamedTuple
+from typing import Any, Dict, NamedTuple
 
 import numpy
 import pytest
 from allennlp.commands.evaluate import evaluate_from_archive
 from allennlp.common import Params
-from allennlp.data import TokenIndexer
 from allennlp.models.archival import load_archive
-from allennlp.modules import TokenEmbedder
 from allennlp.training.optimizers import make_parameter_groups
 
 from allennlp_elmo_plugin import ElmoTokenEmbedder
-from tests.support.builtin import BuiltInEmbedder, BuiltInIndexer
+from tests.support.builtin import BuiltInEmbedder, built_in
 from tests.support.tagger_experiment import final_metrics, tagger, train, write_data
 
 TOLERANCE = 1e-5
@@ -42,20 +40,6 @@ class Experiment(NamedTuple):
     def archive(self) -> str:
         """Path of the archive that `allennlp train` writes."""
         return str(self.folder / "run" / "model.tar.gz")
-
-
-@contextlib.contextmanager
-def built_in() -> Iterator[None]:
-    """Registers AllenNLP's own classes under the names that the plugin takes."""
-    embedders = TokenEmbedder._registry[TokenEmbedder]
-    indexers = TokenIndexer._registry[TokenIndexer]
-    ours = embedders["elmo_token_embedder"], indexers["elmo_characters"]
-    embedders["elmo_token_embedder"] = (BuiltInEmbedder, None)
-    indexers["elmo_characters"] = (BuiltInIndexer, None)
-    try:
-        yield
-    finally:
-        embedders["elmo_token_embedder"], indexers["elmo_characters"] = ours
 
 
 def evaluate(experiment: Experiment, output: Path) -> Dict[str, Any]:
