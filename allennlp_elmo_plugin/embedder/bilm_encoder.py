@@ -147,7 +147,8 @@ class BilmEncoder(ArchivedModule, ElmoEncoder):
         if archived is None or missing is None:
             bilm = ElmoBilm.from_files(options_file, weight_file, precision)
         else:
-            bilm = ElmoBilm(ElmoOptions.from_fields(archived["options"]))
+            with torch.random.fork_rng(devices=[]):
+                bilm = ElmoBilm(ElmoOptions.from_fields(archived["options"]))
             bilm.reduce_precision(precision)
         encoder = cls(bilm, initial_state, word_cache, requires_grad)
         encoder._files, encoder._missing = files, missing

@@ -13,7 +13,10 @@ from allennlp.modules.token_embedders.elmo_token_embedder import (
 )
 from overrides import overrides
 
+from allennlp_elmo_plugin.archive.facts import is_extracted_archive
 from allennlp_elmo_plugin.embedder.activation_cache.base import ActivationCache
+from allennlp_elmo_plugin.embedder.bilm_encoder import BilmEncoder
+from allennlp_elmo_plugin.embedder.builtin_draws import make_builtin_draws
 from allennlp_elmo_plugin.embedder.elmo import Elmo
 from allennlp_elmo_plugin.embedder.encoder import ElmoEncoder
 from allennlp_elmo_plugin.embedder.scalar_mix import LearnedScalarMix, ScalarMix
@@ -116,6 +119,9 @@ class ElmoTokenEmbedder(BuiltInEmbedder):
             serialization_dir=serialization_dir,
             **_if_given("word_cache", word_cache),
         )
+        # So that a training takes the built-in's course from the same seed.
+        if isinstance(built_encoder, BilmEncoder) and not is_extracted_archive(serialization_dir):
+            make_builtin_draws(built_encoder.bilm.options)
         built_mix = (scalar_mix or Lazy(ScalarMix)).construct(
             num_representations=built_encoder.num_representations,
             **_if_given("do_layer_norm", do_layer_norm or None),

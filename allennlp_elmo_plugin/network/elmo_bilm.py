@@ -5,7 +5,6 @@ The biLM of ELMo: a bidirectional language model without its softmax.
 import inspect
 import json
 import os
-from contextlib import nullcontext
 from pathlib import Path
 from typing import List, Optional, Tuple, Union
 
@@ -88,7 +87,10 @@ class ElmoBilm(torch.nn.Module):
         with WeightFile(find_weight_file(weight_file), options) as file:
             # Newer versions of torch need not draw weights that are then overwritten.
             skips_draws = "assign" in inspect.signature(cls.load_state_dict).parameters
-            with torch.device("meta") if skips_draws else nullcontext():
+            draws_nothing = (
+                torch.device("meta") if skips_draws else torch.random.fork_rng(devices=[])
+            )
+            with draws_nothing:
                 bilm = cls(file.options)
                 bilm.reduce_precision(precision)
             # One by one, so full-precision weights are freed as soon as they are rounded.

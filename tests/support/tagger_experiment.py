@@ -4,14 +4,14 @@ import json
 import random
 import re
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
 from allennlp.commands.train import train_model
 from allennlp.common import Params
 
 from tests.support.elmo_files import elmo_options, write_elmo_files
 
-__all__ = ["final_metrics", "tagger", "train", "write_data"]
+__all__ = ["epoch_metrics", "final_metrics", "tagger", "train", "write_data"]
 
 WORDS = ["rain", "caf\u00e9", "over-" * 12, "\u96e8", "\U0001f327", "the", "a", "falls", "</S>"]
 TAGS = ["N", "V", "D"]
@@ -51,8 +51,7 @@ def tagger(
                         "type": "elmo_token_embedder",
                         "options_file": files.options_file,
                         "weight_file": files.weight_file,
-                        # The built-in and the plugin use different numbers of random draws when
-                        # they are constructed, so dropout would differ.
+                        # A training that is recovered drops other elements than one that is not.
                         "dropout": 0.0,
                         **embedder,
                     }
@@ -83,9 +82,18 @@ def train(config: Dict[str, Any], folder: Path, recover: bool = False) -> None:
 
 def final_metrics(folder: Path) -> Dict[str, float]:
     """Returns the metrics of a training except times and memory."""
-    metrics = json.loads((folder / "metrics.json").read_text())
+    return _metrics(folder / "metrics.json")
+
+
+def epoch_metrics(folder: Path) -> List[Dict[str, float]]:
+    """Returns the metrics after each epoch of a training, except times and memory."""
+    epochs = range(len(list(folder.glob("metrics_epoch_*.json"))))
+    return [_metrics(folder / f"metrics_epoch_{epoch}.json") for epoch in epochs]
+
+
+def _metrics(path: Path) -> Dict[str, float]:
     return {
         key: value
-        for key, value in metrics.items()
+        for key, value in json.loads(path.read_text()).items()
         if re.search("accuracy|loss", key) and isinstance(value, float)
     }
