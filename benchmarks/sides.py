@@ -75,10 +75,8 @@ def forget_state(embedder: TokenEmbedder) -> None:
         Embedder of either side.
     """
     for module in embedder.modules():
-        if isinstance(module, ElmoLstm):
+        if isinstance(module, (CarryState, ElmoLstm)):
             module.reset_states()
-        elif isinstance(module, CarryState):
-            module.reset()
 
 
 def character_ids(batch: List[Sentence]) -> torch.Tensor:

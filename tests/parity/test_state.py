@@ -53,3 +53,16 @@ def test_training_and_evaluation_share_one_state(tmp_path):
     for training, batch in zip([True, False, True], batches):
         left, right = (side.train(training)(spell(*batch)) for side in (ours, theirs))
         assert_close(left, right)
+
+
+def test_a_reset_of_some_rows_agrees(tmp_path):
+    """AllenNLP's protocol finds the state on both sides, and a mask resets the same rows."""
+    files = write_elmo_files(tmp_path, seed=59)
+    ours, theirs = both_sides(files, dropout=0.0)
+    for batch in random_batches(60, [[3, 2, 1], [1, 4, 2]]):
+        with torch.no_grad():
+            assert_close(ours(spell(*batch)), theirs(spell(*batch)))
+        for side in (ours, theirs):
+            stateful = [module for module in side.modules() if getattr(module, "stateful", False)]
+            assert len(stateful) == 1
+            stateful[0].reset_states(torch.tensor([True, False, True]))

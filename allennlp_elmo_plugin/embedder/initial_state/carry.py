@@ -22,8 +22,14 @@ class CarryState(InitialState):
     lacks keep their state. The same sentence gets different vectors after different text. The
     remembered state is neither saved nor shared between processes.
 
+    It follows AllenNLP's protocol for modules with a state: `stateful` is `True`, and
+    `reset_states` forgets the state.
+
     Registered as an `InitialState` with name "carry".
     """
+
+    stateful = True
+    """`True`: AllenNLP resets the states of such modules before it compares two models."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,6 +82,30 @@ class CarryState(InitialState):
             )
         self._remembered = detached
 
-    def reset(self) -> None:
-        """Forgets the remembered state, so every row starts from zeros again."""
-        self._remembered = None
+    def reset_states(self, mask: Optional[torch.Tensor] = None) -> None:
+        """
+        Forgets the remembered state, so rows start from zeros again.
+
+        # Parameters
+
+        mask : `torch.Tensor`, optional (default = `None`)
+            Shape (rows,), bool: `True` = forget the state of this row. `None` forgets every row.
+
+        # Raises
+
+        `ValueError`
+            When the mask has another number of rows than the remembered state.
+        """
+        if mask is None or self._remembered is None:
+            self._remembered = None
+            return
+        rows = self._remembered.hidden.size(2)
+        if mask.shape != (rows,):
+            raise ValueError(
+                f"Expected a mask of shape ({rows},), one element for each row of the state that "
+                f"is carried, got shape {tuple(mask.shape)}. Without a mask every row is reset."
+            )
+        forgotten = mask.to(self._remembered.hidden.device).unsqueeze(-1)
+        self._remembered = LstmState(
+            *(part.masked_fill(forgotten, 0.0) for part in self._remembered)
+        )

@@ -2,6 +2,8 @@
 
 import copy
 
+import pytest
+import torch
 from allennlp.common import Params
 
 from allennlp_elmo_plugin import CarryState, InitialState
@@ -46,7 +48,30 @@ def test_a_reset_forgets_every_row() -> None:
     """After a reset every row starts from zeros."""
     carry = CarryState()
     carry.finish(full_state(1.0, rows=1))
-    carry.reset()
+    carry.reset_states()
+    assert row_values(carry.start(full_state(0.0, rows=1))) == [0.0]
+
+
+def test_a_mask_chooses_the_rows_to_forget() -> None:
+    """The rows of the mask start from zeros, and the others go on."""
+    carry = CarryState()
+    carry.finish(full_state(1.0, rows=3))
+    carry.reset_states(torch.tensor([False, True, False]))
+    assert row_values(carry.start(full_state(0.0, rows=3))) == [1.0, 0.0, 1.0]
+
+
+def test_a_mask_of_other_rows_is_refused() -> None:
+    """A mask needs an element for each remembered row, as with AllenNLP's encoders."""
+    carry = CarryState()
+    carry.finish(full_state(1.0, rows=3))
+    with pytest.raises(ValueError, match=r"shape \(3,\), .* got shape \(2,\)"):
+        carry.reset_states(torch.tensor([False, True]))
+
+
+def test_a_mask_before_the_first_batch_changes_nothing() -> None:
+    """Rows that have no state yet start from zeros anyway."""
+    carry = CarryState()
+    carry.reset_states(torch.tensor([True]))
     assert row_values(carry.start(full_state(0.0, rows=1))) == [0.0]
 
 
