@@ -166,9 +166,7 @@ class BilmEncoder(ArchivedModule, ElmoEncoder):
 
     @overrides
     def uncacheable_reason(self) -> Optional[str]:
-        """Returns a reason if the biLM is trained or a state depends on earlier batches."""
-        if any(tensor.requires_grad for tensor in self._tensors()):
-            return "the biLM is trained ('requires_grad')"
+        """Returns a reason if the initial state depends on earlier batches."""
         return self.initial_state.uncacheable_reason()
 
     @overrides

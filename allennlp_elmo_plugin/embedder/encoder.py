@@ -60,8 +60,8 @@ class ElmoEncoder(torch.nn.Module, Registrable):
         # Returns
 
         `Optional[str]`
-            The reason why a sentence's layers depend on more than the sentence, or have gradients;
-            `None` if they can be cached.
+            The reason why a sentence's layers depend on more than the sentence and the weights;
+            `None` if they can be cached. An activation cache looks at gradients itself.
         """
         return f"{type(self).__name__} does not say that they depend on the sentence alone"
 

@@ -150,7 +150,6 @@ def test_word_ids_are_read_by_the_vocabulary_word_cache_alone(files: ElmoFiles) 
     [
         ({}, "'carry'"),
         ({"initial_state": CarryState()}, "'carry'"),
-        ({"initial_state": ZeroState(), "requires_grad": True}, "'requires_grad'"),
         ({"initial_state": ZeroState()}, None),
         ({"initial_state": WarmState()}, None),
     ],
@@ -158,7 +157,7 @@ def test_word_ids_are_read_by_the_vocabulary_word_cache_alone(files: ElmoFiles) 
 def test_an_encoder_tells_why_it_cannot_be_cached(
     files: ElmoFiles, arguments: Dict[str, Any], expected: Optional[str]
 ) -> None:
-    """The reason names gradients or the initial state, and there is none for a pure encoder."""
+    """The reason names the initial state, and there is none for a pure encoder."""
     reason = BilmEncoder.from_files(*files, **arguments).uncacheable_reason()
     assert reason is None if expected is None else expected in (reason or "")
 

@@ -24,6 +24,8 @@ class ActivationCache(torch.nn.Module, Registrable):
         """
         Raises an error for an encoder whose layers cannot be cached.
 
+        It is called once, when the embedder is built.
+
         # Parameters
 
         encoder : `ElmoEncoder`
@@ -32,7 +34,7 @@ class ActivationCache(torch.nn.Module, Registrable):
         # Raises
 
         `ConfigurationError`
-            When a sentence's layers depend on more than the sentence, or have gradients.
+            When a sentence's layers depend on more than the sentence, or the encoder is trained.
         """
 
     def flush(self) -> None:

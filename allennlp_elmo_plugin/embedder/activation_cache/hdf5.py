@@ -2,6 +2,7 @@
 The activation cache on disk.
 """
 
+import logging
 import os
 from hashlib import blake2b
 from time import perf_counter
@@ -17,9 +18,12 @@ from allennlp_elmo_plugin.embedder.activation_cache.layer_rows import LayerRows
 from allennlp_elmo_plugin.embedder.activation_cache.segment import FORMAT_VERSION
 from allennlp_elmo_plugin.embedder.activation_cache.store import ActivationStore
 from allennlp_elmo_plugin.embedder.encoder import ElmoEncoder, EncodedSentences
+from allennlp_elmo_plugin.network.reduced_precision import needs_gradients
 from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
 
 __all__ = ["Hdf5ActivationCache"]
+
+logger = logging.getLogger(__name__)
 
 DTYPES = ("float32", "float16")
 GIGABYTE = 10**9
@@ -91,6 +95,7 @@ class Hdf5ActivationCache(ActivationCache):
         self.hits = self.misses = 0
         self._tokens_read = 0
         self._seconds_reading = 0.0
+        self._logged_that_it_is_off = False
 
     @overrides
     def require_cacheable(self, encoder: ElmoEncoder) -> None:
@@ -105,14 +110,12 @@ class Hdf5ActivationCache(ActivationCache):
         # Raises
 
         `ConfigurationError`
-            When a sentence's layers depend on more than the sentence, or have gradients.
+            When a sentence's layers depend on more than the sentence, or the encoder is trained.
         """
         reason = encoder.uncacheable_reason()
-        if reason is not None:
-            raise ConfigurationError(
-                "The activation cache 'hdf5' needs an encoder whose layers depend on the sentence "
-                f"alone, but {reason}. Change that, or use the activation cache 'none'."
-            )
+        if any(parameter.requires_grad for parameter in encoder.parameters()):
+            reason = "the encoder is trained ('requires_grad')"
+        _refuse(reason)
 
     @overrides
     def flush(self) -> None:
@@ -159,6 +162,10 @@ class Hdf5ActivationCache(ActivationCache):
         """
         Returns the layers of a batch, from the folder or from the encoder.
 
+        Cached layers have no gradients. When autograd follows the encoder, because a tool for
+        interpretation wants gradients from a frozen model for example, the encoder computes every
+        sentence, and nothing is stored.
+
         # Parameters
 
         encoder : `ElmoEncoder`
@@ -171,14 +178,18 @@ class Hdf5ActivationCache(ActivationCache):
         # Returns
 
         `EncodedSentences`
-            The encoder's layers in float32, rounded to `dtype`.
+            The encoder's layers in float32, rounded to `dtype` unless they have gradients.
 
         # Raises
 
         `ConfigurationError`
-            When the layers cannot be cached, or when the encoder raises one for the batch.
+            When a sentence's layers depend on more than the sentence, or when the encoder raises
+            one for the batch.
         """
-        self.require_cacheable(encoder)
+        if needs_gradients(encoder):
+            self._log_that_it_is_off()
+            return encoder(batch, num_representations)
+        _refuse(encoder.uncacheable_reason())
         if not len(batch):
             return encoder(batch, num_representations)
         store = self._store_of(encoder, num_representations)
@@ -211,6 +222,14 @@ class Hdf5ActivationCache(ActivationCache):
         self._seconds_reading += perf_counter() - started
         return EncodedSentences(layers.to(batch.character_ids.device), batch.mask)
 
+    def _log_that_it_is_off(self) -> None:
+        if not self._logged_that_it_is_off:
+            logger.info(
+                "The activation cache '%s' is off while gradients of the encoder are computed.",
+                self.path,
+            )
+            self._logged_that_it_is_off = True
+
     def _store_of(self, encoder: ElmoEncoder, num_representations: int) -> ActivationStore:
         name = f"{encoder.digest().hex()}-{num_representations}-{self.dtype}-v{FORMAT_VERSION}"
         if self._store is None or self._name != name:
@@ -222,6 +241,14 @@ class Hdf5ActivationCache(ActivationCache):
     def __getstate__(self) -> Dict[str, Any]:
         # Waiting layers are written by the process that computed them.
         return {**self.__dict__, "_store": None}
+
+
+def _refuse(reason: Optional[str]) -> None:
+    if reason is not None:
+        raise ConfigurationError(
+            "The activation cache 'hdf5' needs an encoder whose layers depend on the sentence "
+            f"alone, but {reason}. Change that, or use the activation cache 'none'."
+        )
 
 
 def _cache_keys(batch: SentenceBatch) -> List[bytes]:

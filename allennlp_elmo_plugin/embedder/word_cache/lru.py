@@ -28,7 +28,7 @@ class LruWordCache(WordCache):
     An LRU cache of word vectors, with the characters of a word as its cache key.
 
     It needs no word list. It is emptied when a weight of the character CNN changes, and is off
-    while the character CNN is trained. Its content is neither saved nor copied.
+    while the weights require gradients. Its content is neither saved nor copied.
 
     Registered as a `WordCache` with name "lru".
 
@@ -110,8 +110,8 @@ class LruWordCache(WordCache):
         self._derived.clear()
         if not self._logged_that_it_is_off:
             logger.info(
-                "The word cache 'lru' is off: the character CNN is trained, so the vector of a "
-                "word changes from training step to training step."
+                "The word cache 'lru' is off while the character CNN is trained, or a tool wants "
+                "its gradients: cached vectors have none."
             )
             self._logged_that_it_is_off = True
 

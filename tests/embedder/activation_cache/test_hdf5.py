@@ -604,16 +604,44 @@ def test_a_trained_bilm_is_refused(files: ElmoFiles, path: str) -> None:
         _embedder(files, Hdf5ActivationCache(path), requires_grad=True)
 
 
-def test_a_bilm_that_is_unfrozen_later_is_refused(files: ElmoFiles, path: str) -> None:
-    """A cached sentence is refused as well, until the biLM is frozen again."""
+def test_the_cache_stands_aside_while_gradients_are_computed(
+    files: ElmoFiles, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Cached sentences get gradients, the folder is left alone, and the log says so once."""
     module = _embedder(files, Hdf5ActivationCache(path))
     ids = spell(*SENTENCES)
     expected = module(ids)
-    parameter = next(_bilm_of(module).lstm.parameters()).requires_grad_(True)
-    with pytest.raises(ConfigurationError, match="'requires_grad'"):
-        module(ids)
-    parameter.requires_grad_(False)
-    assert torch.equal(module(ids), expected)
+    cache = _cache_of(module)
+    counted = cache.hits, cache.misses
+    parameters = list(_bilm_of(module).parameters())
+    for parameter in parameters:
+        parameter.requires_grad_(True)
+    with caplog.at_level("INFO"):
+        for _ in range(2):
+            vectors = module(ids)
+            vectors.sum().backward()
+    assert torch.allclose(vectors, expected, atol=TOLERANCE)
+    assert all(parameter.grad is not None for parameter in parameters)
+    assert (cache.hits, cache.misses) == counted
+    assert caplog.text.count(f"activation cache '{path}' is off") == 1
+
+
+@pytest.mark.parametrize("freezes_again", [True, False])
+def test_the_cache_is_read_after_gradients_were_computed(
+    files: ElmoFiles, path: str, freezes_again: bool
+) -> None:
+    """Without gradients the cache is read, though a tool may leave parameters that require them."""
+    module = _embedder(files, Hdf5ActivationCache(path))
+    ids = spell(*SENTENCES)
+    with torch.no_grad():
+        expected = module(ids)
+    bilm, cache = _bilm_of(module).requires_grad_(True), _cache_of(module)
+    module(ids).sum().backward()
+    bilm.requires_grad_(not freezes_again)
+    cache.hits = cache.misses = 0
+    with torch.no_grad():
+        assert torch.equal(module(ids), expected)
+    assert (cache.hits, cache.misses) == (len(SENTENCES), 0)
 
 
 def test_an_encoder_that_says_nothing_is_refused(path: str) -> None:

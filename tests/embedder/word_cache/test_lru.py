@@ -108,7 +108,7 @@ def test_it_is_off_while_the_character_cnn_is_trained(caplog: pytest.LogCaptureF
     for _ in range(2):
         cache(ids, None, embed).sum().backward()
     assert len(embed.computed) == 2 and embed.scale.grad is not None
-    assert caplog.text.count("'lru' is off: the character CNN is trained") == 1
+    assert caplog.text.count("'lru' is off while the character CNN is trained") == 1
 
 
 def test_training_the_character_cnn_frees_the_vectors() -> None:
