@@ -236,7 +236,8 @@ def refuse_gradients(precision: str) -> None:
     if precision != "float32":
         raise ConfigurationError(
             f"A biLM of precision '{precision}' gives no gradients, since its weights are "
-            "rounded. Use the precision 'float32', or torch.no_grad()."
+            "rounded. Use the precision 'float32', as which an archive of it loads too if you "
+            "override 'precision', or torch.no_grad()."
         )
 
 

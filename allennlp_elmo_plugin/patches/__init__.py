@@ -1,12 +1,13 @@
 """
-Patches that let AllenNLP 2.10.1 run with today's PyTorch, Python and wandb.
+Patches that let AllenNLP 2.10.1 run with today's PyTorch, Python and wandb, and interpret ELMo.
 
-Each module fixes one incompatibility by replacing methods in place. Class names, signatures,
+Each module fixes one fault by replacing methods in place. Class names, signatures,
 subclasses and `isinstance` checks stay as they are. A patch checks first whether it is needed.
 `rename_builtin` alone replaces names: those of the classes that the plugin has in their place.
 """
 
 from allennlp_elmo_plugin.patches.builtin_classes import rename_builtin
+from allennlp_elmo_plugin.patches.get_gradients import patch_get_gradients
 from allennlp_elmo_plugin.patches.recover import patch_recover
 from allennlp_elmo_plugin.patches.reduce_on_plateau import patch_reduce_on_plateau
 from allennlp_elmo_plugin.patches.spawn import patch_spawn
@@ -14,6 +15,7 @@ from allennlp_elmo_plugin.patches.wandb_run_id import patch_wandb_run_id
 
 __all__ = [
     "apply_patches",
+    "patch_get_gradients",
     "patch_recover",
     "patch_reduce_on_plateau",
     "patch_spawn",
@@ -26,6 +28,7 @@ def apply_patches() -> None:
     """
     Applies every patch that this environment needs. A second call changes nothing.
     """
+    patch_get_gradients()
     patch_recover()
     patch_reduce_on_plateau()
     patch_spawn()
