@@ -8,6 +8,7 @@ subclasses and `isinstance` checks stay as they are. A patch checks first whethe
 
 from allennlp_elmo_plugin.patches.builtin_classes import rename_builtin
 from allennlp_elmo_plugin.patches.get_gradients import patch_get_gradients
+from allennlp_elmo_plugin.patches.input_reduction import patch_input_reduction
 from allennlp_elmo_plugin.patches.recover import patch_recover
 from allennlp_elmo_plugin.patches.reduce_on_plateau import patch_reduce_on_plateau
 from allennlp_elmo_plugin.patches.spawn import patch_spawn
@@ -16,6 +17,7 @@ from allennlp_elmo_plugin.patches.wandb_run_id import patch_wandb_run_id
 __all__ = [
     "apply_patches",
     "patch_get_gradients",
+    "patch_input_reduction",
     "patch_recover",
     "patch_reduce_on_plateau",
     "patch_spawn",
@@ -29,6 +31,7 @@ def apply_patches() -> None:
     Applies every patch that this environment needs. A second call changes nothing.
     """
     patch_get_gradients()
+    patch_input_reduction()
     patch_recover()
     patch_reduce_on_plateau()
     patch_spawn()

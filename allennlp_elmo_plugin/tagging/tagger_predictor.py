@@ -4,12 +4,12 @@ A predictor for taggers that needs no download. It takes tokens, or splits a sen
 
 import json
 import unicodedata
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Tuple
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import JsonDict
 from allennlp.data import DatasetReader, Instance, Token
-from allennlp.data.fields import TextField
+from allennlp.data.fields import FlagField, SequenceLabelField, TextField
 from allennlp.models import Model
 from allennlp.predictors import Predictor
 from wcwidth import wcswidth
@@ -181,6 +181,43 @@ class ElmoTaggerPredictor(Predictor):
                 results[index] = _remove_padding({**output, "words": words[index]})
         return results
 
+    def predictions_to_labeled_instances(
+        self, instance: Instance, outputs: Dict[str, Any]
+    ) -> List[Instance]:
+        """
+        Returns the predictions of a sentence as labels, for the tools of `allennlp.interpret`.
+
+        If the model knows the tag `O`, each entity (`B-X`, `I-X` and so on) is a prediction of its
+        own, in which all other tokens are `O` and do not count in the loss. A sentence without
+        entities, or any sentence of a model without `O`, is one prediction.
+
+        # Parameters
+
+        instance : `Instance`
+            Instance with a text field `tokens`.
+        outputs : `Dict[str, Any]`
+            Outputs of the model for the instance, with `tags`.
+
+        # Returns
+
+        `List[Instance]`
+            Copies of the instance, at least one, with a field `tags`.
+        """
+        tags = outputs["tags"][: len(_words(instance))]
+        namespace = getattr(self._model, "label_namespace", "labels")
+        has_entities = "O" in self._model.vocab.get_token_to_index_vocabulary(namespace)
+        entities = _entities(tags) if has_entities else []
+        labeled = []
+        for start, end in entities or [(0, len(tags))]:
+            labels = ["O"] * start + tags[start:end] + ["O"] * (len(tags) - end)
+            copy = instance.duplicate()
+            tokens: Any = copy["tokens"]
+            copy.add_field("tags", SequenceLabelField(labels, tokens, namespace), self._model.vocab)
+            if has_entities:
+                copy.add_field("ignore_loss_on_o_tags", FlagField(bool(entities)))
+            labeled.append(copy)
+        return labeled
+
     def _json_to_instance(self, json_dict: JsonDict) -> Instance:
         return self._dataset_reader.text_to_instance(self._tokens(json_dict))
 
@@ -215,6 +252,22 @@ def _words(instance: Instance) -> List[str]:
             f"text field 'tokens', got one that makes the fields {sorted(instance.fields)}."
         )
     return [str(token) for token in tokens]
+
+
+def _entities(tags: List[str]) -> List[Tuple[int, int]]:
+    """Returns the first token of each entity, and the token after its last."""
+    entities: List[Tuple[int, int]] = []
+    previous_type = ""
+    for position, tag in enumerate(tags):
+        prefix, _, type_ = tag.partition("-")
+        if tag == "O":
+            type_ = ""
+        elif prefix in ("B", "U", "S") or type_ != previous_type:
+            entities.append((position, position + 1))
+        else:
+            entities[-1] = (entities[-1][0], position + 1)
+        previous_type = type_
+    return entities
 
 
 def _remove_padding(output: JsonDict) -> Dict[str, Any]:

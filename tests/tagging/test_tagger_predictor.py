@@ -21,6 +21,7 @@ from tests.support.paths import DATA
 
 DEMO_SENTENCES = str(DATA / "pos_dev.conllu")
 MODELS = ["simple_tagger", "crf_tagger"]
+FLAG = "ignore_loss_on_o_tags"
 
 SHORT: Dict[str, Any] = {"sentence": "She left."}
 LONG: Dict[str, Any] = {"tokens": ["The", "old", "dog", "slept", "under", "the", "table", "."]}
@@ -285,3 +286,60 @@ def test_a_reader_without_tokens_is_named() -> None:
 
     with pytest.raises(ConfigurationError, match=r"'tokens', got.*fields \['words'\]"):
         ElmoTaggerPredictor(Refusing(), OtherReader()).predict_json(SHORT)
+
+
+def labels_of(vocabulary_tags: List[str], predicted: List[str]) -> List[Dict[str, Any]]:
+    """Returns the labels of each instance that interpretation gets for predicted tags."""
+    model: Any = Refusing()
+    model.vocab.add_tokens_to_namespace(vocabulary_tags, "labels")
+    reader = SequenceTaggingDatasetReader()
+    interpreted = ElmoTaggerPredictor(model, reader)
+    words = [f"word{i}" for i in range(len(predicted))]
+    instance = reader.text_to_instance([Token(word) for word in words])
+    labeled: Any = interpreted.predictions_to_labeled_instances(instance, {"tags": predicted})
+    for each in labeled:
+        assert [str(token) for token in each["tokens"]] == words
+        assert each["tags"].sequence_field is each["tokens"]
+    assert "tags" not in instance
+    return [
+        {"tags": each["tags"].labels, "ignored": getattr(each.fields.get(FLAG), "flag_value", None)}
+        for each in labeled
+    ]
+
+
+def test_tags_without_entities_are_one_prediction() -> None:
+    """All tags of a part-of-speech tagger are labels of one instance."""
+    labeled = labels_of(["NOUN", "VERB"], ["NOUN", "VERB", "NOUN"])
+    assert labeled == [{"tags": ["NOUN", "VERB", "NOUN"], "ignored": None}]
+
+
+@pytest.mark.parametrize(
+    "predicted, entities",
+    [
+        ("U-A O B-B L-B", ["U-A O O O", "O O B-B L-B"]),
+        ("B-A I-A L-A U-A", ["B-A I-A L-A O", "O O O U-A"]),
+        ("B-A I-A B-A O", ["B-A I-A O O", "O O B-A O"]),
+        ("I-A I-A I-B O", ["I-A I-A O O", "O O I-B O"]),
+        ("S-A B-B E-B S-B", ["S-A O O O", "O B-B E-B O", "O O O S-B"]),
+        ("I-A O I-A I-A", ["I-A O O O", "O O I-A I-A"]),
+    ],
+)
+def test_each_entity_is_a_prediction(predicted: str, entities: List[str]) -> None:
+    """In every coding scheme, an instance has one entity, and other tokens do not count."""
+    labeled = labels_of(["O"], predicted.split())
+    assert labeled == [{"tags": tags.split(), "ignored": True} for tags in entities]
+
+
+def test_a_sentence_without_entities_is_one_prediction() -> None:
+    """All tokens count, since there is no entity that could."""
+    assert labels_of(["O", "U-A"], ["O", "O"]) == [{"tags": ["O", "O"], "ignored": False}]
+
+
+def test_tags_of_padding_are_no_labels() -> None:
+    """Tags beyond the tokens, which a padded batch may have, are left out."""
+    model: Any = Refusing()
+    reader = SequenceTaggingDatasetReader()
+    instance = reader.text_to_instance([Token("yes")])
+    interpreted = ElmoTaggerPredictor(model, reader)
+    labeled: Any = interpreted.predictions_to_labeled_instances(instance, {"tags": ["INTJ", "X"]})
+    assert labeled[0]["tags"].labels == ["INTJ"]
