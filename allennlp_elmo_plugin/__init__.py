@@ -24,6 +24,7 @@ from allennlp_elmo_plugin.embedder.indexer import ElmoCharactersIndexer
 from allennlp_elmo_plugin.embedder.initial_state.base import InitialState
 from allennlp_elmo_plugin.embedder.initial_state.carry import CarryState
 from allennlp_elmo_plugin.embedder.initial_state.warm import WarmState
+from allennlp_elmo_plugin.embedder.initial_state.warm_up_sentences import WARM_UP_WORDS
 from allennlp_elmo_plugin.embedder.initial_state.zero import ZeroState
 from allennlp_elmo_plugin.embedder.scalar_mix import FixedScalarMix, LearnedScalarMix, ScalarMix
 from allennlp_elmo_plugin.embedder.token_embedder import ElmoTokenEmbedder
@@ -42,6 +43,7 @@ from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
 from allennlp_elmo_plugin.network.spelling import spell_sentences
 from allennlp_elmo_plugin.patches import apply_patches, rename_builtin
 from allennlp_elmo_plugin.patches.default_callbacks import add_default_callbacks
+from allennlp_elmo_plugin.patches.hotflip import patch_hotflip
 from allennlp_elmo_plugin.tagging.conllu_reader import ConlluTaggingReader
 from allennlp_elmo_plugin.tagging.tagger_predictor import ElmoTaggerPredictor
 
@@ -87,4 +89,5 @@ __version__ = "0.1.0"
 apply_patches()
 rename_builtin(ElmoTokenEmbedder)
 rename_builtin(ElmoCharactersIndexer)
+patch_hotflip(WARM_UP_WORDS)
 add_default_callbacks(ActivationCacheSummary, BilmProgress, BilmResumption)

@@ -4,7 +4,7 @@ The default warm-up text: a few sentences of everyday English prose.
 
 from typing import Tuple
 
-__all__ = ["WARM_UP_SENTENCES"]
+__all__ = ["WARM_UP_SENTENCES", "WARM_UP_WORDS"]
 
 WARM_UP_SENTENCES: Tuple[str, ...] = (
     "The ferry left an hour late because of the fog , and nobody on board seemed to mind .",
@@ -23,4 +23,8 @@ WARM_UP_SENTENCES: Tuple[str, ...] = (
     "When the rain was over the children ran down to the harbour to look at the boats .",
     "There are , as far as anyone can tell , only two copies of the map left .",
     "We stayed at a small hotel near the station ; the rooms were clean and the staff were kind .",
+)
+
+WARM_UP_WORDS: Tuple[str, ...] = tuple(
+    sorted({word for text in WARM_UP_SENTENCES for word in text.split() if word.isalnum()})
 )
