@@ -12,6 +12,7 @@ from allennlp.commands.subcommand import Subcommand
 from allennlp.common import Params, Registrable
 from allennlp.data import DatasetReader, TokenIndexer, Vocabulary
 from allennlp.models import Model
+from allennlp.models.archival import archive_model
 from allennlp.modules import TokenEmbedder
 from allennlp.predictors import Predictor
 from allennlp.training import TrainerCallback
@@ -115,9 +116,27 @@ def named_options(text: str) -> Set[str]:
     return set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
 
 
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Archive of the tagger in docs/getting-started.md, which nobody has trained."""
+    folder = tmp_path_factory.mktemp("tagger")
+    experiment = blocks("docs/getting-started.md", "jsonnet")[0]
+    (folder / "config.json").write_text(experiment, encoding="utf-8")
+    params = Params.from_file(str(folder / "config.json"))
+    params.to_file(str(folder / "config.json"))
+    vocab = Vocabulary(tokens_to_add={"labels": ["NOUN", "VERB"]})
+    vocab.save_to_files(str(folder / "vocabulary"))
+    model = Model.from_params(params["model"], vocab=vocab)
+    torch.save(model.state_dict(), folder / "weights.th")
+    archive_model(folder, weights="weights.th")
+    return folder / "model.tar.gz"
+
+
 @pytest.fixture
-def files_of_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def files_of_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, archive: Path) -> None:
     """Makes a folder with the files that examples name, and enters it."""
+    (tmp_path / "output" / "tagger").mkdir(parents=True)
+    (tmp_path / "output" / "tagger" / "model.tar.gz").symlink_to(archive)
     (tmp_path / "words.txt").write_text("the\nhotel\n", encoding="utf-8")
     (tmp_path / "warm_up.txt").write_text("It rains in Lisbon .\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)

@@ -8,15 +8,22 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Dict, List, Set
+from typing import Any, Dict, Iterator, List, Set, Tuple
 
 import pytest
 import torch
 from allennlp.commands.evaluate import evaluate_from_archive
 from allennlp.commands.train import train_model
 from allennlp.common import Params
+from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader
-from allennlp.models import load_archive
+from allennlp.interpret.attackers import Hotflip, InputReduction
+from allennlp.interpret.saliency_interpreters import (
+    IntegratedGradient,
+    SimpleGradient,
+    SmoothGradient,
+)
+from allennlp.models import Archive, load_archive
 from allennlp.predictors import Predictor
 
 from allennlp_elmo_plugin import (
@@ -112,19 +119,73 @@ def test_a_language_model_trains(path: Path, tmp_path: Path) -> None:
     assert 1 < measured["perplexity"] < 100
 
 
-@pytest.mark.parametrize("name", [path.stem for path in CONFIGS if path not in LANGUAGE_MODELS])
-def test_it_trains(name: str, bilm: Path, tmp_path: Path, monkeypatch: Any) -> None:
+@pytest.fixture(
+    scope="module", params=[path.stem for path in CONFIGS if path not in LANGUAGE_MODELS]
+)
+def experiment(
+    request: Any, bilm: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Tuple[str, Path]]:
+    """Name of an experiment that predicts labels, and the folder into which it was trained."""
+    folder = tmp_path_factory.mktemp(request.param)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(REPOSITORY)
+        train(request.param, bilm, folder)
+        yield request.param, folder
+
+
+def predictor_of(name: str, archive: Archive) -> Predictor:
+    """Returns the predictor that the documentation names for an experiment."""
+    return Predictor.from_archive(
+        archive, "text_classifier" if name == "text_classification" else "elmo_tagger"
+    )
+
+
+def test_it_trains(experiment: Tuple[str, Path]) -> None:
     """The experiment runs on the project's data, and its archive loads and predicts."""
-    monkeypatch.chdir(REPOSITORY)
-    metrics = train(name, bilm, tmp_path)
+    name, folder = experiment
+    metrics = json.loads((folder / "metrics.json").read_text())
     assert 0 < metrics["training_loss"] < float("inf")
-    archive = load_archive(tmp_path)
+    output = predictor_of(name, load_archive(folder)).predict_json({"sentence": "Hi."})
     if name == "text_classification":
-        output = Predictor.from_archive(archive).predict_json({"sentence": "A warm room."})
         assert output["label"] in ("positive", "negative")
     else:
-        output = Predictor.from_archive(archive, "elmo_tagger").predict_json({"sentence": "Hi."})
         assert len(output["tags"]) == 2
+
+
+def test_its_predictions_can_be_interpreted(experiment: Tuple[str, Path]) -> None:
+    """Every tool of AllenNLP runs on the archive, which predicts the same afterwards."""
+    name, folder = experiment
+    # A reduced precision gives no gradients.
+    key = "model.text_field_embedder.token_embedders.elmo.encoder.precision"
+    predictor = predictor_of(name, load_archive(folder, overrides={key: "float32"}))
+    inputs = {"sentence": "The old room was warm."}
+    requires_grad = [parameter.requires_grad for parameter in predictor._model.parameters()]
+    before = predictor.predict_json(inputs)
+    for saliency in (SimpleGradient, IntegratedGradient, SmoothGradient):
+        scores = saliency(predictor).saliency_interpret_from_json(inputs)["instance_1"]
+        assert sum(scores["grad_input_1"]) == pytest.approx(1.0)
+        assert len(scores["grad_input_1"]) == 6
+    for attack in (InputReduction, Hotflip):
+        attacked = attack(predictor).attack_from_json(inputs)
+        assert attacked["original"] == ["The", "old", "room", "was", "warm", "."]
+        assert 1 <= len(attacked["final"][0]) <= 6
+    assert predictor.predict_json(inputs) == before
+    after = [parameter.requires_grad for parameter in predictor._model.parameters()]
+    assert after == requires_grad
+
+
+def test_a_reduced_precision_gives_no_gradients(bilm: Path, tmp_path: Path) -> None:
+    """The error says what to do, and the predictor goes on predicting."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(REPOSITORY)
+        train("text_classification", bilm, tmp_path, **{"dataset_reader.max_instances": 20})
+    predictor = predictor_of("text_classification", load_archive(tmp_path))
+    inputs = {"sentence": "The old room was warm."}
+    before = predictor.predict_json(inputs)
+    with pytest.raises(ConfigurationError, match="'bfloat16' gives no gradients.*'float32'"):
+        SimpleGradient(predictor).saliency_interpret_from_json(inputs)
+    assert predictor.predict_json(inputs) == before
+    assert not any(module._forward_hooks for module in predictor._model.modules())
 
 
 def test_fine_tuning_changes_the_bilm(bilm: Path, tmp_path: Path, monkeypatch: Any) -> None:
