@@ -16,14 +16,12 @@ from allennlp.interpret.saliency_interpreters import (
 )
 from allennlp.models import load_archive
 from allennlp.modules import TokenEmbedder
-from allennlp.modules.token_embedders.elmo_token_embedder import (
-    ElmoTokenEmbedder as BuiltInEmbedder,
-)
 from allennlp.predictors import Predictor
 
 from allennlp_elmo_plugin import ElmoTokenEmbedder
 from allennlp_elmo_plugin.kernels import use_kernels
 from tests.parity.sides import assert_close
+from tests.support.builtin import BuiltInEmbedder
 from tests.support.elmo_files import elmo_options
 from tests.support.tagger_experiment import tagger, train
 
