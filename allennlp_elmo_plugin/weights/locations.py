@@ -5,7 +5,9 @@ They are named by a path, a URL, a folder or zip that contains them, or the name
 comes with the plugin.
 """
 
+import logging
 import os
+from functools import lru_cache
 from pathlib import Path
 from typing import Union
 
@@ -13,6 +15,8 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
 
 __all__ = ["find_options_file", "find_weight_file"]
+
+logger = logging.getLogger(__name__)
 
 PRETRAINED = "pretrained:"
 MAC_METADATA = "__MACOSX"
@@ -118,4 +122,14 @@ def _resolve_pretrained(
             f"'{key}' names '{location}', but the plugin has no biLM of that name. Use one of: "
             f"{names}."
         )
+    _log_limits(text)
     return PRETRAINED_FOLDER / name
+
+
+@lru_cache(maxsize=None)
+def _log_limits(name: str) -> None:
+    logger.info(
+        "'%s' is a small biLM of English, trained on novels. For text in another language it can "
+        "be worse than no biLM at all: use one that was trained on that language.",
+        name,
+    )

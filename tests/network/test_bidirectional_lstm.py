@@ -177,7 +177,7 @@ def test_dropout_drops_the_input_of_each_layer(
             patch.setattr("allennlp_elmo_plugin.network.bidirectional_lstm.fast_dropout", drop_all)
             outputs, _ = lstm(inputs, layout, state, dropout=0.25)
         nothing, _ = lstm(torch.zeros_like(inputs), layout, state, num_layers=1)
-        second = lstm.layers[1]["forward_lstm"]
+        second = lstm.layers[1][0]
         assert isinstance(second, ProjectedLstm)
         ordered = state.select_rows(layout.row_order)
         start = ordered.hidden[0, 1], ordered.cell[0, 1]

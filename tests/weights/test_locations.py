@@ -11,7 +11,7 @@ import pytest
 from allennlp.common import file_utils
 from allennlp.common.checks import ConfigurationError
 
-from allennlp_elmo_plugin.weights import find_options_file, find_weight_file
+from allennlp_elmo_plugin.weights import find_options_file, find_weight_file, locations
 from tests.support.elmo_files import write_elmo_files
 
 
@@ -114,6 +114,15 @@ def test_a_bilm_of_the_plugin_is_found_by_its_name(monkeypatch: pytest.MonkeyPat
         "options.json",
     )
     assert find_weight_file("pretrained:small").name == "weights.hdf5"
+
+
+def test_the_log_says_what_the_small_bilm_knows(caplog: pytest.LogCaptureFixture) -> None:
+    """The log says once that `pretrained:small` knows English alone."""
+    locations._log_limits.cache_clear()
+    with caplog.at_level("INFO"):
+        find_options_file("pretrained:small")
+        find_weight_file("pretrained:small")
+    assert caplog.text.count("small biLM of English") == 1
 
 
 def test_an_unknown_name_is_an_error() -> None:
