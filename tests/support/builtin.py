@@ -6,14 +6,15 @@ from typing import Iterator
 from allennlp.data import TokenIndexer
 from allennlp.modules import TokenEmbedder
 
-from allennlp_elmo_plugin import ElmoCharactersIndexer, ElmoTokenEmbedder
+from allennlp_elmo_plugin import Elmo, ElmoCharactersIndexer, ElmoTokenEmbedder
 
-__all__ = ["BuiltInEmbedder", "BuiltInIndexer", "built_in"]
+__all__ = ["BuiltInElmo", "BuiltInEmbedder", "BuiltInIndexer", "built_in"]
 
+BuiltInElmo = Elmo.__bases__[0]
 BuiltInEmbedder = ElmoTokenEmbedder.__bases__[0]
 BuiltInIndexer = ElmoCharactersIndexer.__bases__[0]
 
-for builtin in (BuiltInEmbedder, BuiltInIndexer):
+for builtin in (BuiltInElmo, BuiltInEmbedder, BuiltInIndexer):
     assert builtin.__module__.startswith("allennlp."), builtin
 
 
