@@ -3,13 +3,18 @@
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
 
+import numpy
 import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
+from allennlp.data import Instance, Token, Vocabulary
+from allennlp.data.data_loaders import SimpleDataLoader
+from allennlp.data.fields import TextField
 
 from allennlp_elmo_plugin import (
     BilmEncoder,
     CarryState,
+    ElmoCharactersIndexer,
     ElmoEncoder,
     LruWordCache,
     NoWordCache,
@@ -22,7 +27,9 @@ from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
 from tests.support.builtin import BuiltInEmbedder
 from tests.support.elmo_files import ElmoFiles, elmo_options, write_elmo_files
 from tests.support.embedders import embedder
+from tests.support.oracle import Oracle, carry_states
 from tests.support.sentences import spell, word_ids
+from tests.support.words import WORD_LIST, random_batches
 
 IDS = [spell("the cat sat", "it"), spell("rain", "on the roof", "again !")]
 BATCHES = [SentenceBatch.from_padded(ids, 50) for ids in IDS]
@@ -34,6 +41,12 @@ def _files(request: Any, tmp_path_factory: pytest.TempPathFactory) -> ElmoFiles:
     sizes = {"projection_dim": 16, "cell_size": 32} if request.param == "kernels" else {}
     folder = tmp_path_factory.mktemp(request.param)
     return write_elmo_files(folder, elmo_options(n_layers=3, **sizes), seed=7)
+
+
+def _assert_close(found: torch.Tensor, expected: numpy.ndarray) -> None:
+    """Fails if layers have another shape, or differ by 1e-5 or more."""
+    assert found.shape == expected.shape
+    assert numpy.abs(found.detach().numpy() - expected).max() < 1e-5
 
 
 def _layers_run(encoder: ElmoEncoder) -> List[int]:
@@ -132,6 +145,89 @@ def test_layers_begin_with_word_vectors(files: ElmoFiles) -> None:
     assert encoder.doubles_token_layer and encoder.max_characters_per_token == 50
     assert torch.equal(mask, BATCHES[0].mask)
     assert torch.equal(layers[0, 0, 0], layers[0, 1, 0])
+
+
+def test_every_layer_is_the_oracles_over_the_batches_of_a_data_loader(files: ElmoFiles) -> None:
+    """Text that is indexed, batched and encoded has NumPy's layers and mask, batch after batch."""
+    batches = random_batches(13, [[3, 5, 1], [4, 4, 2], [1, 6, 3], [7, 1, 1]])
+    indexer = ElmoCharactersIndexer()
+    loader = SimpleDataLoader(
+        [
+            Instance({"text": TextField([Token(word) for word in sentence], {"elmo": indexer})})
+            for batch in batches
+            for sentence in batch
+        ],
+        batch_size=3,
+    )
+    loader.index_with(Vocabulary())
+    encoder, oracle, states = BilmEncoder.from_files(*files), Oracle(*files), []
+    for tensors, sentences in zip(loader, batches):
+        batch = SentenceBatch.from_padded(tensors["text"]["elmo"]["elmo_tokens"], 50)
+        encoded, expected = encoder(batch), oracle.batch_layers(sentences, states)
+        _assert_close(encoded.layers, expected.layers)
+        assert encoded.mask.tolist() == expected.mask.tolist()
+        states = carry_states(states, expected.states)
+
+
+def test_words_that_are_indexed_at_once_have_the_oracles_vectors(files: ElmoFiles) -> None:
+    """A word list may be indexed as one text and cut into rows, of which the last is shorter."""
+    indexer = ElmoCharactersIndexer()
+    indexed = indexer.tokens_to_indices([Token(word) for word in WORD_LIST], Vocabulary())
+    rows = [
+        indexer.as_padded_tensor_dict(
+            {"elmo_tokens": indexed["elmo_tokens"][start : start + 8]}, {"elmo_tokens": 8}
+        )["elmo_tokens"]
+        for start in range(0, len(WORD_LIST), 8)
+    ]
+    layers = BilmEncoder.from_files(*files)(SentenceBatch.from_padded(torch.stack(rows), 50)).layers
+    size = layers.size(-1) // 2
+    found = layers[0, :, 1:-1, :size].reshape(-1, size)[: len(WORD_LIST)]
+    oracle = Oracle(*files)
+    _assert_close(found, numpy.array([oracle.word_vector(word) for word in WORD_LIST]))
+
+
+@pytest.mark.parametrize("position, text", [(0, "<S>"), (2, "</S>")])
+def test_a_boundary_has_the_vector_of_its_text(files: ElmoFiles, position: int, text: str) -> None:
+    """The boundary that is added has the vector of a token with the boundary's text."""
+    token_layer = BilmEncoder.from_files(*files)(SentenceBatch.from_padded(spell(text), 50)).layers[
+        0
+    ]
+    assert torch.equal(token_layer[0, position], token_layer[0, 1])
+    assert not torch.allclose(token_layer[0, 0], token_layer[0, 2], atol=0.1)
+    _assert_close(
+        token_layer[0, position, : token_layer.size(-1) // 2], Oracle(*files).word_vector(text)
+    )
+
+
+def test_cached_words_change_neither_layers_nor_mask(files: ElmoFiles) -> None:
+    """A batch of cached words has each layer that it has without a cache, and the same mask."""
+    sentences = ("the cat sat again", "cat 's roof", "the roof")
+    words = ["@@PADDING@@", "@@UNKNOWN@@", "the", "cat", "sat", "again", "'s", "roof"]
+    cached = BilmEncoder.from_files(*files, word_cache=VocabularyWordCache(words))
+    computed: List[int] = []
+    cached.bilm.char_cnn.register_forward_pre_hook(
+        lambda _, inputs: computed.append(len(inputs[0]))
+    )
+    ids = spell(*sentences)
+    found = cached(SentenceBatch.from_padded(ids, 50, word_ids(words, *sentences)))
+    plain = BilmEncoder.from_files(*files, word_cache=NoWordCache())
+    expected = plain(SentenceBatch.from_padded(ids, 50))
+    assert sum(computed) == 0
+    assert torch.equal(found.mask, expected.mask)
+    assert torch.allclose(found.layers, expected.layers, rtol=0, atol=1.5e-6)
+
+
+def test_words_of_another_vocabulary_are_encoded_beside_a_word_cache(files: ElmoFiles) -> None:
+    """After a batch of cached words, one with words and ids of another list has right layers."""
+    other = ["@@PADDING@@", "@@UNKNOWN@@", "is", "This", "OOV", "so", "this"]
+    encoder = BilmEncoder.from_files(*files, word_cache=VocabularyWordCache(WORDS))
+    oracle, states = Oracle(*files), []
+    for words, sentences in ((WORDS, ["the cat", "cat"]), (other, ["This is OOV", "so is this"])):
+        ids = word_ids(words, *sentences)
+        found = encoder(SentenceBatch.from_padded(spell(*sentences), 50, ids)).layers
+        expected = oracle.batch_layers([sentence.split() for sentence in sentences], states)
+        _assert_close(found, expected.layers)
+        states = carry_states(states, expected.states)
 
 
 def test_word_ids_are_read_by_the_vocabulary_word_cache_alone(files: ElmoFiles) -> None:

@@ -17,7 +17,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import Batch, Instance, Token, TokenIndexer, Vocabulary
 from allennlp.data.data_loaders import MultiProcessDataLoader
 from allennlp.data.dataset_readers import SequenceTaggingDatasetReader
-from allennlp.data.fields import TextField
+from allennlp.data.fields import ListField, TextField
 
 from allennlp_elmo_plugin import ElmoCharactersIndexer
 from allennlp_elmo_plugin.embedder import indexer as indexer_module
@@ -45,6 +45,23 @@ def test_a_batch_is_the_builtins() -> None:
     theirs = _indexed(BuiltInIndexer(), *sentences)
     assert list(ours) == list(theirs) == ["elmo_tokens"]
     assert torch.equal(ours["elmo_tokens"], theirs["elmo_tokens"])
+
+
+@pytest.mark.parametrize(
+    "text, ids",
+    [
+        ("<S>", [259, 257, 260]),
+        ("</S>", [259, 258, 260]),
+        ("\u0100t", [259, 0xC4 + 1, 0x80 + 1, ord("t") + 1, 260]),
+        ("<first>", [259, 2, 260]),
+    ],
+    ids=["begin", "end", "two bytes", "added"],
+)
+def test_a_token_has_the_ids_of_the_published_models(text: str, ids: List[int]) -> None:
+    """Ids are one more than bytes, special symbols and edges, and 261 follows the right edge."""
+    indexer = ElmoCharactersIndexer(tokens_to_add={"<first>": 1})
+    indexed = indexer.tokens_to_indices([Token(text)], Vocabulary())
+    assert indexed == {"elmo_tokens": [ids + [261] * (50 - len(ids))]}
 
 
 def _tokens(indexer: TokenIndexer, sentence: str = SENTENCE) -> Any:
@@ -94,6 +111,37 @@ def test_no_tokens_give_tensors_of_length_zero(word_namespace: Any) -> None:
     assert indexed["elmo_tokens"].shape == (2, 0, 50)
     if word_namespace:
         assert indexed["word_inputs"].shape == (2, 0)
+
+
+@pytest.mark.parametrize("word_namespace", [None, "words"])
+def test_an_empty_list_of_tokens_is_that_of_an_empty_text(word_namespace: Any) -> None:
+    """AllenNLP asks for an empty list to pad with, which has the keys of any text."""
+    indexer = ElmoCharactersIndexer(word_namespace=word_namespace)
+    keys = ["elmo_tokens"] if word_namespace is None else ["elmo_tokens", "word_inputs"]
+    empty = indexer.get_empty_token_list()
+    assert empty == indexer.tokens_to_indices([], Vocabulary()) == {key: [] for key in keys}
+
+
+def _listed(indexer: TokenIndexer, *texts: List[str]) -> Dict[str, torch.Tensor]:
+    """Returns the tensors of a batch whose instances each have a list of texts."""
+    indexers = {"elmo": indexer}
+    batch = Batch(
+        Instance({"texts": ListField([TextField([Token(word)], indexers) for word in words])})
+        for words in texts
+    )
+    batch.index_instances(Vocabulary(tokens_to_add={"words": ["Apple", "Device"]}))
+    return batch.as_tensor_dict()["texts"]["elmo"]  # type: ignore[return-value,index]
+
+
+def test_a_missing_text_of_a_list_is_padding() -> None:
+    """A list of fewer texts is padded with texts of zeros, as with AllenNLP's indexer."""
+    texts = (["Apple"], ["Screen", "Device"])
+    ours = _listed(ElmoCharactersIndexer(word_namespace="words"), *texts)
+    theirs = _listed(BuiltInIndexer(), *texts)
+    assert ours["elmo_tokens"].shape == (2, 2, 1, 50)
+    assert ours["elmo_tokens"].any(dim=-1).squeeze(-1).tolist() == [[True, False], [True, True]]
+    assert torch.equal(ours["elmo_tokens"], theirs["elmo_tokens"])
+    assert ours["word_inputs"].tolist() == [[[2], [0]], [[1], [3]]]
 
 
 def test_a_minimum_length_is_kept() -> None:
