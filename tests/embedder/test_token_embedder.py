@@ -177,6 +177,17 @@ def test_a_folder_names_both_files(files: ElmoFiles) -> None:
     assert torch.equal(module(ids), _from_config(files, encoder=ZERO)(ids))
 
 
+def test_files_may_be_path_objects(files: ElmoFiles) -> None:
+    """A `pathlib.Path` names a file as a string does, in Python and in `Params`."""
+    paths = {name: Path(path) for name, path in files._asdict().items()}
+    params: Dict[str, Any] = {**paths, "dropout": 0.0}
+    from_config = ElmoTokenEmbedder.from_params(vocab=None, params=Params(params))
+    ids = spell("cat sat")
+    expected = _from_config(files)(ids)
+    for module in (ElmoTokenEmbedder(**paths, dropout=0.0), from_config):
+        assert torch.equal(module(ids), expected)
+
+
 def test_boundaries_can_be_kept(files: ElmoFiles) -> None:
     """With its boundaries, a sentence is two tokens longer, and the same inside."""
     ids = spell("cat sat", "cat")

@@ -79,6 +79,34 @@ def test_without_requires_grad_only_the_mix_and_projection_are_trained(tmp_path)
         assert_close(parameter.grad, expected[key])
 
 
+@pytest.mark.parametrize("requires_grad", [False, True])
+def test_ids_that_spell_no_word_train_the_same_parameters(tmp_path, requires_grad):
+    """
+    Any ids give the biLM AllenNLP's gradients if it is trained, and none if it is frozen.
+
+    The one exception is the vector of id 0, which AllenNLP's class trains if a token has zeros
+    between its characters. No indexer makes such a token.
+    """
+    files = write_elmo_files(tmp_path, elmo_options(n_highway=2), seed=73)
+    ours, theirs = both_sides(files, True, dropout=0.0, requires_grad=requires_grad)
+    ids = torch.randint(0, 262, (3, 4, 50), generator=torch.Generator().manual_seed(74))
+    for side in (ours, theirs):
+        loss_of(side(ids)).backward()
+    expected = {
+        name: parameter.grad for name, parameter in theirs.named_parameters() if "_lstm" in name
+    }
+    assert all((gradient is not None) is requires_grad for gradient in expected.values())
+    for name, gradient in expected.items():
+        found = ours.get_parameter(name).grad
+        if not requires_grad:
+            assert found is None, name
+            continue
+        start = 1 if name.endswith("_char_embedding_weights") else 0
+        # Gradients are up to 12 here, where float32 rounds more coarsely than at 1.
+        scale = max(1.0, float(gradient.abs().max()))
+        assert_close(found[start:] / scale, gradient[start:] / scale)
+
+
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
 @pytest.mark.parametrize("name", list(OPTIONS))
 def test_outputs_agree_after_training_steps_through_the_bilm(tmp_path, name, dropout):

@@ -64,3 +64,17 @@ def test_a_word_alone_agrees(tmp_path, word):
     ids = index(BuiltInIndexer(), [word])["elmo_tokens"].unsqueeze(0)
     with torch.no_grad():
         assert_close(ours(ids), theirs(ids))
+
+
+def test_ids_that_spell_no_word_agree(tmp_path):
+    """Tokens of any ids, and with zeros inside or behind, have AllenNLP's projected vectors."""
+    files = write_elmo_files(tmp_path, seed=43)
+    ours, theirs = both_sides(files, dropout=0.0, projection_dim=20)
+    ids = torch.randint(0, 262, (2, 3, 50), generator=torch.Generator().manual_seed(44))
+    ids[0, 0, 4:] = ids[0, 1, 1:] = ids[1, 2, :10] = 0
+    ids[0, 0, 0] = ids[0, 1, 0] = 6
+    for shape in ((2, 3, 50), (2, 1, 3, 50)):
+        with torch.no_grad():
+            output, expected = ours(ids.view(shape)), theirs(ids.view(shape))
+        assert output.shape == (*shape[:-1], 20)
+        assert_close(output, expected)
