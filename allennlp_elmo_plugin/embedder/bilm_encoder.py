@@ -172,8 +172,12 @@ class BilmEncoder(ArchivedModule, ElmoEncoder):
     @overrides
     def digest(self) -> bytes:
         """Returns a digest of the options, the precision, the weights and the saved buffers."""
-        self._prepare()
-        return self._derived.get("digest", self._tensors(), self._compute_digest)
+        digest = self._derived.find("digest", self._tensors())
+        if digest is None:
+            # Preparing may change the saved buffers.
+            self._prepare()
+            digest = self._derived.get("digest", self._tensors(), self._compute_digest)
+        return digest
 
     @overrides
     def forward(

@@ -2,7 +2,7 @@
 A cache of values that are computed from parameters.
 """
 
-from typing import Any, Callable, Dict, List, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, TypeVar
 
 import torch
 
@@ -43,10 +43,27 @@ class DerivedCache:
         `T`
             The result of the last call of `compute`.
         """
-        entry = self._entries.get(name)
-        if entry is None or not entry.is_current(parameters):
+        entry = self._current(name, parameters)
+        if entry is None:
             entry = self._entries[name] = _Entry(parameters, compute())
         return entry.value
+
+    def find(self, name: str, parameters: Sequence[torch.Tensor]) -> Optional[Any]:
+        """
+        Returns a derived value if it is there and no parameter has changed.
+
+        # Parameters
+
+        name, parameters :
+            See `get`.
+
+        # Returns
+
+        `Optional[Any]`
+            The value, or `None`.
+        """
+        entry = self._current(name, parameters)
+        return None if entry is None else entry.value
 
     def values(self) -> List[Any]:
         """Returns the cached values, whose parameters may have changed since."""
@@ -55,6 +72,10 @@ class DerivedCache:
     def clear(self) -> None:
         """Removes all values."""
         self._entries.clear()
+
+    def _current(self, name: str, parameters: Sequence[torch.Tensor]) -> Optional["_Entry"]:
+        entry = self._entries.get(name)
+        return entry if entry is not None and entry.is_current(parameters) else None
 
     def __reduce__(self) -> Tuple[Any, ...]:
         return type(self), ()

@@ -214,8 +214,13 @@ def needs_gradients(module: torch.nn.Module, *tensors: torch.Tensor) -> bool:
     `bool`
         `True` if gradients are enabled and wanted for an input or a parameter.
     """
-    return torch.is_grad_enabled() and any(
-        tensor.requires_grad for tensor in (*tensors, *module.parameters())
+    if not torch.is_grad_enabled():
+        return False
+    # Faster than `parameters`, which also makes names.
+    return any(tensor.requires_grad for tensor in tensors) or any(
+        parameter is not None and parameter.requires_grad
+        for part in module.modules()
+        for parameter in part._parameters.values()
     )
 
 
