@@ -3,6 +3,7 @@
 import copy
 import io
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from allennlp.modules.elmo import batch_to_ids
 from tests.support.elmo_files import elmo_options, write_elmo_files
 from tests.support.embedders import embedder
 from tests.support.language_model_experiment import language_model
-from tests.support.tagger_experiment import final_metrics, tagger, train
+from tests.support.tagger_experiment import epoch_metrics, final_metrics, tagger, train
 
 BATCH = batch_to_ids([["the", "rain", "falls"], ["a", "caf\u00e9"]])
 
@@ -52,11 +53,19 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _in_two_processes(folder: Path, config: Dict[str, Any], output: str) -> str:
-    """Runs `allennlp train` in two processes and returns its output."""
+    """
+    Runs `allennlp train` in two processes and returns its output.
+
+    The plugin is loaded if `folder` has the list of plugins that names it.
+    """
     config = {**config, "distributed": {"cuda_devices": [-1, -1]}}
+    config["trainer"] = {**config["trainer"]}
+    config["trainer"].pop("cuda_device", None)
     (folder / "config.json").write_text(json.dumps(config))
     command = [sys.executable, "-m", "allennlp", "train", "config.json", "-s", output]
-    done = subprocess.run(command, capture_output=True, text=True)
+    # The user's own list of plugins is in the home folder.
+    environment = {**os.environ, "HOME": str(folder / "home")}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr[-4000:]
     return done.stderr + done.stdout
 
@@ -68,7 +77,6 @@ def test_embedders_train_in_two_processes(folder: Path) -> None:
     A second training finds everything that the processes of the first have cached on disk.
     """
     config = tagger(folder, options=OPTIONS)
-    del config["trainer"]["cuda_device"]
     embedders = config["model"]["text_field_embedder"]["token_embedders"]
     indexers = config["dataset_reader"]["token_indexers"]
     plain, indexer = embedders.pop("elmo"), indexers.pop("elmo")
@@ -83,6 +91,21 @@ def test_embedders_train_in_two_processes(folder: Path) -> None:
     assert metrics == pytest.approx(final_metrics(folder / "first"), abs=1e-6)
     assert 0 < metrics["training_loss"] < float("inf")
     assert (folder / "second" / "model.tar.gz").is_file()
+
+
+def test_two_processes_train_what_they_train_with_the_built_in(folder: Path) -> None:
+    """Every epoch of a distributed training has the metrics that it has without the plugin."""
+    config = tagger(folder, options=OPTIONS, requires_grad=True, projection_dim=6, dropout=0.3)
+    output = _in_two_processes(folder, config, "found")
+    assert "Plugin allennlp_elmo_plugin available" in output
+    (folder / ".allennlp_plugins").unlink()
+    output = _in_two_processes(folder, config, "expected")
+    assert "Plugin allennlp_elmo_plugin" not in output
+    expected, found = (epoch_metrics(folder / side) for side in ("expected", "found"))
+    assert len(found) == len(expected) == 3
+    for ours, theirs in zip(found, expected):
+        assert len(theirs) >= 6
+        assert ours == pytest.approx(theirs, abs=1e-5)
 
 
 @pytest.mark.parametrize("name", ["warm, trained, one layer", "warm, on disk"])
@@ -148,7 +171,6 @@ def test_a_language_model_trains_in_two_processes(folder: Path) -> None:
     """Each process reads its share of the corpus with a worker, and writes one archive."""
     config = language_model(folder, dropout=0.0)
     config["data_loader"]["num_workers"] = 1
-    del config["trainer"]["cuda_device"]
     _in_two_processes(folder, config, "run")
     metrics = json.loads((folder / "run" / "metrics.json").read_text())
     assert 1 < metrics["best_validation_perplexity"] < 15
