@@ -51,7 +51,7 @@ def allennlp(name: str, *arguments: str) -> str:
     # Returns
 
     `str`
-        What the command prints, without its log.
+        Output of the command, without its log.
     """
     output = io.StringIO()
     handlers = logging.getLogger().handlers
