@@ -9,7 +9,9 @@ from typing import Any, Dict
 
 import pytest
 from allennlp.commands.evaluate import evaluate_from_archive
+from allennlp.modules import TokenEmbedder
 
+from allennlp_elmo_plugin import ElmoTokenEmbedder
 from tests.support.tagger_experiment import tagger, train
 
 TOLERANCE = 1e-5
@@ -58,6 +60,7 @@ def evaluate_without_plugin(folder: Path) -> subprocess.CompletedProcess:
 @pytest.mark.parametrize("name", list(EMBEDDERS))
 def test_an_archive_is_evaluated_the_same_without_the_plugin(tmp_path: Path, name: str) -> None:
     """Without the plugin the archive loads, and every metric and prediction is the same."""
+    assert TokenEmbedder.by_name("elmo_token_embedder") is ElmoTokenEmbedder
     train(tagger(tmp_path, **EMBEDDERS[name]), tmp_path / "run")
     found = evaluate_from_archive(
         str(tmp_path / "run" / "model.tar.gz"),

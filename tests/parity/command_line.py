@@ -5,7 +5,7 @@ import json
 import logging
 import re
 import sys
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, Dict, Iterator, Optional
 from unittest.mock import patch
@@ -37,6 +37,17 @@ def side(name: str) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def kept_log_handlers() -> Iterator[None]:
+    """Restores the handlers of the log, which a training replaces by ones for its own output."""
+    root = logging.getLogger()
+    handlers = list(root.handlers)
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+
+
 def allennlp(name: str, *arguments: str) -> str:
     """
     Runs a command of AllenNLP on one side.
@@ -54,17 +65,13 @@ def allennlp(name: str, *arguments: str) -> str:
         Output of the command, without its log.
     """
     output = io.StringIO()
-    handlers = logging.getLogger().handlers
-    with ExitStack() as stack:
-        # The command adds handlers that write to `output`.
-        stack.callback(handlers.__setitem__, slice(None), list(handlers))
-        stack.enter_context(redirect_stdout(output))
-        stack.enter_context(patch.object(sys, "argv", ["allennlp", *arguments]))
-        # The plugin is loaded already, and others are not tested here.
-        stack.enter_context(patch("allennlp.commands.import_plugins"))
-        stack.enter_context(side(name))
+    with side(name), redirect_stdout(output), kept_log_handlers():
         assert TokenEmbedder.by_name("elmo_token_embedder") is SIDES[name]
-        main()
+        # The plugin is loaded already, and others are not tested here.
+        with patch.object(sys, "argv", ["allennlp", *arguments]), patch(
+            "allennlp.commands.import_plugins"
+        ):
+            main()
     return LOG_LINE.sub("", output.getvalue())
 
 

@@ -24,7 +24,8 @@ DIFF_LINE = re.compile(r"([ +!-])(\S+), shape = (\(.*?\))(?:, distance = (.*))?"
 @pytest.fixture(name="folder", autouse=True)
 def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("NO_COLOR", "1")
+    # Older versions of termcolor know no other variable.
+    monkeypatch.setenv("ANSI_COLORS_DISABLED", "1")
     return tmp_path
 
 
@@ -104,11 +105,10 @@ def test_diff_of_an_archive_in_lower_precision(folder: Path, precision: str, siz
     assert len(steps) == num_parameters(ours)
     steps = diff("found", theirs, ours)
     names = {mark: {name for found, name, *_ in steps if found == mark} for mark in " !+-"}
-    # Biases stand before the weights that were rounded, so a diff shows them as moved.
+    # Biases stand before the weights that were rounded, so a diff shows some as moved.
     assert names["+"] == names["-"]
     rounded = [distance for mark, name, _, distance in steps if "_elmo_lstm" in name and distance]
-    assert len(rounded) == 2 + 4 * 3
-    assert max(rounded) < 0.01
+    assert 0 < max(rounded) < 0.01
 
 
 def test_find_lr_measures_the_losses_of_the_built_in(
@@ -117,7 +117,7 @@ def test_find_lr_measures_the_losses_of_the_built_in(
     """`find-lr` tries the same learning rates and finds the same smoothed losses."""
     write_config(folder, {"no_grad": [".*_token_embedder.*"]}, **TRAINED)
     plots: List[Tuple[List[float], List[float]]] = []
-    # Needs matplotlib.
+    # Plotting needs matplotlib.
     monkeypatch.setattr(
         find_learning_rate, "_save_plot", lambda rates, losses, path: plots.append((rates, losses))
     )

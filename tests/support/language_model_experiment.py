@@ -8,6 +8,9 @@ from typing import Any, Dict, List
 from allennlp.commands.train import train_model
 from allennlp.common import Params
 
+# Registers the plugin's classes, which AllenNLP does only for a training in several processes.
+import allennlp_elmo_plugin  # noqa: F401
+
 __all__ = ["OPTIONS", "language_model", "train", "write_corpus"]
 
 WORDS = ["the", "a", "rain", "sun", "falls", "shines", "on", "over", "hills", "caf\u00e9", "."]

@@ -9,6 +9,8 @@ from typing import Any, Dict, List, Optional
 from allennlp.commands.train import train_model
 from allennlp.common import Params
 
+# Registers the plugin's classes, which AllenNLP does only for a training in several processes.
+import allennlp_elmo_plugin  # noqa: F401
 from tests.support.elmo_files import elmo_options, write_elmo_files
 
 __all__ = ["epoch_metrics", "final_metrics", "tagger", "train", "write_data"]
