@@ -117,10 +117,10 @@ def test_skip_connections_add_the_input_of_a_layer(
     with use_kernels(kernels):
         outputs, end = lstm(inputs, layout, state)
         ordered = state.select_rows(layout.row_order)
-        for direction, name in enumerate(("forward_lstm", "backward_lstm")):
+        for direction in range(2):
             below = inputs[direction]
             for k, layer in enumerate(lstm.layers):
-                single = layer[name]
+                single = layer[direction]
                 assert isinstance(single, ProjectedLstm)
                 start = ordered.hidden[direction, k], ordered.cell[direction, k]
                 own, (hidden, _) = single(below, layout.batch_sizes, start)
