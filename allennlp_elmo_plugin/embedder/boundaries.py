@@ -45,7 +45,9 @@ def _remove(vectors: torch.Tensor, is_end: torch.Tensor) -> torch.Tensor:
 
 class _BoundaryRemoval(torch.autograd.Function):
     """
-    The same with a backward pass that writes the gradient twice, where autograd's writes it thrice.
+    A removal of boundaries whose backward pass writes the gradient twice.
+
+    Autograd's own, of the two operations, writes it three times.
     """
 
     @staticmethod

@@ -3,7 +3,7 @@ ELMo proper: an encoder and the mixes of its layers.
 """
 
 from math import prod
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, cast
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -63,7 +63,6 @@ class Elmo(BuiltInElmo):
         # The names and the order of AllenNLP's `Elmo`: optimizers' checkpoints go by the order.
         self._elmo_lstm = encoder
         self._dropout = torch.nn.Dropout(dropout)
-        self._scalar_mixes = list(scalar_mixes)
         for k, scalar_mix in enumerate(scalar_mixes):
             self.add_module(f"scalar_mix_{k}", scalar_mix)
         self._activation_cache = activation_cache or NoActivationCache()
@@ -78,7 +77,8 @@ class Elmo(BuiltInElmo):
     @property
     def scalar_mixes(self) -> List[ScalarMix]:
         """The mixes of the layers."""
-        return self._scalar_mixes
+        named = self._modules.items()
+        return [cast(ScalarMix, mix) for name, mix in named if name.startswith("scalar_mix_")]
 
     @property
     def activation_cache(self) -> ActivationCache:

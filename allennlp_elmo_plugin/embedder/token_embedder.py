@@ -245,13 +245,8 @@ class ElmoTokenEmbedder(BuiltInEmbedder):
 
         # Parameters
 
-        elmo_tokens : `torch.Tensor`
-            Shape (batch, ..., timesteps, characters), int64: character ids from the
-            `elmo_characters` indexer. A token of zeros is padding; the tokens of a row stand at its
-            beginning.
-        word_inputs : `torch.Tensor`, optional (default = `None`)
-            Shape (batch, ..., timesteps), int64: word ids for the vocabulary word cache, 0 exactly
-            at padded positions.
+        elmo_tokens, word_inputs :
+            `inputs` and `word_inputs` of `Elmo.forward`.
 
         # Returns
 

@@ -1,9 +1,8 @@
 """
-A highway layer.
+Highway layers.
 """
 
 from math import sqrt
-from typing import List, cast
 
 import torch
 from torch.nn.functional import relu
@@ -63,7 +62,7 @@ class Highway(KernelLinear):
 
 class HighwayStack(torch.nn.Module):
     """
-    Highway layers, one after the other.
+    Highway layers, one after the other, under the name that AllenNLP's `Highway` has for them.
 
     # Parameters
 
@@ -75,28 +74,8 @@ class HighwayStack(torch.nn.Module):
 
     def __init__(self, size: int, num_layers: int) -> None:
         super().__init__()
-        # The name in AllenNLP's `Highway`.
-        self._layers = torch.nn.ModuleList(Highway(size) for _ in range(num_layers))
-
-    @property
-    def layers(self) -> List[Highway]:
-        """The layers, first to last."""
-        return [cast(Highway, layer) for layer in self._layers]
+        self._layers = torch.nn.Sequential(*(Highway(size) for _ in range(num_layers)))
 
     def forward(self, vectors: torch.Tensor) -> torch.Tensor:
-        """
-        Applies the layers.
-
-        # Parameters
-
-        vectors : `torch.Tensor`
-            Shape (words, size), float.
-
-        # Returns
-
-        `torch.Tensor`
-            Shape (words, size), float.
-        """
-        for layer in self._layers:
-            vectors = layer(vectors)
-        return vectors
+        """Applies the layers to `vectors`; see `Highway.forward`."""
+        return self._layers(vectors)

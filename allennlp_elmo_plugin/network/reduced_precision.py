@@ -241,8 +241,8 @@ def refuse_gradients(precision: str) -> None:
     if precision != "float32":
         raise ConfigurationError(
             f"A biLM of precision '{precision}' gives no gradients, since its weights are "
-            "rounded. Use the precision 'float32', as which an archive of it loads too if you "
-            "override 'precision', or torch.no_grad()."
+            "rounded. Use the precision 'float32': an archive loads in it, too, if you override "
+            "'precision'. Or wrap the call in torch.no_grad(), if it needs no gradients."
         )
 
 

@@ -117,6 +117,16 @@ def test_a_change_of_one_parameter_is_enough(name: str) -> None:
     assert holder.computed == 2
 
 
+def test_a_value_is_found_as_long_as_it_is_current() -> None:
+    """`find` returns a value, and `None` where it was never computed or a parameter has changed."""
+    holder = _Holder()
+    parameters = [holder.matrix, holder.vector]
+    assert holder.derived.find("sums", parameters) is None
+    assert holder.sums() is holder.derived.find("sums", parameters)
+    _change_in_place(holder)
+    assert holder.derived.find("sums", parameters) is None and holder.computed == 1
+
+
 def test_values_are_cached_by_name() -> None:
     """Two values of the same parameters are both cached."""
     holder = _Holder()
