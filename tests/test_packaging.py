@@ -139,7 +139,7 @@ def test_what_allennlp_imports_is_declared(package: str) -> None:
     """From Python 3.11 on, setup.cfg has all that AllenNLP imports, but for what is optional."""
     (folder,) = importlib.util.find_spec(package).submodule_search_locations
     modules = third_party_modules(Path(folder)) - {"allennlp", "checklist", "matplotlib", "pytest"}
-    # What is imported as "sklearn" is installed as "scikit-learn".
+    # The package scikit-learn is imported as "sklearn".
     distributions = metadata.packages_distributions()
     names = {canonicalize_name(distributions.get(module, [module])[0]) for module in modules}
     declared = {

@@ -43,7 +43,7 @@ READ: Dict[str, Callable[[Any], Any]] = {
     "join": lambda tokens: list(zip(tokens, range(9))),
     "copy": lambda tokens: (tokens.copy(), copy.copy(tokens), copy.deepcopy(tokens)),
 }
-"""What is read must be equal."""
+"""Ways to read a list, whose results must be equal."""
 
 CHANGE: Dict[str, Callable[[Any], Any]] = {
     "set an element": lambda tokens: tokens.__setitem__(1, OTHER),
@@ -63,7 +63,7 @@ CHANGE: Dict[str, Callable[[Any], Any]] = {
     "sort": lambda tokens: tokens.sort(),
     "clear": lambda tokens: tokens.clear(),
 }
-"""What is returned must be equal, and the lists afterwards."""
+"""Ways to change a list: results must be equal, and so must the lists afterwards."""
 
 HAND_OUT: Dict[str, Callable[[Any], List[Any]]] = {
     "element": lambda tokens: tokens[0],
