@@ -14,20 +14,16 @@ from allennlp.training.optimizers import make_parameter_groups
 
 from allennlp_elmo_plugin import ElmoTokenEmbedder
 from tests.support.builtin import BuiltInEmbedder, built_in
-from tests.support.tagger_experiment import final_metrics, tagger, train, write_data
+from tests.support.tagger_experiment import (
+    BUILTIN_EMBEDDERS,
+    final_metrics,
+    read_probabilities,
+    tagger,
+    train,
+    write_data,
+)
 
 TOLERANCE = 1e-5
-
-EMBEDDERS: Dict[str, Dict[str, Any]] = {
-    "frozen": {},
-    "trained, projected and normalized": {
-        "requires_grad": True,
-        "projection_dim": 6,
-        "do_layer_norm": True,
-    },
-    "with a word list": {"vocab_to_cache": ["@@PADDING@@", "the", "rain"]},
-    "fixed mix": {"scalar_mix_parameters": [0.5, 1.0, -1.0]},
-}
 
 
 class Experiment(NamedTuple):
@@ -50,22 +46,14 @@ def evaluate(experiment: Experiment, output: Path) -> Dict[str, Any]:
         predictions_output_file=str(output),
         batch_size=2,
     )
-    predictions = [json.loads(line) for line in output.read_text().splitlines()]
-    probabilities = [
-        numbers
-        for batch in predictions
-        for sentence in batch["class_probabilities"]
-        for word in sentence
-        for numbers in word
-    ]
-    return {"metrics": metrics, "probabilities": probabilities}
+    return {"metrics": metrics, "probabilities": read_probabilities(output)}
 
 
-@pytest.fixture(scope="module", params=list(EMBEDDERS))
+@pytest.fixture(scope="module", params=list(BUILTIN_EMBEDDERS))
 def experiment(request, tmp_path_factory):
     """Trains a tagger with the built-in, once for each kind of embedder."""
     folder = tmp_path_factory.mktemp("experiment")
-    config = tagger(folder, **EMBEDDERS[request.param])
+    config = tagger(folder, **BUILTIN_EMBEDDERS[request.param])
     with built_in():
         train(config, folder / "run")
     return Experiment(folder, config)

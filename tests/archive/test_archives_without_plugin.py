@@ -5,27 +5,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, List
 
 import pytest
 from allennlp.commands.evaluate import evaluate_from_archive
 from allennlp.modules import TokenEmbedder
 
 from allennlp_elmo_plugin import ElmoTokenEmbedder
-from tests.support.tagger_experiment import tagger, train
+from tests.support.tagger_experiment import BUILTIN_EMBEDDERS, read_probabilities, tagger, train
 
 TOLERANCE = 1e-5
-
-EMBEDDERS: Dict[str, Dict[str, Any]] = {
-    "frozen": {},
-    "trained, projected and normalized": {
-        "requires_grad": True,
-        "projection_dim": 6,
-        "do_layer_norm": True,
-    },
-    "with a word list": {"vocab_to_cache": ["@@PADDING@@", "the", "rain"]},
-    "fixed mix": {"scalar_mix_parameters": [0.5, 1.0, -1.0]},
-}
 
 # Does what `allennlp evaluate` does, except that it imports no plugins of AllenNLP's own.
 EVALUATE = """
@@ -57,11 +46,11 @@ def evaluate_without_plugin(folder: Path) -> subprocess.CompletedProcess:
     )
 
 
-@pytest.mark.parametrize("name", list(EMBEDDERS))
+@pytest.mark.parametrize("name", list(BUILTIN_EMBEDDERS))
 def test_an_archive_is_evaluated_the_same_without_the_plugin(tmp_path: Path, name: str) -> None:
     """Without the plugin the archive loads, and every metric and prediction is the same."""
     assert TokenEmbedder.by_name("elmo_token_embedder") is ElmoTokenEmbedder
-    train(tagger(tmp_path, **EMBEDDERS[name]), tmp_path / "run")
+    train(tagger(tmp_path, **BUILTIN_EMBEDDERS[name]), tmp_path / "run")
     found = evaluate_from_archive(
         str(tmp_path / "run" / "model.tar.gz"),
         str(tmp_path / "dev.txt"),
@@ -73,15 +62,12 @@ def test_an_archive_is_evaluated_the_same_without_the_plugin(tmp_path: Path, nam
     expected = json.loads((tmp_path / "expected.json").read_text())
     assert found == pytest.approx(expected, abs=TOLERANCE)
     assert expected["loss"] > 0
-    ours, theirs = (
-        [json.loads(line) for line in (tmp_path / f"{side}.jsonl").read_text().splitlines()]
-        for side in ("found", "expected")
-    )
-    assert len(ours) == len(theirs) == 5
-    for our_batch, their_batch in zip(ours, theirs):
-        assert our_batch["tags"] == their_batch["tags"]
-        for our_words, their_words in zip(
-            our_batch["class_probabilities"], their_batch["class_probabilities"]
-        ):
-            for our_word, their_word in zip(our_words, their_words):
-                assert our_word == pytest.approx(their_word, abs=TOLERANCE)
+    ours, theirs = (tmp_path / f"{side}.jsonl" for side in ("found", "expected"))
+    assert _tags(ours) == _tags(theirs)
+    assert read_probabilities(ours) == pytest.approx(read_probabilities(theirs), abs=TOLERANCE)
+
+
+def _tags(predictions: Path) -> List[Any]:
+    batches = [json.loads(line)["tags"] for line in predictions.read_text().splitlines()]
+    assert len(batches) == 5
+    return batches

@@ -13,7 +13,12 @@ from allennlp.models import load_archive
 
 from tests.parity.command_line import SIDES, allennlp, assert_same_course, write_config
 from tests.parity.sides import TOLERANCE, assert_close
-from tests.support.tagger_experiment import epoch_metrics, final_metrics, write_data
+from tests.support.tagger_experiment import (
+    epoch_metrics,
+    final_metrics,
+    read_probabilities,
+    write_data,
+)
 
 TRAINED = {"requires_grad": True, "projection_dim": 6}
 EMBEDDER = "model.text_field_embedder.token_embedders.elmo"
@@ -163,7 +168,7 @@ def test_evaluate_of_several_files_agrees(folder: Path) -> None:
         results.append(
             {
                 "metrics": [json.loads(Path(path).read_text()) for path in metrics],
-                "probabilities": [probabilities_of(Path(path)) for path in predictions],
+                "probabilities": [read_probabilities(Path(path)) for path in predictions],
             }
         )
     expected, found = results
@@ -173,14 +178,6 @@ def test_evaluate_of_several_files_agrees(folder: Path) -> None:
         assert theirs["loss"] > 0
         assert_close(found["probabilities"][number], expected["probabilities"][number])
     assert expected["metrics"][0] != expected["metrics"][1]
-
-
-def probabilities_of(path: Path) -> List[float]:
-    """Returns every probability in a file of predictions."""
-    batches = [json.loads(line)["class_probabilities"] for line in path.read_text().splitlines()]
-    return [
-        number for batch in batches for sentence in batch for word in sentence for number in word
-    ]
 
 
 def test_predict_with_the_dataset_reader_agrees(folder: Path) -> None:

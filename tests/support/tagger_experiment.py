@@ -13,10 +13,30 @@ from allennlp.common import Params
 import allennlp_elmo_plugin  # noqa: F401
 from tests.support.elmo_files import elmo_options, write_elmo_files
 
-__all__ = ["epoch_metrics", "final_metrics", "tagger", "train", "write_data"]
+__all__ = [
+    "BUILTIN_EMBEDDERS",
+    "epoch_metrics",
+    "final_metrics",
+    "read_probabilities",
+    "tagger",
+    "train",
+    "write_data",
+]
 
 WORDS = ["rain", "caf\u00e9", "over-" * 12, "\u96e8", "\U0001f327", "the", "a", "falls", "</S>"]
 TAGS = ["N", "V", "D"]
+
+BUILTIN_EMBEDDERS: Dict[str, Dict[str, Any]] = {
+    "frozen": {},
+    "trained, projected and normalized": {
+        "requires_grad": True,
+        "projection_dim": 6,
+        "do_layer_norm": True,
+    },
+    "with a word list": {"vocab_to_cache": ["@@PADDING@@", "the", "rain"]},
+    "fixed mix": {"scalar_mix_parameters": [0.5, 1.0, -1.0]},
+}
+"""Embedders that AllenNLP's class builds as well, by name: what `tagger` takes."""
 
 
 def write_data(path: Path, seed: int, size: int) -> str:
@@ -91,6 +111,14 @@ def epoch_metrics(folder: Path) -> List[Dict[str, float]]:
     """Returns the metrics after each epoch of a training, except times and memory."""
     epochs = range(len(list(folder.glob("metrics_epoch_*.json"))))
     return [_metrics(folder / f"metrics_epoch_{epoch}.json") for epoch in epochs]
+
+
+def read_probabilities(path: Path) -> List[float]:
+    """Returns every probability in a file of predictions, as `allennlp evaluate` writes it."""
+    batches = [json.loads(line)["class_probabilities"] for line in path.read_text().splitlines()]
+    return [
+        number for batch in batches for sentence in batch for word in sentence for number in word
+    ]
 
 
 def _metrics(path: Path) -> Dict[str, float]:
