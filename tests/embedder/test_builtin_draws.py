@@ -175,6 +175,9 @@ def test_nothing_is_drawn_for_another_encoder(tmp_path: Path) -> None:
             super().__init__()
             torch.rand(3)
 
+        def get_output_dim(self) -> int:
+            return 1
+
     found = states_after(
         lambda: ElmoTokenEmbedder(*write_elmo_files(tmp_path), encoder=Lazy(OtherEncoder))
     )

@@ -77,8 +77,9 @@ def _words(lengths: Sequence[int], size: int) -> torch.Tensor:
 
 
 def _assert_close(left: torch.Tensor, right: torch.Tensor) -> None:
+    """Compares in units of the largest number, since rounding grows with it."""
     assert left.shape == right.shape
-    assert (left - right).abs().max() < TOLERANCE
+    assert (left - right).abs().max() < TOLERANCE * right.abs().max().clamp(min=1.0)
 
 
 @pytest.mark.parametrize("size", [7, 8, 12, 50])
@@ -106,7 +107,7 @@ def test_filter_positions_of_padding_count(kernels: Kernels) -> None:
         network.embedding.weight[FILLER] = 10.0
     words = _words([*range(11)], 10)
     got = kernel_convolutions(kernels, words, network.products(), FILLER)
-    _assert_close(got / 100, network(words) / 100)
+    _assert_close(got, network(words))
     assert (got[:8, 16:] > 140).all() and (got[9:, 16:] < 140).all()
 
 
