@@ -82,21 +82,34 @@ class DerivedCache:
 
 
 class _Entry:
-    """A value with the state of the parameters that it was computed from."""
+    """A value with the states of the parameters that it was computed from."""
 
     def __init__(self, parameters: Sequence[torch.Tensor], value: Any) -> None:
         self.value = value
         self._states = [_State(parameter) for parameter in parameters]
+        # Views of the parameters themselves. They also keep the memory, so no other tensor can
+        # have its address.
+        self._views = _by_kind([_sample(parameter) for parameter in parameters])
+        self._samples = [torch.cat(views) for views in self._views]
 
     def is_current(self, parameters: Sequence[torch.Tensor]) -> bool:
         """Returns `True` if the parameters are the same and hold the same numbers."""
-        return len(parameters) == len(self._states) and all(
-            state.is_current(parameter) for state, parameter in zip(self._states, parameters)
+        return (
+            len(parameters) == len(self._states)
+            and all(
+                state.is_current(parameter) for state, parameter in zip(self._states, parameters)
+            )
+            # Some optimizers write to `parameter.data`, which leaves the version counter as it is.
+            # One comparison for many parameters, since on an accelerator each stops the host.
+            and all(
+                torch.equal(torch.cat(views), sample)
+                for views, sample in zip(self._views, self._samples)
+            )
         )
 
 
 class _State:
-    """The memory, the version and a sample of a parameter."""
+    """The memory and the version of a parameter."""
 
     def __init__(self, parameter: torch.Tensor) -> None:
         self._parameter = parameter
@@ -107,20 +120,23 @@ class _State:
             isinstance(parameter, torch.nn.Parameter) and not parameter.is_inference()
         )
         self._version = parameter._version if self._has_version else None
-        # Some optimizers write to `parameter.data`, which leaves the version counter as it is.
-        # The view also keeps the memory, so no other tensor can have its address.
-        self._view = _sample(parameter)
-        self._sample = self._view.clone()
 
     def is_current(self, parameter: torch.Tensor) -> bool:
         return (
             parameter is self._parameter
             and parameter.data_ptr() == self._address
             and (not self._has_version or parameter._version == self._version)
-            and torch.equal(self._view, self._sample)
         )
 
 
 def _sample(parameter: torch.Tensor) -> torch.Tensor:
     stride = 1 + parameter.numel() // SAMPLE_SIZE
     return parameter.detach().as_strided((-(-parameter.numel() // stride),), (stride,))
+
+
+def _by_kind(tensors: Sequence[torch.Tensor]) -> List[List[torch.Tensor]]:
+    """Returns the tensors in groups of one dtype and device."""
+    groups: Dict[Tuple[torch.dtype, torch.device], List[torch.Tensor]] = {}
+    for tensor in tensors:
+        groups.setdefault((tensor.dtype, tensor.device), []).append(tensor)
+    return list(groups.values())
