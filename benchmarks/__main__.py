@@ -13,6 +13,7 @@ import torch
 from benchmarks.embedding import measure_embedding
 from benchmarks.epochs import measure_epochs
 from benchmarks.footprint import measure_footprint
+from benchmarks.gpu import measure_gpu
 from benchmarks.growth import measure_growth
 from benchmarks.indexing import measure_indexing
 from benchmarks.language_model import measure_language_model
@@ -27,6 +28,7 @@ from benchmarks.shapes import SHAPES, write_model
 from benchmarks.sides import PRECISIONS
 from benchmarks.training import measure_training
 
+GPU = "gpu"
 SECTIONS: Dict[str, Callable[[Settings], Section]] = {
     "embedding": measure_embedding,
     "layers": measure_layers,
@@ -37,6 +39,7 @@ SECTIONS: Dict[str, Callable[[Settings], Section]] = {
     "indexing": measure_indexing,
     "growth": measure_growth,
     "epochs": measure_epochs,
+    GPU: measure_gpu,
 }
 
 
@@ -84,6 +87,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     chosen = parser.parse_args(arguments)
     if chosen.threads is not None:
         torch.set_num_threads(chosen.threads)
+    if GPU in chosen.only and not torch.cuda.is_available():
+        parser.error("the section 'gpu' needs an NVIDIA GPU, and PyTorch finds none here")
     extent = QUICK if chosen.quick else FULL
     try:
         sentences = read_sentences(chosen.sentences) if chosen.sentences else generate_sentences()
@@ -148,8 +153,8 @@ def _parser() -> argparse.ArgumentParser:
         "--only",
         nargs="+",
         choices=SECTIONS,
-        default=list(SECTIONS),
-        help="the sections to run (default: all)",
+        default=[name for name in SECTIONS if name != GPU or torch.cuda.is_available()],
+        help="the sections to run (default: all; 'gpu' only where there is one)",
     )
     parser.add_argument("--shapes", nargs="+", choices=SHAPES, help="the shapes of the biLM")
     parser.add_argument(

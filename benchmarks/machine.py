@@ -20,7 +20,7 @@ def describe_machine() -> Dict[str, str]:
     # Returns
 
     `Dict[str, str]`
-        Descriptions by name: versions, number of threads, kernels, processor and load.
+        Descriptions by name: versions, number of threads, kernels, processor, GPU and load.
     """
     return {
         "torch": torch.__version__,
@@ -28,6 +28,7 @@ def describe_machine() -> Dict[str, str]:
         "kernels": describe_kernels(),
         "python": platform.python_version(),
         "processor": _processor(),
+        **({"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}),
         # Other work on the machine makes times unreliable.
         "load before": f"{os.getloadavg()[0]:.1f}",
     }
