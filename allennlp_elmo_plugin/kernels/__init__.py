@@ -2,7 +2,8 @@
 Compiled kernels for the biLM: matrix products, the LSTM and character convolutions in C.
 
 Each operation has a module of its own. `dispatch` chooses the kernels, `tiling` arranges matrices
-for them, and `abi` describes their arguments. csrc/README.md explains the computation.
+for them, and `abi` describes their arguments. csrc/README.md explains the computation. `gpu` has
+the LSTM for GPUs, in Triton.
 """
 
 from allennlp_elmo_plugin.kernels.convolution import (
@@ -14,9 +15,11 @@ from allennlp_elmo_plugin.kernels.dispatch import (
     Kernels,
     available_kernels,
     choose_kernels,
+    gpu_kernels_fit,
     kernels_for,
     use_kernels,
 )
+from allennlp_elmo_plugin.kernels.gpu import GpuWeights, gpu_lstm
 from allennlp_elmo_plugin.kernels.linear import kernel_linear
 from allennlp_elmo_plugin.kernels.lstm import (
     PreparedLstm,
@@ -36,6 +39,7 @@ from allennlp_elmo_plugin.kernels.tiling import (
 
 __all__ = [
     "CharacterProducts",
+    "GpuWeights",
     "Kernels",
     "PRECISIONS",
     "PreparedLstm",
@@ -45,6 +49,8 @@ __all__ = [
     "can_tile",
     "choose_kernels",
     "character_products",
+    "gpu_kernels_fit",
+    "gpu_lstm",
     "kernel_convolutions",
     "kernel_linear",
     "kernel_lstm",

@@ -2,7 +2,8 @@
 Dispatch: the choice between the compiled kernels and plain PyTorch.
 
 If there is a C compiler, the installation compiles one C source once for each capability (an
-instruction set). Without compiled kernels, PyTorch computes the same.
+instruction set). The recurrence on a GPU is written in Triton, which compiles it when it is first
+run. Without compiled kernels, PyTorch computes the same.
 """
 
 import ctypes
@@ -10,6 +11,7 @@ import logging
 import os
 from contextlib import contextmanager
 from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Tuple
 
@@ -19,12 +21,24 @@ from allennlp.common.checks import ConfigurationError
 from allennlp_elmo_plugin.kernels.abi import ARGUMENTS, DONE, NO_MEMORY, find_mismatch
 from allennlp_elmo_plugin.kernels.tiling import can_tile
 
-__all__ = ["Kernels", "available_kernels", "choose_kernels", "kernels_for", "use_kernels"]
+__all__ = [
+    "Kernels",
+    "available_kernels",
+    "choose_kernels",
+    "gpu_kernels_fit",
+    "kernels_for",
+    "use_kernels",
+]
 
 logger = logging.getLogger(__name__)
 
 ENVIRONMENT_VARIABLE = "ALLENNLP_ELMO_KERNELS"
 PLAIN = "plain"
+TRITON = "triton"
+# The first release that surely starts all programs of a kernel at once.
+OLDEST_TRITON = (3, 3)
+# The first compute capability with bfloat16 and TensorFloat-32.
+OLDEST_GPU = (8, 0)
 LIBRARY = Path(__file__).with_name("_compiled.so")
 
 CAPABILITIES = {
@@ -34,6 +48,8 @@ CAPABILITIES = {
     "generic": "they run on any processor",
 }
 """The capabilities from fastest to slowest, each with the reason why it is chosen."""
+
+FORCED = "they were asked for by name"
 
 _forced: Optional[str] = None
 
@@ -122,12 +138,12 @@ def choose_kernels() -> Optional[Kernels]:
         If the kernels that are asked for are not available.
     """
     compiled, problem = _load()
-    forced = _forced or os.environ.get(ENVIRONMENT_VARIABLE)
+    forced = _forced_name()
     if not forced:
         chosen = next(iter(compiled), PLAIN)
         reason = problem if chosen == PLAIN else CAPABILITIES[chosen]
     else:
-        chosen, reason = forced, "they were asked for by name"
+        chosen, reason = forced, FORCED
     if chosen != PLAIN and chosen not in compiled:
         raise ConfigurationError(
             f"Expected kernels from {[*compiled, PLAIN]}, got '{chosen}'"
@@ -166,6 +182,43 @@ def kernels_for(parameter: torch.Tensor, inputs: torch.Tensor, *sizes: int) -> O
     return choose_kernels() if fits else None
 
 
+def gpu_kernels_fit(parameter: torch.Tensor, inputs: torch.Tensor, *sizes: int) -> bool:
+    """
+    Returns `True` if the Triton kernels can run a module's inputs.
+
+    `use_kernels("plain")` and the environment variable `ALLENNLP_ELMO_KERNELS` turn them off.
+
+    # Parameters
+
+    parameter : `torch.Tensor`
+        Any parameter of the module. All parameters of a module share one device and dtype.
+    inputs : `torch.Tensor`
+        Inputs of the module, of any shape, dtype and device.
+    sizes : `int`
+        Sizes that have to suit the kernels; see `can_tile`.
+
+    # Returns
+
+    `bool`
+        `True` for rows on an NVIDIA GPU with Triton, and float32 parameters of suitable sizes.
+        `False` for others, for no rows, and while `torch.jit.trace` runs.
+    """
+    if not (
+        parameter.device.type == inputs.device.type == "cuda"
+        and parameter.dtype == torch.float32
+        and can_tile(*sizes)
+        and len(inputs) > 0
+        and not torch.jit.is_tracing()
+    ):
+        return False
+    if _forced_name() == PLAIN:
+        problem: Optional[str] = FORCED
+    else:
+        problem = _gpu_problem(torch.cuda.get_device_capability(parameter.device))
+    _log(PLAIN if problem else TRITON, problem or "the weights are on a GPU")
+    return problem is None
+
+
 @contextmanager
 def use_kernels(name: str) -> Iterator[None]:
     """
@@ -182,6 +235,28 @@ def use_kernels(name: str) -> Iterator[None]:
         yield
     finally:
         _forced = before
+
+
+def _forced_name() -> Optional[str]:
+    return _forced or os.environ.get(ENVIRONMENT_VARIABLE)
+
+
+@lru_cache(maxsize=None)
+def _gpu_problem(capability: Tuple[int, int]) -> Optional[str]:
+    """Returns the reason why the Triton kernels cannot run on a GPU, or `None`."""
+    if torch.version.hip is not None:
+        return "the Triton kernels are for NVIDIA's GPUs"
+    if capability < OLDEST_GPU:
+        found, oldest = (".".join(map(str, each)) for each in (capability, OLDEST_GPU))
+        return f"the GPU has compute capability {found}, and the Triton kernels need {oldest}"
+    try:
+        installed = version(TRITON)
+    except PackageNotFoundError:
+        return "Triton is not installed, which comes with PyTorch for NVIDIA's GPUs on Linux"
+    if tuple(map(int, installed.split(".")[:2])) < OLDEST_TRITON:
+        oldest = ".".join(map(str, OLDEST_TRITON))
+        return f"Triton is {installed}, and the kernels need {oldest} or newer"
+    return None
 
 
 @lru_cache(maxsize=None)

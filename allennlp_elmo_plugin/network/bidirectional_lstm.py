@@ -10,7 +10,7 @@ from allennlp_elmo_plugin.kernels import Kernels
 from allennlp_elmo_plugin.network.dropout import fast_dropout
 from allennlp_elmo_plugin.network.options import ElmoOptions
 from allennlp_elmo_plugin.network.plain_lstm import State
-from allennlp_elmo_plugin.network.projected_lstm import ProjectedLstm, run_plainly
+from allennlp_elmo_plugin.network.projected_lstm import ProjectedLstm, run_together
 from allennlp_elmo_plugin.network.reduced_precision import needs_gradients
 from allennlp_elmo_plugin.network.time_major import TimeMajorLayout
 
@@ -167,7 +167,7 @@ class BidirectionalLstm(torch.nn.Module):
         """Runs one layer; inputs, outputs and states have a first dimension of 2 directions."""
         lstms = self.layers[k]
         if kernels is None:
-            return run_plainly(lstms, inputs, batch_sizes, state)
+            return run_together(lstms, inputs, batch_sizes, state)
         runs = [
             lstm.run_on_kernels(kernels, its_inputs, batch_sizes, (hidden, cell))
             for lstm, its_inputs, hidden, cell in zip(lstms, inputs, *state)

@@ -17,7 +17,7 @@ from allennlp_elmo_plugin.kernels import (
 from allennlp_elmo_plugin.network.derived_cache import DerivedCache
 from allennlp_elmo_plugin.network.linear_weights import LinearWeights
 from allennlp_elmo_plugin.network.reduced_precision import (
-    as_float32,
+    as_dtype,
     as_tiled,
     needs_gradients,
     reduce_matrix,
@@ -83,7 +83,7 @@ class KernelLinear(LinearWeights):
         if differentiates or kernels is None:
             self.derived.clear()
             rounded = round_activations(vectors, self.precision)
-            return functional.linear(rounded, as_float32(self.weight, self.bias.dtype), self.bias)
+            return functional.linear(rounded, as_dtype(self.weight, self.bias.dtype), self.bias)
         matrix, bias = self.derived.get("tiled", stored_tensors(self), self._compute_tiled)
         return kernel_linear(kernels, vectors.float(), matrix, bias)
 

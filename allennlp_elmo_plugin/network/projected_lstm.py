@@ -2,15 +2,19 @@
 One layer of LSTM with projection (LSTMP; Sak et al., 2014), in one direction.
 """
 
+from functools import partial
 from math import sqrt
-from typing import Optional, Sequence, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 import torch
 
 from allennlp_elmo_plugin.kernels import (
+    GpuWeights,
     Kernels,
     PreparedLstm,
     TiledLstm,
+    gpu_kernels_fit,
+    gpu_lstm,
     kernel_lstm,
     kernel_lstm_with_gradients,
     kernels_for,
@@ -21,7 +25,7 @@ from allennlp_elmo_plugin.network.linear_weights import LinearWeights
 from allennlp_elmo_plugin.network.options import ElmoOptions
 from allennlp_elmo_plugin.network.plain_lstm import PlainWeights, State, plain_lstm
 from allennlp_elmo_plugin.network.reduced_precision import (
-    as_float32,
+    as_dtype,
     as_tiled,
     needs_gradients,
     reduce_matrix,
@@ -29,7 +33,7 @@ from allennlp_elmo_plugin.network.reduced_precision import (
     stored_tensors,
 )
 
-__all__ = ["ProjectedLstm", "run_plainly"]
+__all__ = ["ProjectedLstm", "run_together"]
 
 
 class ProjectedLstm(torch.nn.Module):
@@ -122,6 +126,13 @@ class ProjectedLstm(torch.nn.Module):
             return None
         return kernels_for(self.bias, inputs, inputs.size(-1), len(self.bias) // 4)
 
+    def gpu_kernels_fit(self, inputs: torch.Tensor) -> bool:
+        """Returns `True` if the kernels for GPUs can run these inputs."""
+        # They multiply with no int8.
+        if not self.has_projection or self.precision == "int8":
+            return False
+        return gpu_kernels_fit(self.bias, inputs, inputs.size(-1), len(self.bias) // 4)
+
     def forward(
         self, inputs: torch.Tensor, batch_sizes: torch.Tensor, state: State
     ) -> Tuple[torch.Tensor, State]:
@@ -148,7 +159,7 @@ class ProjectedLstm(torch.nn.Module):
         if kernels is not None:
             return self.run_on_kernels(kernels, inputs, batch_sizes, state)
         hidden, cell = state
-        outputs, (last_hidden, last_cell) = run_plainly(
+        outputs, (last_hidden, last_cell) = run_together(
             [self], inputs.unsqueeze(0), batch_sizes, (hidden.unsqueeze(0), cell.unsqueeze(0))
         )
         return outputs[0], (last_hidden[0], last_cell[0])
@@ -228,9 +239,26 @@ class ProjectedLstm(torch.nn.Module):
         clips = (self.cell_clip, self.proj_clip)
         return PreparedLstm(kernels, inputs, batch_sizes, state, self._tiled(), clips, outputs)
 
+    def gpu_weights(self) -> Tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Returns the weights in the order of `GpuWeights`, in the dtype that they multiply in."""
+        if self.precision != "float32":
+            return self.derived.get(
+                "gpu", self._stored_tensors(), partial(self._weights_in, torch.bfloat16)
+            )
+        return self._weights_in(_autocast_dtype() if torch.is_autocast_enabled() else torch.float32)
+
+    def _weights_in(
+        self, dtype: torch.dtype
+    ) -> Tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        matrices = (self.weight_ih, self.weight_hh, self.weight_hr)
+        weight_ih, weight_hh, weight_hr = (as_dtype(matrix, dtype) for matrix in matrices)
+        return weight_ih, weight_hh, weight_hr, self.bias
+
     def _tiled(self) -> TiledLstm:
-        tensors = [tensor for weights in self.children() for tensor in stored_tensors(weights)]
-        return self.derived.get("tiled", tensors, self._compute_tiled)
+        return self.derived.get("tiled", self._stored_tensors(), self._compute_tiled)
+
+    def _stored_tensors(self) -> List[torch.Tensor]:
+        return [tensor for weights in self.children() for tensor in stored_tensors(weights)]
 
     def _compute_tiled(self) -> TiledLstm:
         return TiledLstm(
@@ -241,11 +269,11 @@ class ProjectedLstm(torch.nn.Module):
         )
 
 
-def run_plainly(
+def run_together(
     lstms: Sequence[ProjectedLstm], inputs: torch.Tensor, batch_sizes: torch.Tensor, state: State
 ) -> Tuple[torch.Tensor, State]:
     """
-    Runs the directions of a layer together, without kernels.
+    Runs the directions of a layer together, on the kernels for GPUs or in PyTorch.
 
     # Parameters
 
@@ -267,9 +295,17 @@ def run_plainly(
     first = lstms[0]
     if needs_gradients(first, inputs, *state):
         refuse_gradients(first.precision)
+    run = _run_on_gpu if first.gpu_kernels_fit(inputs) else _run_plainly
+    return run(lstms, inputs, batch_sizes, state)
+
+
+def _run_plainly(
+    lstms: Sequence[ProjectedLstm], inputs: torch.Tensor, batch_sizes: torch.Tensor, state: State
+) -> Tuple[torch.Tensor, State]:
+    first = lstms[0]
 
     def stacked(name: str) -> torch.Tensor:
-        return torch.stack([as_float32(getattr(lstm, name), lstm.bias.dtype) for lstm in lstms])
+        return torch.stack([as_dtype(getattr(lstm, name), lstm.bias.dtype) for lstm in lstms])
 
     weights = PlainWeights(
         weight_ih=stacked("weight_ih"),
@@ -279,3 +315,27 @@ def run_plainly(
         precision=first.precision,
     )
     return plain_lstm(inputs, batch_sizes, state, weights, first.cell_clip, first.proj_clip)
+
+
+def _run_on_gpu(
+    lstms: Sequence[ProjectedLstm], inputs: torch.Tensor, batch_sizes: torch.Tensor, state: State
+) -> Tuple[torch.Tensor, State]:
+    first = lstms[0]
+    hidden, cell = state
+    weights = GpuWeights(*zip(*(lstm.gpu_weights() for lstm in lstms)))
+    # The weights have the dtype that autocast asks for.
+    with torch.autocast("cuda", enabled=False):
+        return gpu_lstm(
+            inputs.float(),
+            batch_sizes,
+            (hidden.float(), cell.float()),
+            weights,
+            first.cell_clip,
+            first.proj_clip,
+        )
+
+
+def _autocast_dtype() -> torch.dtype:
+    if hasattr(torch, "get_autocast_dtype"):
+        return torch.get_autocast_dtype("cuda")
+    return torch.get_autocast_gpu_dtype()

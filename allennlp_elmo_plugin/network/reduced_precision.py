@@ -12,7 +12,7 @@ from allennlp_elmo_plugin.kernels import TiledMatrix, can_tile, tile_matrix, unt
 
 __all__ = [
     "ReducedMatrix",
-    "as_float32",
+    "as_dtype",
     "as_tiled",
     "needs_gradients",
     "reduce_matrix",
@@ -159,23 +159,23 @@ def stored_tensors(module: torch.nn.Module) -> List[torch.Tensor]:
     ]
 
 
-def as_float32(matrix: Union[torch.Tensor, ReducedMatrix], dtype: torch.dtype) -> torch.Tensor:
+def as_dtype(matrix: Union[torch.Tensor, ReducedMatrix], dtype: torch.dtype) -> torch.Tensor:
     """
     Returns a matrix as PyTorch multiplies with it.
 
     # Parameters
 
     matrix : `Union[torch.Tensor, ReducedMatrix]`
-        A parameter, which is returned as it is, or a matrix in reduced precision.
+        A parameter, or a matrix in reduced precision.
     dtype : `torch.dtype`
-        The dtype of the module's other parameters.
+        The dtype to return it in.
 
     # Returns
 
     `torch.Tensor`
-        Shape (rows, columns).
+        Shape (rows, columns): the parameter itself if it has this dtype.
     """
-    return matrix.to_float32().to(dtype) if isinstance(matrix, ReducedMatrix) else matrix
+    return (matrix.to_float32() if isinstance(matrix, ReducedMatrix) else matrix).to(dtype)
 
 
 def as_tiled(matrix: Union[torch.Tensor, ReducedMatrix], is_gates: bool = False) -> TiledMatrix:

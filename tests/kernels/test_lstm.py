@@ -1,7 +1,7 @@
 """Tests that the LSTM on the compiled kernels agrees with the one in PyTorch."""
 
 from contextlib import contextmanager
-from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, Iterator, List
 from unittest.mock import patch
 
 import pytest
@@ -9,7 +9,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from allennlp_elmo_plugin import ElmoOptions
 from allennlp_elmo_plugin.kernels import (
     PRECISIONS,
     Kernels,
@@ -26,167 +25,34 @@ from allennlp_elmo_plugin.kernels import (
 from allennlp_elmo_plugin.network import projected_lstm
 from allennlp_elmo_plugin.network.projected_lstm import ProjectedLstm
 from tests.support.kernels import CAPABILITIES
-
-TOLERANCE = 1e-5
-
-SHAPES = {
-    "one panel": (16, 16),
-    "panels filled in part": (48, 80),
-    "full panels": (64, 128),
-    "wide inputs": (528, 16),
-    "wide cells": (16, 528),
-}
-"""Sizes of the projection and the cell. The wide ones take more than one pass over a panel."""
-
-BATCHES = {
-    "one row": [1] * 9,
-    "one long row": [1] * 130,
-    "ragged": [5, 5, 3, 1],
-    "every height of a tile": [13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1],
-    "more tokens than a chunk": [7] * 20 + [4] * 3,
-    "more rows than a chunk": [133, 130, 2],
-    "far more rows than a chunk": [259, 1],
-}
-
-CLIPS = {
-    "no clip": (None, None),
-    "cells clipped": (0.5, None),
-    "outputs clipped": (None, 0.3),
-    "both clipped": (0.5, 0.3),
-    "clips that are out of reach": (50.0, 50.0),
-}
-
-State = Tuple[torch.Tensor, torch.Tensor]
-Runner = Callable[[torch.Tensor, torch.Tensor, State], Tuple[torch.Tensor, State]]
-
-
-class Case(NamedTuple):
-    """A layer with its inputs, batch sizes and initial state."""
-
-    layer: ProjectedLstm
-    inputs: torch.Tensor
-    batch_sizes: torch.Tensor
-    state: State
-
-
-def _options(
-    projection_dim: int,
-    cell_size: int,
-    clips: Tuple[Optional[float], Optional[float]] = (None, None),
-    state_projection: bool = True,
-) -> ElmoOptions:
-    return ElmoOptions(
-        filters=((1, 16),),
-        projection_dim=projection_dim,
-        cell_size=cell_size,
-        num_layers=1,
-        cell_clip=clips[0],
-        proj_clip=clips[1],
-        state_projection=state_projection,
-    )
-
-
-def _layer(options: ElmoOptions) -> ProjectedLstm:
-    """Returns a layer with random weights that keep every gate between linear and saturated."""
-    layer = ProjectedLstm(options)
-    with torch.no_grad():
-        for matrix in layer.parameters():
-            matrix.normal_(0.0, 1.5 * (2 * matrix.shape[-1]) ** -0.5 if matrix.dim() > 1 else 0.5)
-    return layer
-
-
-def _case(
-    shape: Tuple[int, int],
-    batch_sizes: List[int],
-    clips: Tuple[Optional[float], Optional[float]] = (None, None),
-    more_rows: int = 0,
-    seed: int = 0,
-) -> Case:
-    """Returns a random case, with `more_rows` rows that have no timestep."""
-    torch.manual_seed(seed)
-    projection_dim, cell_size = shape
-    rows = batch_sizes[0] + more_rows
-    return Case(
-        _layer(_options(projection_dim, cell_size, clips)),
-        torch.randn(sum(batch_sizes), projection_dim),
-        torch.tensor(batch_sizes),
-        (torch.randn(rows, projection_dim), torch.randn(rows, cell_size)),
-    )
+from tests.support.lstm_cases import (
+    BATCHES,
+    CLIPS,
+    SHAPES,
+    Case,
+    Runner,
+    assert_close,
+    assert_same,
+    evaluate,
+    layer_options,
+    leaves_of,
+    loss_of,
+    plainly,
+    random_case,
+    random_layer,
+    results_of,
+    train,
+)
 
 
 @contextmanager
 def _kernels_only(capability: str) -> Iterator[None]:
     """Runs layers on the kernels of a capability, and on nothing else."""
-    instead = patch.object(projected_lstm, "run_plainly", side_effect=AssertionError("ran plainly"))
+    instead = patch.object(
+        projected_lstm, "run_together", side_effect=AssertionError("ran plainly")
+    )
     with use_kernels(capability), instead:
         yield
-
-
-def _plainly(layer: ProjectedLstm) -> Runner:
-    """Returns a function that runs a layer in PyTorch."""
-
-    def run(
-        inputs: torch.Tensor, batch_sizes: torch.Tensor, state: State
-    ) -> Tuple[torch.Tensor, State]:
-        with use_kernels("plain"):
-            return layer(inputs, batch_sizes, state)
-
-    return run
-
-
-def _results(outputs: torch.Tensor, state: State) -> Dict[str, torch.Tensor]:
-    return {"outputs": outputs, "last hidden": state[0], "last cell": state[1]}
-
-
-def _evaluate(case: Case, run: Runner) -> Dict[str, torch.Tensor]:
-    with torch.no_grad():
-        return _results(*run(case.inputs, case.batch_sizes, case.state))
-
-
-def _leaves(case: Case) -> Dict[str, torch.Tensor]:
-    """Returns all tensors that can have a gradient."""
-    hidden, cell = case.state
-    leaves = {"inputs": case.inputs, "first hidden": hidden, "first cell": cell}
-    return {**leaves, **dict(case.layer.named_parameters())}
-
-
-def _loss(results: Dict[str, torch.Tensor]) -> torch.Tensor:
-    """Returns a sum with a weight of its own for each number of the results."""
-    random = torch.Generator().manual_seed(1)
-    weighted = [part * torch.randn(part.shape, generator=random) for part in results.values()]
-    return torch.stack([part.sum() for part in weighted]).sum()
-
-
-def _train(case: Case, run: Runner) -> Dict[str, torch.Tensor]:
-    """Returns the results, and the gradients of all tensors that can have one."""
-    leaves = {name: leaf.detach().requires_grad_() for name, leaf in _leaves(case).items()}
-    inputs, hidden, cell = (leaves[name] for name in ("inputs", "first hidden", "first cell"))
-    results = _results(*run(inputs, case.batch_sizes, (hidden, cell)))
-    weights = dict(case.layer.named_parameters())
-    wanted = {**leaves, **weights}
-    gradients = torch.autograd.grad(_loss(results), list(wanted.values()))
-    return {
-        **{name: part.detach() for name, part in results.items()},
-        **{f"gradient of {name}": part for name, part in zip(wanted, gradients)},
-    }
-
-
-def _assert_close(
-    left: Dict[str, torch.Tensor], right: Dict[str, torch.Tensor], tolerance: float = TOLERANCE
-) -> None:
-    """Asserts that results agree, relative to the largest number if it exceeds 1."""
-    assert list(left) == list(right)
-    for name, expected in right.items():
-        assert left[name].shape == expected.shape, name
-        assert left[name].dtype == expected.dtype, name
-        difference = (left[name] - expected).abs().max().item()
-        assert difference <= tolerance * max(1.0, expected.abs().max().item()), name
-
-
-def _assert_same(left: Dict[str, torch.Tensor], right: Dict[str, torch.Tensor]) -> None:
-    assert list(left) == list(right)
-    for name, expected in right.items():
-        assert torch.equal(left[name], expected), name
 
 
 @pytest.mark.parametrize("batch", list(BATCHES))
@@ -196,27 +62,27 @@ def test_outputs_and_gradients_are_those_of_pytorch(
     capability: str, shape: str, batch: str
 ) -> None:
     """Outputs, last states and all gradients agree for all sizes."""
-    case = _case(SHAPES[shape], BATCHES[batch], more_rows=1)
+    case = random_case(SHAPES[shape], BATCHES[batch], more_rows=1)
     with _kernels_only(capability):
-        got = _train(case, case.layer)
-    _assert_close(got, _train(case, _plainly(case.layer)))
+        got = train(case, case.layer)
+    assert_close(got, train(case, plainly(case.layer)))
 
 
 @pytest.mark.parametrize("clips", list(CLIPS))
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_clips_agree(capability: str, clips: str) -> None:
     """A clip that binds stops values and gradients where PyTorch's does."""
-    case = _case((48, 80), [5, 5, 3, 1], CLIPS[clips])
+    case = random_case((48, 80), [5, 5, 3, 1], CLIPS[clips])
     with _kernels_only(capability):
-        got = _train(case, case.layer)
-    _assert_close(got, _train(case, _plainly(case.layer)))
+        got = train(case, case.layer)
+    assert_close(got, train(case, plainly(case.layer)))
 
 
 @pytest.mark.parametrize("clips", ["cells clipped", "outputs clipped", "both clipped"])
 def test_the_clips_above_bind(clips: str) -> None:
     """The clips of the test above clip many numbers, but not all."""
-    case = _case((48, 80), [5, 5, 3, 1], CLIPS[clips])
-    results = _evaluate(case, _plainly(case.layer))
+    case = random_case((48, 80), [5, 5, 3, 1], CLIPS[clips])
+    results = evaluate(case, plainly(case.layer))
     for name, limit in zip(("last cell", "outputs"), CLIPS[clips]):
         if limit is not None:
             clipped = (results[name].abs() == limit).float().mean()
@@ -236,18 +102,18 @@ def test_rows_of_any_lengths_agree(
     """Outputs, last states and all gradients agree for rows of any lengths."""
     batch_sizes = [sum(length > timestep for length in lengths) for timestep in range(max(lengths))]
     idle = lengths.count(0)
-    case = _case((32, 48), batch_sizes, CLIPS[clips], more_rows=idle, seed=seed)
+    case = random_case((32, 48), batch_sizes, CLIPS[clips], more_rows=idle, seed=seed)
     with _kernels_only(capability):
-        got = _train(case, case.layer)
-    _assert_close(got, _train(case, _plainly(case.layer)))
+        got = train(case, case.layer)
+    assert_close(got, train(case, plainly(case.layer)))
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_rows_without_a_timestep_keep_their_state(capability: str) -> None:
     """The state of a row without a timestep does not change, and neither does its gradient."""
-    case = _case((32, 48), [3, 1], more_rows=2)
+    case = random_case((32, 48), [3, 1], more_rows=2)
     with _kernels_only(capability):
-        results = _train(case, case.layer)
+        results = train(case, case.layer)
     random = torch.Generator().manual_seed(1)
     weights = {
         name: torch.randn(results[name].shape, generator=random)
@@ -261,19 +127,19 @@ def test_rows_without_a_timestep_keep_their_state(capability: str) -> None:
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_training_and_evaluation_have_the_same_outputs(capability: str) -> None:
     """Saving gates and cells for the gradients changes no bit."""
-    case = _case((48, 80), [7] * 20, CLIPS["both clipped"])
+    case = random_case((48, 80), [7] * 20, CLIPS["both clipped"])
     with _kernels_only(capability):
-        trained, evaluated = _train(case, case.layer), _evaluate(case, case.layer)
-    _assert_same({name: trained[name] for name in evaluated}, evaluated)
+        trained, evaluated = train(case, case.layer), evaluate(case, case.layer)
+    assert_same({name: trained[name] for name in evaluated}, evaluated)
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_a_second_backward_pass_has_the_same_gradients(capability: str) -> None:
     """The first backward pass does not change the saved tensors."""
-    case = _case((48, 80), [5, 5, 3, 1], CLIPS["both clipped"], more_rows=1)
-    leaves = [leaf.requires_grad_() for leaf in _leaves(case).values()]
+    case = random_case((48, 80), [5, 5, 3, 1], CLIPS["both clipped"], more_rows=1)
+    leaves = [leaf.requires_grad_() for leaf in leaves_of(case).values()]
     with _kernels_only(capability):
-        loss = _loss(_results(*case.layer(case.inputs, case.batch_sizes, case.state)))
+        loss = loss_of(results_of(*case.layer(case.inputs, case.batch_sizes, case.state)))
     first = torch.autograd.grad(loss, leaves, retain_graph=True)
     second = torch.autograd.grad(loss, leaves)
     assert all(torch.equal(left, right) for left, right in zip(first, second))
@@ -283,7 +149,7 @@ def test_a_second_backward_pass_has_the_same_gradients(capability: str) -> None:
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_gradients_have_no_gradients(capability: str, of: str) -> None:
     """A loss that contains gradients is an error instead of a missing term."""
-    case = _case((16, 16), [2, 1])
+    case = random_case((16, 16), [2, 1])
     with _kernels_only(capability):
         outputs, _ = case.layer(case.inputs.requires_grad_(), case.batch_sizes, case.state)
     loss = (outputs if of == "outputs" else outputs.pow(2)).sum()
@@ -292,17 +158,17 @@ def test_gradients_have_no_gradients(capability: str, of: str) -> None:
         (loss + gradient.pow(2).sum()).backward()
 
 
-@pytest.mark.parametrize("wanted", list(_leaves(_case((16, 16), [1]))))
+@pytest.mark.parametrize("wanted", list(leaves_of(random_case((16, 16), [1]))))
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_only_trained_tensors_get_a_gradient(capability: str, wanted: str) -> None:
     """Each tensor that can have a gradient can be the only one that gets one."""
-    case = _case((16, 32), [3, 2, 2])
+    case = random_case((16, 32), [3, 2, 2])
     with _kernels_only(capability):
-        expected = _train(case, case.layer)[f"gradient of {wanted}"]
-        leaves = _leaves(case)
+        expected = train(case, case.layer)[f"gradient of {wanted}"]
+        leaves = leaves_of(case)
         for name, leaf in leaves.items():
             leaf.requires_grad_(name == wanted)
-        _loss(_results(*case.layer(case.inputs, case.batch_sizes, case.state))).backward()
+        loss_of(results_of(*case.layer(case.inputs, case.batch_sizes, case.state))).backward()
     for name, leaf in leaves.items():
         if name == wanted:
             assert leaf.grad is not None and torch.equal(leaf.grad, expected)
@@ -314,12 +180,12 @@ def test_only_trained_tensors_get_a_gradient(capability: str, wanted: str) -> No
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_a_loss_may_use_one_of_the_results(capability: str, part: str) -> None:
     """Results that the loss does not use add nothing to the gradients."""
-    case = _case((16, 32), [3, 2, 2], more_rows=1)
-    leaves = {name: leaf.requires_grad_() for name, leaf in _leaves(case).items()}
+    case = random_case((16, 32), [3, 2, 2], more_rows=1)
+    leaves = {name: leaf.requires_grad_() for name, leaf in leaves_of(case).items()}
     wanted = list(leaves.values())
 
     def gradients(run: Runner) -> Dict[str, torch.Tensor]:
-        loss = _results(*run(case.inputs, case.batch_sizes, case.state))[part].sum()
+        loss = results_of(*run(case.inputs, case.batch_sizes, case.state))[part].sum()
         found = torch.autograd.grad(loss, wanted, allow_unused=True)
         return {
             name: torch.zeros_like(leaf) if gradient is None else gradient
@@ -328,7 +194,7 @@ def test_a_loss_may_use_one_of_the_results(capability: str, part: str) -> None:
 
     with _kernels_only(capability):
         got = gradients(case.layer)
-    _assert_close(got, gradients(_plainly(case.layer)))
+    assert_close(got, gradients(plainly(case.layer)))
 
 
 def _scattered(case: Case) -> Case:
@@ -348,26 +214,26 @@ def _scattered(case: Case) -> Case:
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_tensors_need_not_be_contiguous(capability: str) -> None:
     """Inputs and states of any strides have the same results in training and evaluation."""
-    case = _case((16, 32), [3, 2, 2], more_rows=1)
+    case = random_case((16, 32), [3, 2, 2], more_rows=1)
     with _kernels_only(capability):
-        _assert_same(
-            _evaluate(_scattered(case), case.layer),
-            _evaluate(case, case.layer),
+        assert_same(
+            evaluate(_scattered(case), case.layer),
+            evaluate(case, case.layer),
         )
-        _assert_close(_train(_scattered(case), case.layer), _train(case, case.layer))
+        assert_close(train(_scattered(case), case.layer), train(case, case.layer))
 
 
-@pytest.mark.parametrize("run", [_evaluate, _train])
+@pytest.mark.parametrize("run", [evaluate, train])
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_arguments_are_not_changed(
     capability: str, run: Callable[[Case, Runner], Dict[str, torch.Tensor]]
 ) -> None:
     """Inputs, states and weights are the same after the layer as before."""
-    case = _case((16, 32), [3, 2, 2], CLIPS["both clipped"], more_rows=1)
-    before = {name: leaf.detach().clone() for name, leaf in _leaves(case).items()}
+    case = random_case((16, 32), [3, 2, 2], CLIPS["both clipped"], more_rows=1)
+    before = {name: leaf.detach().clone() for name, leaf in leaves_of(case).items()}
     with _kernels_only(capability):
         run(case, case.layer)
-    _assert_same({name: leaf.detach() for name, leaf in _leaves(case).items()}, before)
+    assert_same({name: leaf.detach() for name, leaf in leaves_of(case).items()}, before)
 
 
 def _reduced(case: Case, precision: str) -> Case:
@@ -382,14 +248,14 @@ def test_a_row_alone_has_the_outputs_it_has_in_a_batch(capability: str, precisio
     """The rows beside a row change no bit of its results."""
     lengths = [30, 30, 11, 11, 7, 5, 4, 4, 2, 1, 1]
     batch_sizes = [sum(length > timestep for length in lengths) for timestep in range(max(lengths))]
-    case = _reduced(_case((48, 80), batch_sizes, CLIPS["both clipped"]), precision)
+    case = _reduced(random_case((48, 80), batch_sizes, CLIPS["both clipped"]), precision)
     with _kernels_only(capability):
-        together = _evaluate(case, case.layer)
+        together = evaluate(case, case.layer)
         for row, length in enumerate(lengths):
             starts = [sum(batch_sizes[:timestep]) for timestep in range(length)]
             tokens = [start + row for start in starts]
             hidden, cell = (part[row : row + 1] for part in case.state)
-            alone = _evaluate(
+            alone = evaluate(
                 case._replace(
                     inputs=case.inputs[tokens],
                     batch_sizes=torch.ones(length, dtype=torch.long),
@@ -415,29 +281,29 @@ def _threads() -> Iterator[None]:
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_threads_change_nothing(capability: str, precision: str, batch: str, threads: None) -> None:
     """The number of threads changes no bit, since one thread computes each number."""
-    case = _reduced(_case((80, 112), BATCHES[batch], CLIPS["both clipped"]), precision)
+    case = _reduced(random_case((80, 112), BATCHES[batch], CLIPS["both clipped"]), precision)
     results = []
     for number in (1, 2, 3):
         torch.set_num_threads(number)
         with _kernels_only(capability):
-            results.append(_evaluate(case, case.layer))
-    _assert_same(results[1], results[0])
-    _assert_same(results[2], results[0])
+            results.append(evaluate(case, case.layer))
+    assert_same(results[1], results[0])
+    assert_same(results[2], results[0])
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_threads_change_no_gradient(capability: str, threads: None) -> None:
     """The number of threads changes no bit of the initial state's gradients."""
-    case = _case((80, 112), [5, 5, 3, 1], CLIPS["both clipped"])
+    case = random_case((80, 112), [5, 5, 3, 1], CLIPS["both clipped"])
     gradients = []
     for number in (1, 2, 3):
         torch.set_num_threads(number)
         with _kernels_only(capability):
-            results = _train(case, case.layer)
+            results = train(case, case.layer)
         names = ("gradient of first hidden", "gradient of first cell")
         gradients.append({name: results[name] for name in names})
-    _assert_same(gradients[1], gradients[0])
-    _assert_same(gradients[2], gradients[0])
+    assert_same(gradients[1], gradients[0])
+    assert_same(gradients[2], gradients[0])
 
 
 # If a sum lies halfway between two rounded numbers, the last bit of a float32 decides which one it
@@ -467,13 +333,13 @@ def test_reduced_precision_rounds_as_pytorch_does(
 ) -> None:
     """Results are those of PyTorch with the same rounding, and as near to those in float32."""
     shape, batch_sizes = LOW_PRECISION_CASES[name]
-    case = _case(shape, batch_sizes, CLIPS[clips], more_rows=1)
-    exact = _evaluate(case, _plainly(case.layer))
+    case = random_case(shape, batch_sizes, CLIPS[clips], more_rows=1)
+    exact = evaluate(case, plainly(case.layer))
     case.layer.reduce_precision(precision)
     with _kernels_only(capability):
-        got = _evaluate(case, case.layer)
+        got = evaluate(case, case.layer)
     with use_kernels("plain"):
-        plain = _evaluate(case, case.layer)
+        plain = evaluate(case, case.layer)
     for part, expected in plain.items():
         difference = (got[part] - expected).abs()
         plain_error, error = (expected - exact[part]).abs(), (got[part] - exact[part]).abs()
@@ -487,32 +353,32 @@ def test_reduced_precision_rounds_as_pytorch_does(
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_the_first_cell_is_rounded_alike(capability: str, precision: str, start: str) -> None:
     """Cells after one timestep differ from PyTorch's by no more than the order of addition."""
-    case = _case((64, 128), [7])
+    case = random_case((64, 128), [7])
     if start == "zero":
         case = case._replace(state=(torch.zeros(7, 64), torch.zeros(7, 128)))
     case.layer.reduce_precision(precision)
     with _kernels_only(capability):
-        got = _evaluate(case, case.layer)
+        got = evaluate(case, case.layer)
     with use_kernels("plain"):
-        plain = _evaluate(case, case.layer)
-    _assert_close({"": got["last cell"]}, {"": plain["last cell"]})
+        plain = evaluate(case, case.layer)
+    assert_close({"": got["last cell"]}, {"": plain["last cell"]})
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("capability", available_kernels())
 def test_inputs_of_zeros_give_finite_numbers(capability: str, precision: str) -> None:
     """Rows of zeros, which have no scale in int8, add nothing to the biases."""
-    case = _reduced(_case((16, 32), [3, 2, 2]), precision)
+    case = _reduced(random_case((16, 32), [3, 2, 2]), precision)
     zeros = case._replace(
         inputs=torch.zeros_like(case.inputs),
         state=(torch.zeros_like(case.state[0]), torch.zeros_like(case.state[1])),
     )
     with use_kernels(capability):
-        results = _evaluate(zeros, case.layer)
+        results = evaluate(zeros, case.layer)
     i, _, g, _ = case.layer.bias.detach().chunk(4)
     first = zeros._replace(inputs=zeros.inputs[:3], batch_sizes=torch.tensor([3]))
     with use_kernels(capability):
-        cell = _evaluate(first, case.layer)["last cell"]
+        cell = evaluate(first, case.layer)["last cell"]
     assert all(part.isfinite().all() for part in results.values())
     assert torch.allclose(cell, (i.sigmoid() * g.tanh()).expand(3, -1), atol=1e-6)
 
@@ -520,14 +386,14 @@ def test_inputs_of_zeros_give_finite_numbers(capability: str, precision: str) ->
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_inputs_of_another_dtype_become_float32(capability: str) -> None:
     """Inputs in bfloat16, which autocast may pass, give float32 results."""
-    case = _case((16, 32), [3, 2, 2])
+    case = random_case((16, 32), [3, 2, 2])
     hidden, cell = case.state
     rounded = case._replace(inputs=case.inputs.bfloat16(), state=(hidden.bfloat16(), cell))
     widened = case._replace(
         inputs=rounded.inputs.float(), state=(rounded.state[0].float(), rounded.state[1])
     )
     with _kernels_only(capability):
-        _assert_same(_evaluate(rounded, case.layer), _evaluate(widened, case.layer))
+        assert_same(evaluate(rounded, case.layer), evaluate(widened, case.layer))
 
 
 PLAIN_CASES = {
@@ -542,22 +408,22 @@ PLAIN_CASES = {
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_other_layers_run_in_pytorch(capability: str, name: str) -> None:
     """Layers that no kernel can run have PyTorch's outputs and gradients, to the bit."""
-    case = _case(PLAIN_CASES[name], [3, 2, 2], CLIPS["both clipped"])
+    case = random_case(PLAIN_CASES[name], [3, 2, 2], CLIPS["both clipped"])
     if name == "no projection":
-        options = _options(*PLAIN_CASES[name], CLIPS["both clipped"], state_projection=False)
-        case = case._replace(layer=_layer(options))
+        options = layer_options(*PLAIN_CASES[name], CLIPS["both clipped"], state_projection=False)
+        case = case._replace(layer=random_layer(options))
     if name == "float64":
         hidden, cell = case.state
         state = (hidden.double(), cell.double())
         case = Case(case.layer.double(), case.inputs.double(), case.batch_sizes, state)
     with use_kernels(capability):
-        _assert_same(_train(case, case.layer), _train(case, _plainly(case.layer)))
+        assert_same(train(case, case.layer), train(case, plainly(case.layer)))
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_no_tokens_leave_the_state(capability: str) -> None:
     """A batch without tokens gives no outputs, and does not change the state."""
-    case = _case((16, 32), [2])
+    case = random_case((16, 32), [2])
     with use_kernels(capability):
         outputs, state = case.layer(case.inputs[:0], torch.empty(0, dtype=torch.long), case.state)
     assert outputs.shape == (0, 16)
@@ -568,7 +434,7 @@ def test_no_tokens_leave_the_state(capability: str) -> None:
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_a_trace_is_of_pytorch(capability: str) -> None:
     """A traced layer consists of PyTorch's operations, and runs on other inputs, too."""
-    case = _case((16, 32), [3, 2, 2])
+    case = random_case((16, 32), [3, 2, 2])
     layer = case.layer.requires_grad_(False)
 
     def run(inputs: torch.Tensor, hidden: torch.Tensor, cell: torch.Tensor) -> torch.Tensor:
@@ -578,14 +444,14 @@ def test_a_trace_is_of_pytorch(capability: str) -> None:
     with use_kernels(capability):
         traced = torch.jit.trace(run, (torch.randn(7, 16), torch.randn(3, 16), torch.randn(3, 32)))
         got = traced(case.inputs, *case.state)
-    expected = _evaluate(case, _plainly(layer))["outputs"]
+    expected = evaluate(case, plainly(layer))["outputs"]
     assert torch.allclose(got, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_gradients_of_the_outputs_are_not_changed(capability: str) -> None:
     """The kernels add to a copy of the outputs' gradients."""
-    case = _case((16, 32), [3, 2, 2], CLIPS["both clipped"])
+    case = random_case((16, 32), [3, 2, 2], CLIPS["both clipped"])
     with _kernels_only(capability):
         outputs, _ = case.layer(case.inputs.requires_grad_(), case.batch_sizes, case.state)
         gradient = torch.randn_like(outputs)
@@ -597,7 +463,7 @@ def test_gradients_of_the_outputs_are_not_changed(capability: str) -> None:
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_gates_are_exact_to_rounding(capability: str) -> None:
     """With zeros for weights and state, a cell is sigmoid(i) tanh(g) to float32 rounding."""
-    case = _case((16, 16), [1])
+    case = random_case((16, 16), [1])
     with torch.no_grad():
         for parameter in case.layer.parameters():
             parameter.zero_()
@@ -634,7 +500,7 @@ def _surrounded(part: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_a_prepared_layer_writes_into_the_given_memory(capability: str, precision: str) -> None:
     """A prepared layer writes outputs and last state into the given tensors, and nowhere else."""
-    case = _case((48, 80), [5, 5, 3, 1], CLIPS["both clipped"], more_rows=1)
+    case = random_case((48, 80), [5, 5, 3, 1], CLIPS["both clipped"], more_rows=1)
     kernels, weights = _chosen(capability), _tiled(case.layer, precision)
     inputs, batch_sizes = case.inputs, case.batch_sizes
     expected, last = kernel_lstm(
@@ -660,7 +526,7 @@ def test_a_prepared_layer_writes_into_the_given_memory(capability: str, precisio
 )
 def test_unsuitable_memory_for_the_outputs_is_refused(outputs: torch.Tensor) -> None:
     """Memory of another shape, layout or dtype than the outputs is an error."""
-    case = _case((48, 80), [5, 5, 3, 1])
+    case = random_case((48, 80), [5, 5, 3, 1])
     with pytest.raises(RuntimeError, match=r"'outputs' of shape \(14, 48\)"):
         PreparedLstm(
             *(_chosen(CAPABILITIES[0]), case.inputs, case.batch_sizes, case.state),
@@ -683,7 +549,7 @@ WRONG_BATCH_SIZES = {
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_wrong_batch_sizes_are_refused(capability: str, name: str, trains: bool) -> None:
     """Batch sizes that do not fit the rows and tokens are an error that lists them."""
-    case = _case((48, 80), [5, 5, 3, 1])
+    case = random_case((48, 80), [5, 5, 3, 1])
     batch_sizes = torch.tensor(WRONG_BATCH_SIZES[name], dtype=torch.long)
     with pytest.raises(RuntimeError, match="14, the number of tokens") as error:
         if trains:
@@ -731,7 +597,7 @@ def _changed(case: Case, name: str) -> Case:
 )
 def test_shapes_and_dtypes_that_do_not_fit_are_refused(name: str) -> None:
     """The error gives the expected and the given shapes and dtypes."""
-    case = _changed(_case((48, 80), [5, 5, 3, 1]), name)
+    case = _changed(random_case((48, 80), [5, 5, 3, 1]), name)
     with pytest.raises(RuntimeError, match=r"shape \(tokens, 48\).*shapes.*\(rows, 80\)"):
         kernel_lstm(
             _chosen(CAPABILITIES[0]),

@@ -8,7 +8,7 @@ import torch
 
 from allennlp_elmo_plugin import ElmoOptions
 from allennlp_elmo_plugin.kernels import available_kernels, use_kernels
-from allennlp_elmo_plugin.network.projected_lstm import ProjectedLstm, run_plainly
+from allennlp_elmo_plugin.network.projected_lstm import ProjectedLstm, run_together
 from allennlp_elmo_plugin.network.time_major import TimeMajorLayout
 from tests.support.kernels import CAPABILITIES
 from tests.support.oracle import sigmoid
@@ -107,7 +107,7 @@ def test_directions_that_run_together_are_each_alone(shape: str) -> None:
     cases = [_case(lstm) for lstm in lstms]
     inputs = torch.stack([inputs for inputs, _, _ in cases])
     hidden, cell = (torch.stack(parts) for parts in zip(*(state for _, _, state in cases)))
-    outputs, end = run_plainly(lstms, inputs, cases[0][1], (hidden, cell))
+    outputs, end = run_together(lstms, inputs, cases[0][1], (hidden, cell))
     with use_kernels("plain"):
         for direction, (lstm, case) in enumerate(zip(lstms, cases)):
             expected, last = lstm(*case)
