@@ -148,7 +148,8 @@ def leaves_of(case: Case) -> Dict[str, torch.Tensor]:
 def loss_of(results: Dict[str, torch.Tensor]) -> torch.Tensor:
     """Returns a sum with a weight of its own for each number of the results."""
     random = torch.Generator().manual_seed(1)
-    weighted = [part * torch.randn(part.shape, generator=random) for part in results.values()]
+    weights = [torch.randn(part.shape, generator=random) for part in results.values()]
+    weighted = [part * weight.to(part.device) for part, weight in zip(results.values(), weights)]
     return torch.stack([part.sum() for part in weighted]).sum()
 
 
