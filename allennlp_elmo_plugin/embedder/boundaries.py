@@ -31,32 +31,38 @@ def remove_boundaries(vectors: torch.Tensor, batch: SentenceBatch) -> torch.Tens
     # </S> stands inside the batch in shorter rows.
     if min(batch.lengths, default=0) == batch.timesteps:
         return vectors[:, 1:-1]
-    positions = torch.arange(batch.timesteps, device=vectors.device)
-    is_end = positions == (batch.ends - 1).unsqueeze(1)
     if vectors.requires_grad and not torch.jit.is_tracing():
-        return _BoundaryRemoval.apply(vectors, is_end)
-    return _remove(vectors, is_end)
+        return _BoundaryRemoval.apply(vectors, batch.ends)
+    return _remove(vectors, batch.ends)
 
 
-def _remove(vectors: torch.Tensor, is_end: torch.Tensor) -> torch.Tensor:
-    # Not in place: a mix may return memory of the layers, or what autograd has kept.
-    return vectors.masked_fill(is_end.unsqueeze(-1), 0.0)[:, 1:-1]
+def _remove(vectors: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
+    # Counted from the first token, where <S> is no more.
+    positions = torch.arange(vectors.size(1) - 2, device=vectors.device)
+    is_end = positions == (ends - 2).unsqueeze(1)
+    # Not in place: a mix may return memory of the layers, or what autograd has kept. The result is
+    # contiguous, so that the next layer need not copy it.
+    return vectors[:, 1:-1].masked_fill(is_end.unsqueeze(-1), 0.0)
 
 
 class _BoundaryRemoval(torch.autograd.Function):
     """
-    A removal of boundaries whose backward pass writes the gradient twice.
+    A removal of boundaries whose backward pass writes the gradient once.
 
     Autograd's own, of the two operations, writes it three times.
     """
 
     @staticmethod
-    def forward(ctx: Any, vectors: torch.Tensor, is_end: torch.Tensor) -> torch.Tensor:
-        ctx.save_for_backward(is_end)
-        return _remove(vectors, is_end)
+    def forward(ctx: Any, vectors: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(ends)
+        return _remove(vectors, ends)
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> Tuple[torch.Tensor, None]:
-        (is_end,) = ctx.saved_tensors
-        inside = gradient.masked_fill(is_end[:, 1:-1].unsqueeze(-1), 0.0)
-        return torch.nn.functional.pad(inside, (0, 0, 1, 1)), None
+        (ends,) = ctx.saved_tensors
+        batch_size, timesteps, size = gradient.shape
+        padded = gradient.new_empty(batch_size, timesteps + 2, size)
+        padded[:, 0] = padded[:, -1] = 0.0
+        padded[:, 1:-1] = gradient
+        padded[torch.arange(batch_size, device=ends.device), ends - 1] = 0.0
+        return padded, None
