@@ -1,14 +1,16 @@
 """
 Patches that let AllenNLP 2.10.1 run with today's PyTorch, Python and wandb, and interpret ELMo.
 
-Each module fixes one fault by replacing methods in place. Class names, signatures,
-subclasses and `isinstance` checks stay as they are. A patch checks first whether it is needed.
-`rename_builtin` alone replaces names: those of the classes that the plugin has in their place.
+Each module mends one fault by replacing methods in place; `move_to_device` was only slow. Class
+names, signatures, subclasses and `isinstance` checks stay as they are. A patch checks first whether
+it is needed. `rename_builtin` alone replaces names: those of the classes that the plugin has in
+their place.
 """
 
 from allennlp_elmo_plugin.patches.builtin_classes import rename_builtin
 from allennlp_elmo_plugin.patches.get_gradients import patch_get_gradients
 from allennlp_elmo_plugin.patches.input_reduction import patch_input_reduction
+from allennlp_elmo_plugin.patches.move_to_device import patch_move_to_device
 from allennlp_elmo_plugin.patches.recover import patch_recover
 from allennlp_elmo_plugin.patches.reduce_on_plateau import patch_reduce_on_plateau
 from allennlp_elmo_plugin.patches.spawn import patch_spawn
@@ -18,6 +20,7 @@ __all__ = [
     "apply_patches",
     "patch_get_gradients",
     "patch_input_reduction",
+    "patch_move_to_device",
     "patch_recover",
     "patch_reduce_on_plateau",
     "patch_spawn",
@@ -32,6 +35,7 @@ def apply_patches() -> None:
     """
     patch_get_gradients()
     patch_input_reduction()
+    patch_move_to_device()
     patch_recover()
     patch_reduce_on_plateau()
     patch_spawn()
