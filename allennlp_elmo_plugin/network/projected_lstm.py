@@ -295,7 +295,7 @@ def run_together(
     first = lstms[0]
     if needs_gradients(first, inputs, *state):
         refuse_gradients(first.precision)
-    run = _run_on_gpu if first.gpu_kernels_fit(inputs) else _run_plainly
+    run = _run_on_gpu if first.gpu_kernels_fit(inputs[0]) else _run_plainly
     return run(lstms, inputs, batch_sizes, state)
 
 

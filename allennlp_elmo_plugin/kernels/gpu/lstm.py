@@ -277,8 +277,8 @@ def tile_sizes(
     """
     Returns the sizes of tiles that a kernel is compiled for.
 
-    They give each processor a tile where they can, and fit into the 99 KiB of shared memory that
-    every GPU from compute capability 8.0 on has.
+    They give each processor a tile where they can, and fit into the shared memory of every GPU from
+    compute capability 8.0 on.
 
     # Parameters
 
