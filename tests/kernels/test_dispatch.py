@@ -3,8 +3,9 @@
 import _ctypes
 import ctypes
 import logging
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
-from typing import Iterator, List, Optional
+from typing import Iterator, List, Optional, Tuple
 
 import pytest
 import torch
@@ -27,6 +28,7 @@ needs_kernels = pytest.mark.skipif(not CAPABILITIES, reason="no kernels were com
 
 def _forget() -> None:
     dispatch._load.cache_clear()
+    dispatch._gpu_problem.cache_clear()
     dispatch._log.cache_clear()
 
 
@@ -356,3 +358,51 @@ def test_a_trace_runs_in_pytorch() -> None:
 
     torch.jit.trace(traced, torch.ones(2), check_trace=False)
     assert seen and not any(seen)
+
+
+def _use_triton(monkeypatch: pytest.MonkeyPatch, installed: Optional[str]) -> None:
+    """Simulates a release of Triton, or an installation without it."""
+
+    def version(name: str) -> str:
+        assert name == "triton"
+        if installed is None:
+            raise PackageNotFoundError(name)
+        return installed
+
+    monkeypatch.setattr(dispatch, "version", version)
+
+
+@pytest.mark.parametrize("capability", [(8, 0), (8, 9), (9, 0), (12, 0)])
+@pytest.mark.parametrize("installed", ["3.3.0", "3.10.1", "4.0.0+git1234"])
+def test_gpus_with_triton_have_kernels(
+    monkeypatch: pytest.MonkeyPatch, capability: Tuple[int, int], installed: str
+) -> None:
+    """Every GPU from compute capability 8.0 on has kernels, with Triton from 3.3 on."""
+    _use_triton(monkeypatch, installed)
+    assert dispatch._gpu_problem(capability) is None
+
+
+@pytest.mark.parametrize(
+    "capability, installed, reason",
+    [
+        ((7, 5), "3.6.0", "compute capability 7.5, and the Triton kernels need 8.0"),
+        ((9, 0), "3.2.0", "Triton is 3.2.0, and the kernels need 3.3"),
+        ((9, 0), None, "Triton is not installed"),
+    ],
+)
+def test_other_gpus_have_a_reason(
+    monkeypatch: pytest.MonkeyPatch,
+    capability: Tuple[int, int],
+    installed: Optional[str],
+    reason: str,
+) -> None:
+    """The reason why PyTorch runs on a GPU names what was found and what is needed."""
+    _use_triton(monkeypatch, installed)
+    assert reason in str(dispatch._gpu_problem(capability))
+
+
+def test_gpus_of_other_makers_have_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch for AMD's GPUs calls them 'cuda' as well, but the kernels are for NVIDIA's."""
+    _use_triton(monkeypatch, "3.6.0")
+    monkeypatch.setattr(torch.version, "hip", "6.4", raising=False)
+    assert "NVIDIA" in str(dispatch._gpu_problem((9, 4)))
