@@ -127,7 +127,7 @@ def test_finished_training_recovers(tmp_path: Path) -> None:
 
 
 def test_command_recovers(tmp_path: Path) -> None:
-    """`allennlp train --recover` works in a process that applies nothing but the patches."""
+    """`allennlp train --recover` works in a process whose plugin applies the patches."""
     experiment = config(tmp_path, learning_rate_scheduler=COSINE)
     (tmp_path / "experiment.json").write_text(json.dumps(experiment), encoding="utf-8")
     (tmp_path / "patches_only.py").write_text(
