@@ -97,18 +97,17 @@ def measure_gpu(settings: Settings) -> Section:
     # Returns
 
     `Section`
-        Times of embedding and of fine-tuning. Without a GPU there is no row.
+        Times of embedding and of fine-tuning.
     """
     rows: List[Dict[str, Any]] = []
-    if torch.cuda.is_available():
-        for folder in settings.models.values():
-            for size in BATCH_SIZES:
-                (sentences,) = in_batches(settings.sentences, size, 1)
-                batch = character_ids(sentences).cuda()
-                for number_format in FORMATS:
-                    rows.append(_measure(folder, batch, number_format, trains=False))
-                    if number_format.is_trained:
-                        rows.append(_measure(folder, batch, number_format, trains=True))
+    for folder in settings.models.values():
+        for size in BATCH_SIZES:
+            (sentences,) = in_batches(settings.sentences, size, 1)
+            batch = character_ids(sentences).cuda()
+            for number_format in FORMATS:
+                rows.append(_measure(folder, batch, number_format, trains=False))
+                if number_format.is_trained:
+                    rows.append(_measure(folder, batch, number_format, trains=True))
     return Section({"gpu": rows}, [_table(rows)])
 
 

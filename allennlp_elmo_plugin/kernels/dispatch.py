@@ -172,21 +172,15 @@ def kernels_for(parameter: torch.Tensor, inputs: torch.Tensor, *sizes: int) -> O
         Kernels from `choose_kernels` for rows on the CPU and float32 parameters of suitable sizes.
         `None` for other devices, dtypes and sizes, for no rows, and while `torch.jit.trace` runs.
     """
-    fits = (
-        parameter.device.type == inputs.device.type == "cpu"
-        and parameter.dtype == torch.float32
-        and can_tile(*sizes)
-        and len(inputs) > 0
-        and not torch.jit.is_tracing()
-    )
-    return choose_kernels() if fits else None
+    return choose_kernels() if _fits("cpu", parameter, inputs, *sizes) else None
 
 
 def gpu_kernels_fit(parameter: torch.Tensor, inputs: torch.Tensor, *sizes: int) -> bool:
     """
     Returns `True` if the Triton kernels can run a module's inputs.
 
-    `use_kernels("plain")` and the environment variable `ALLENNLP_ELMO_KERNELS` turn them off.
+    The name `"plain"`, in `use_kernels` or in the environment variable `ALLENNLP_ELMO_KERNELS`,
+    turns them off.
 
     # Parameters
 
@@ -203,13 +197,7 @@ def gpu_kernels_fit(parameter: torch.Tensor, inputs: torch.Tensor, *sizes: int) 
         `True` for rows on an NVIDIA GPU with Triton, and float32 parameters of suitable sizes.
         `False` for others, for no rows, and while `torch.jit.trace` runs.
     """
-    if not (
-        parameter.device.type == inputs.device.type == "cuda"
-        and parameter.dtype == torch.float32
-        and can_tile(*sizes)
-        and len(inputs) > 0
-        and not torch.jit.is_tracing()
-    ):
+    if not _fits("cuda", parameter, inputs, *sizes):
         return False
     if _forced_name() == PLAIN:
         problem: Optional[str] = FORCED
@@ -235,6 +223,16 @@ def use_kernels(name: str) -> Iterator[None]:
         yield
     finally:
         _forced = before
+
+
+def _fits(device: str, parameter: torch.Tensor, inputs: torch.Tensor, *sizes: int) -> bool:
+    return (
+        parameter.device.type == inputs.device.type == device
+        and parameter.dtype == torch.float32
+        and can_tile(*sizes)
+        and len(inputs) > 0
+        and not torch.jit.is_tracing()
+    )
 
 
 def _forced_name() -> Optional[str]:

@@ -11,6 +11,11 @@ from allennlp_elmo_plugin.kernels.abi import (
     matrix_pointers,
 )
 from allennlp_elmo_plugin.kernels.dispatch import Kernels
+from allennlp_elmo_plugin.kernels.gradients import (
+    copy_gradients,
+    hidden_before_each_token,
+    refuse_second_order,
+)
 from allennlp_elmo_plugin.kernels.tiling import PRECISIONS, TiledMatrix, tile_matrix, tile_vector
 
 __all__ = ["PreparedLstm", "TiledLstm", "kernel_lstm", "kernel_lstm_with_gradients"]
@@ -254,18 +259,10 @@ class _LstmFunction(torch.autograd.Function):
     def backward(
         ctx: Any, grad_outputs: torch.Tensor, grad_hidden: torch.Tensor, grad_cell: torch.Tensor
     ) -> Tuple[Optional[torch.Tensor], ...]:
-        # Grad mode is on if these gradients are to have gradients of their own.
-        if torch.is_grad_enabled():
-            raise RuntimeError(
-                "The kernels give gradients of first order only. For 'create_graph', choose plain "
-                "PyTorch: `with allennlp_elmo_plugin.kernels.use_kernels('plain')`."
-            )
+        refuse_second_order()
         inputs, first_hidden, _, weight_ih, *_, batch_sizes, outputs, _, _ = ctx.saved_tensors
-        # The kernel adds to these, and the caller keeps its own.
-        grad_outputs, grad_hidden, grad_cell = (
-            gradient.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
-            for gradient in (grad_outputs, grad_hidden, grad_cell)
-        )
+        # The kernel adds to these.
+        grad_outputs, grad_hidden, grad_cell = copy_gradients(grad_outputs, grad_hidden, grad_cell)
         grad_gates, projected = _run_backward(ctx, grad_outputs, grad_hidden, grad_cell)
         # Now `grad_outputs` includes what comes through the recurrence. Each weight's gradient is
         # one product over all tokens.
@@ -280,18 +277,10 @@ class _LstmFunction(torch.autograd.Function):
             grad_gates.sum(dim=0) if needs[6] else None,
         ]
         if needs[3] or needs[4]:
-            previous = _hidden_before_each_token(first_hidden, outputs, batch_sizes)
+            previous = hidden_before_each_token(first_hidden, outputs, batch_sizes)
             read = torch.cat([inputs, previous], dim=1)
             gradients[3:5] = grad_gates.t().mm(read).split(inputs.size(1), dim=1)
         return (*gradients, None, None, None)
-
-
-def _hidden_before_each_token(
-    first_hidden: torch.Tensor, outputs: torch.Tensor, batch_sizes: torch.Tensor
-) -> torch.Tensor:
-    sizes = batch_sizes.tolist()
-    states = [first_hidden, *outputs.split(sizes)]
-    return torch.cat([hidden[:size] for hidden, size in zip(states, sizes)])
 
 
 def _copy(state: State) -> State:

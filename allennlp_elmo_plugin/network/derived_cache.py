@@ -89,7 +89,7 @@ class _Entry:
         self._states = [_State(parameter) for parameter in parameters]
         # Views of the parameters themselves. They also keep the memory, so no other tensor can
         # have its address.
-        self._views = _by_kind([_sample(parameter) for parameter in parameters])
+        self._views = _in_groups([_sample(parameter) for parameter in parameters])
         self._samples = [torch.cat(views) for views in self._views]
 
     def is_current(self, parameters: Sequence[torch.Tensor]) -> bool:
@@ -134,7 +134,7 @@ def _sample(parameter: torch.Tensor) -> torch.Tensor:
     return parameter.detach().as_strided((-(-parameter.numel() // stride),), (stride,))
 
 
-def _by_kind(tensors: Sequence[torch.Tensor]) -> List[List[torch.Tensor]]:
+def _in_groups(tensors: Sequence[torch.Tensor]) -> List[List[torch.Tensor]]:
     """Returns the tensors in groups of one dtype and device."""
     groups: Dict[Tuple[torch.dtype, torch.device], List[torch.Tensor]] = {}
     for tensor in tensors:

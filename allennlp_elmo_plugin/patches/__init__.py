@@ -2,9 +2,9 @@
 Patches that let AllenNLP 2.10.1 run with today's PyTorch, Python and wandb, and interpret ELMo.
 
 Each module mends one fault by replacing methods in place; `move_to_device` was only slow. Class
-names, signatures, subclasses and `isinstance` checks stay as they are. A patch checks first whether
-it is needed. `rename_builtin` alone replaces names: those of the classes that the plugin has in
-their place.
+names, signatures, subclasses and `isinstance` checks stay as they are. A patch of what fails checks
+first whether it is needed. `rename_builtin` alone replaces names: those of the classes that the
+plugin has in their place.
 """
 
 from allennlp_elmo_plugin.patches.builtin_classes import rename_builtin

@@ -267,7 +267,7 @@ def test_the_kernels_compile_and_fit(capability: int) -> None:
     assert 0 < max(used.values()) <= SHARED_MEMORY[capability]
 
 
-def test_the_kernels_wait_for_a_gpu_that_they_are_built_for() -> None:
+def test_weights_on_the_cpu_have_no_kernels_for_gpus() -> None:
     """Weights on the CPU never run on the kernels for GPUs."""
     case = random_case((16, 16), [1])
     assert not gpu_kernels_fit(case.layer.bias, case.inputs, 16, 16)

@@ -7,6 +7,12 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 
+from allennlp_elmo_plugin.kernels.gradients import (
+    copy_gradients,
+    hidden_before_each_token,
+    refuse_second_order,
+)
+
 __all__ = ["GpuWeights", "gpu_lstm", "tile_sizes"]
 
 State = Tuple[torch.Tensor, torch.Tensor]
@@ -109,18 +115,10 @@ class _LstmFunction(torch.autograd.Function):
     def backward(
         ctx: Any, grad_outputs: torch.Tensor, grad_hidden: torch.Tensor, grad_cell: torch.Tensor
     ) -> Tuple[Optional[torch.Tensor], ...]:
-        # Grad mode is on if these gradients are to have gradients of their own.
-        if torch.is_grad_enabled():
-            raise RuntimeError(
-                "The kernels give gradients of first order only. For 'create_graph', choose plain "
-                "PyTorch: `with allennlp_elmo_plugin.kernels.use_kernels('plain')`."
-            )
+        refuse_second_order()
         first_hidden, _, batch_sizes, outputs, gates, cells, *matrices = ctx.saved_tensors
-        # The kernel adds to these, and the caller keeps its own.
-        grad_outputs, grad_hidden, grad_cell = (
-            gradient.to(torch.float32, copy=True, memory_format=torch.contiguous_format)
-            for gradient in (grad_outputs, grad_hidden, grad_cell)
-        )
+        # The kernel adds to these.
+        grad_outputs, grad_hidden, grad_cell = copy_gradients(grad_outputs, grad_hidden, grad_cell)
         grad_gates = _run_backward(ctx, grad_outputs, grad_hidden, grad_cell)
         # Each matrix's gradient is one product over all tokens.
         dtype, directions = matrices[0].dtype, len(matrices) // 2
@@ -130,7 +128,7 @@ class _LstmFunction(torch.autograd.Function):
         needs_hr = ctx.needs_input_grad[5 + directions :]
         for direction in range(directions):
             if needs_hh[direction]:
-                previous = _hidden_before_each_token(
+                previous = hidden_before_each_token(
                     first_hidden[direction], outputs[direction], batch_sizes
                 )
                 grad_hh[direction] = grad_gates[direction].to(dtype).t().mm(previous.to(dtype))
@@ -154,14 +152,6 @@ def _multiply(vectors: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
     return rounded.to(torch.float32).mm(matrix.t().to(torch.float32))
 
 
-def _hidden_before_each_token(
-    first_hidden: torch.Tensor, outputs: torch.Tensor, batch_sizes: torch.Tensor
-) -> torch.Tensor:
-    sizes = batch_sizes.tolist()
-    states = [first_hidden, *outputs.split(sizes)]
-    return torch.cat([hidden[:size] for hidden, size in zip(states, sizes)])
-
-
 def _run_forward(
     sums: torch.Tensor,
     state: State,
@@ -178,7 +168,7 @@ def _run_forward(
     outputs = sums.new_empty(len(sums), num_tokens, hidden.size(2))
     cells = sums.new_empty(len(sums), num_tokens, cell.size(2)) if saves else cell
     operands = (hidden.to(dtype, copy=True), torch.empty_like(cell, dtype=dtype))
-    hh, hr = _by_kind([matrix.contiguous() for matrix in matrices])
+    hh, hr = _first_and_last([matrix.contiguous() for matrix in matrices])
     tensors = (sums, cells, outputs, hidden, cell, *operands, *hh, *hr)
     _launch(run_forward, tensors, batch_sizes, clips, hidden, cell, dtype, SAVES=saves)
     return outputs, hidden, cell, cells
@@ -203,7 +193,7 @@ def _run_backward(
         gates.new_empty(directions, num_rows, gates.size(2), dtype=dtype),
     )
     # The kernel goes from outputs to inputs, so it reads the matrices transposed.
-    hh, hr = _by_kind([matrix.t().contiguous() for matrix in matrices])
+    hh, hr = _first_and_last([matrix.t().contiguous() for matrix in matrices])
     gradients = (grad_outputs, grad_hidden, grad_cell, grad_gates)
     saved = (outputs, gates, cells, first_cell.contiguous())
     tensors = (*gradients, *saved, *operands, *hh, *hr)
@@ -211,7 +201,7 @@ def _run_backward(
     return grad_gates
 
 
-def _by_kind(matrices: List[torch.Tensor]) -> Tuple[Tuple[torch.Tensor, ...], ...]:
+def _first_and_last(matrices: List[torch.Tensor]) -> Tuple[Tuple[torch.Tensor, ...], ...]:
     """Returns the first and the last direction's `hh`, and the same of `hr`."""
     half = len(matrices) // 2
     return (matrices[0], matrices[half - 1]), (matrices[half], matrices[-1])
@@ -262,7 +252,7 @@ def _launch(
 
 def _rounding() -> str:
     """Returns Triton's name for the precision of float32 products that PyTorch is set to."""
-    # Three products of TensorFloat-32 have about the digits of float32, at twice its speed.
+    # Three products of TensorFloat-32 have about the digits of float32, and take less time.
     return "tf32" if torch.backends.cuda.matmul.allow_tf32 else "tf32x3"
 
 
