@@ -13,8 +13,8 @@ ROOT = Path(allennlp_elmo_plugin.__file__).parent
 # Each line may import from the lines above it, and each room from itself. Rooms of one line do not
 # import each other.
 LAYERS = (
-    ("archive",),
-    ("io", "patches", "network.spelling", "network.options"),
+    ("io",),
+    ("archive", "patches", "network.spelling", "network.options"),
     ("weights", "kernels"),
     ("network",),
     ("embedder",),
