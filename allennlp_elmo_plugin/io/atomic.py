@@ -1,14 +1,48 @@
 """
-Writing a file atomically: it appears complete or not at all.
+Writing files atomically: each appears complete or not at all, and so does a set of files.
+
+What a killed process leaves behind is hidden, and the next writer to the same folder removes it.
 """
 
+import errno
 import os
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Iterator
+from stat import S_IMODE
+from typing import Iterator, List, Optional
 
-__all__ = ["write_atomically"]
+from allennlp_elmo_plugin.io.staging import (
+    NEW,
+    PREFIX,
+    REPLACED,
+    is_interrupted,
+    is_locked_file,
+    lock_file,
+    staging_folder,
+    sweep,
+)
+
+__all__ = ["explain_interruption", "write_atomically", "write_together"]
+
+EXCHANGE_LOCK = ".allennlp_elmo_plugin.lock"
+LOCK_SECONDS = 60.0
+
+ADVICE = {
+    errno.ENOSPC: "Free some space, or choose another folder.",
+    errno.EDQUOT: "Free some space, or choose another folder.",
+    errno.EFBIG: "Choose a file system, or raise the limit of the shell, that allows such a size.",
+    errno.EIO: "Check the disk, or choose another folder.",
+    errno.EROFS: "Choose another folder.",
+    errno.EACCES: "Choose another folder, or change its permissions.",
+    errno.EPERM: "Choose another folder, or change its permissions.",
+    errno.ENOENT: "Make the folder first.",
+    errno.ENOTDIR: "Choose a path whose parents are folders.",
+    errno.EEXIST: "Choose another path, or remove the file.",
+    errno.EISDIR: "Choose another path, or remove the folder.",
+}
+# Errors of a disk that come without the name of the file.
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 @contextmanager
@@ -17,22 +51,201 @@ def write_atomically(path: Path) -> Iterator[Path]:
     Yields a temporary path to write to, and moves the finished file to `path` in one step.
 
     If the `with` block raises an exception, the temporary file is removed and `path` stays as it
-    was. If the process is killed, `path` stays as it was too, but the temporary file remains in a
-    hidden folder beside it.
+    was. If the process is killed, `path` stays as it was too. The temporary file then remains in a
+    hidden folder beside it until the next file is written into this folder.
 
     # Parameters
 
     path : `Path`
-        Path of the file. Its folder must exist. A file that is already there is replaced.
+        Path of the file. Its folder must exist. A file that is already there is replaced, and its
+        permissions stay. A symbolic link is replaced, and the file that it names stays.
 
     # Returns
 
     `Iterator[Path]`
         Temporary path, of the same file name. Write the file there and close it within the block.
+
+    # Raises
+
+    `OSError`
+        If the file cannot be written, for example because the disk is full. The message names
+        `path`.
     """
-    with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        partial = Path(folder) / path.name
-        yield partial
-        with open(partial, "rb") as written:
-            os.fsync(written.fileno())
-        os.replace(partial, path)
+    path = Path(path)
+    with _explained_errors(path):
+        _refuse_folder(path)
+        with staging_folder(path.parent) as staging:
+            partial = staging / NEW / path.name
+            yield partial
+            _finish(partial, path)
+            os.replace(partial, path)
+            _sync(path.parent)
+
+
+@contextmanager
+def write_together(folder: Path, last: str) -> Iterator[Path]:
+    """
+    Yields a temporary folder to write files to, and moves all of them to `folder` together.
+
+    At any moment, `folder` holds files of the old set or of the new set, never of both. Only while
+    the two are exchanged, which takes a few renames, a part of the files is missing. The file
+    `last` is the first to go and the last to come.
+
+    If the `with` block raises an exception, or the exchange fails, `folder` stays as it was. If the
+    process is killed during the exchange, a part of the files is missing until the next such write.
+
+    # Parameters
+
+    folder : `Path`
+        Path of the folder, made if it is missing. Files of the same names are replaced, and their
+        permissions stay. Others stay as they are.
+    last : `str`
+        Name of the file without which the set is of no use.
+
+    # Returns
+
+    `Iterator[Path]`
+        Path of the temporary folder. Write the files there, all directly in it.
+
+    # Raises
+
+    `OSError`
+        If the files cannot be written, for example because the disk is full. The message names
+        `folder`.
+    """
+    folder = Path(folder)
+    made = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    try:
+        with _explained_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            with staging_folder(folder) as staging:
+                yield staging / NEW
+                names = sorted(os.listdir(staging / NEW), key=lambda name: (name == last, name))
+                for name in names:
+                    _refuse_folder(folder / name)
+                    _finish(staging / NEW / name, folder / name)
+                with _exchange_lock(folder):
+                    _exchange(staging, folder, names)
+            sweep(folder, with_interrupted=True)
+    except BaseException:
+        for parent in made:
+            # It may hold the files of another writer by now.
+            with suppress(OSError):
+                parent.rmdir()
+        raise
+
+
+def explain_interruption(folder: Path) -> str:
+    """
+    Describes an exchange of files that has not ended, which may be why a file is missing.
+
+    # Parameters
+
+    folder : `Path`
+        Path of the folder in which files are missing.
+
+    # Returns
+
+    `str`
+        Two sentences that begin with a space, or nothing if there is no such exchange.
+    """
+    with suppress(OSError):
+        for leftover in filter(is_interrupted, folder.glob(f"{PREFIX}*")):
+            return (
+                f" A process is replacing files in '{folder}', or was interrupted while it did. Try "
+                f"again, write them again, or complete them with those in '{leftover}'."
+            )
+    return ""
+
+
+def _refuse_folder(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+
+
+def _finish(partial: Path, path: Path) -> None:
+    """Puts a file onto the disk, with the permissions of the file that it replaces."""
+    if path.is_file() and not path.is_symlink():
+        os.chmod(partial, S_IMODE(os.stat(path).st_mode))
+    _sync(partial)
+
+
+def _sync(path: Path) -> None:
+    is_folder = path.is_dir()
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        # Neither Windows nor every file system can do it with folders.
+        unable = (errno.EACCES, errno.EINVAL, errno.EBADF, errno.ENOTSUP)
+        if not is_folder or error.errno not in unable:
+            raise
+
+
+def _exchange(staging: Path, folder: Path, names: List[str]) -> None:
+    """Moves the old files to `staging` and the new ones from there, the last name outermost."""
+    moves = [(folder / name, staging / REPLACED / name) for name in reversed(names)]
+    moves = [(old, aside) for old, aside in moves if os.path.lexists(old)]
+    if moves:
+        (staging / REPLACED).mkdir()
+    moves += [(staging / NEW / name, folder / name) for name in names]
+    done = []
+    try:
+        for source, target in moves:
+            os.replace(source, target)
+            done.append((source, target))
+        _sync(folder)
+    except BaseException:
+        for source, target in reversed(done):
+            os.replace(target, source)
+        raise
+
+
+@contextmanager
+def _exchange_lock(folder: Path) -> Iterator[None]:
+    """Waits for other writers that exchange files in the same folder."""
+    path = folder / EXCHANGE_LOCK
+    end = time.monotonic() + LOCK_SECONDS
+    lock: Optional[int] = None
+    while True:
+        try:
+            lock = lock_file(path)
+            if is_locked_file(path, lock):
+                break
+            if lock is not None:
+                os.close(lock)
+        except BlockingIOError as error:
+            if time.monotonic() > end:
+                raise TimeoutError(
+                    errno.ETIMEDOUT,
+                    f"Another process has held the lock for {LOCK_SECONDS:g} seconds. End it",
+                    str(path),
+                ) from error
+            time.sleep(0.01)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            path.unlink()
+        if lock is not None:
+            os.close(lock)
+
+
+@contextmanager
+def _explained_errors(path: Path) -> Iterator[None]:
+    """Restates an error of a temporary file as one of the path that it stands for."""
+    try:
+        yield
+    except OSError as error:
+        named = error.filename is not None
+        concerns_path = str(error.filename) == str(path) or PREFIX in str(error.filename)
+        if concerns_path or (not named and error.errno in DISK_ERRORS):
+            raise OSError(
+                error.errno,
+                f"{error.strerror}, so nothing was written. {ADVICE.get(error.errno, '')}".strip(),
+                str(path),
+            ) from error
+        raise

@@ -19,6 +19,7 @@ from allennlp_elmo_plugin.archive.archived_module import ArchivedModule
 from allennlp_elmo_plugin.archive.facts import find_facts
 from allennlp_elmo_plugin.embedder.initial_state.base import InitialState
 from allennlp_elmo_plugin.embedder.initial_state.zero import ZeroState
+from allennlp_elmo_plugin.io.atomic import write_together
 from allennlp_elmo_plugin.language_model.metrics import (
     TokenAverage,
     TokenPerplexity,
@@ -183,12 +184,21 @@ class BidirectionalLm(ArchivedModule, Model):
         # Parameters
 
         folder : `Union[str, PathLike]`
-            Path of the folder, made if it is missing. Files of these names in it are replaced.
+            Path of the folder, made if it is missing. Files of these names in it are replaced, all
+            together.
+
+        # Raises
+
+        `ConfigurationError`
+            If a word of the vocabulary contains a line break.
+        `OSError`
+            If the files cannot be written, for example because the disk is full. The folder is then
+            left as it was.
         """
-        folder = Path(folder)
-        self.bilm.to_folder(folder)
-        write_softmax(folder / "softmax.hdf5", self.softmax.weight, self.softmax.bias)
-        write_vocabulary_file(folder / "vocabulary.txt", self.vocab, self.namespace)
+        with write_together(Path(folder), last="options.json") as partial:
+            write_vocabulary_file(partial / "vocabulary.txt", self.vocab, self.namespace)
+            write_softmax(partial / "softmax.hdf5", self.softmax.weight, self.softmax.bias)
+            self.bilm.to_folder(partial)
 
     @overrides
     def archived_facts(self) -> Dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import List, Optional, Tuple, Union
 import torch
 from allennlp.common.checks import ConfigurationError
 
-from allennlp_elmo_plugin.io.atomic import write_atomically
+from allennlp_elmo_plugin.io.atomic import write_together
 from allennlp_elmo_plugin.kernels import PRECISIONS, can_tile
 from allennlp_elmo_plugin.network.bidirectional_lstm import BidirectionalLstm, LstmState
 from allennlp_elmo_plugin.network.char_cnn import CharCnn
@@ -153,14 +153,19 @@ class ElmoBilm(torch.nn.Module):
         # Parameters
 
         folder : `Union[str, PathLike]`
-            Path of the folder, made if it is missing. Files of these two names are replaced.
+            Path of the folder, made if it is missing. Files of these two names are replaced, both
+            together.
+
+        # Raises
+
+        `OSError`
+            When the files cannot be written, for example because the disk is full. The folder is
+            then left as it was.
         """
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        write_weights(folder / "weights.hdf5", self.options, self.state_dict())
-        options = json.dumps(self.options.to_dict(), indent=2)
-        with write_atomically(folder / "options.json") as partial:
-            partial.write_text(options + "\n", encoding="utf-8")
+        with write_together(Path(folder), last="options.json") as partial:
+            write_weights(partial / "weights.hdf5", self.options, self.state_dict())
+            options = json.dumps(self.options.to_dict(), indent=2)
+            (partial / "options.json").write_text(options + "\n", encoding="utf-8")
 
     def zero_state(self, batch_size: int) -> LstmState:
         """Returns a state of zeros for `batch_size` rows, on the biLM's device and in its dtype."""

@@ -15,6 +15,7 @@ import torch
 from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin.io.atomic import write_atomically
+from allennlp_elmo_plugin.io.hdf5_files import write_hdf5
 from allennlp_elmo_plugin.network.options import ElmoOptions
 from allennlp_elmo_plugin.weights.weight_table import WeightRow, weight_table
 
@@ -110,10 +111,15 @@ def write_weights(
         Options of the biLM.
     weights : `Mapping[str, torch.Tensor]`
         Float32 parameters of an `ElmoBilm` by name, such as its `state_dict()`.
+
+    # Raises
+
+    `OSError`
+        If the file cannot be written, for example because the disk is full.
     """
     path = Path(path)
     arrays = {name: tensor.detach().cpu().float().numpy() for name, tensor in weights.items()}
-    with write_atomically(path) as partial, h5py.File(partial, "w") as file:
+    with write_atomically(path) as partial, write_hdf5(partial) as file:
         for row in weight_table(options):
             for dataset, array in zip(row.datasets, _to_datasets(row, arrays)):
                 file.create_dataset(dataset.name, data=array)

@@ -5,14 +5,17 @@ They are named by a path, a URL, a folder or zip that contains them, or the name
 comes with the plugin.
 """
 
+import fnmatch
 import logging
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Union
+from typing import Iterator, Union
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
+
+from allennlp_elmo_plugin.io.atomic import explain_interruption
 
 __all__ = ["find_options_file", "find_weight_file"]
 
@@ -78,6 +81,7 @@ def _find(location: Union[str, "os.PathLike[str]"], key: str, pattern: str) -> P
         raise ConfigurationError(
             f"'{key}' names '{location}', but there is no such file. Check the path; a relative "
             f"one starts at the working directory, '{os.getcwd()}'."
+            f"{explain_interruption(Path(location).parent)}"
         ) from error
     except (OSError, ValueError) as error:
         raise ConfigurationError(
@@ -86,25 +90,29 @@ def _find(location: Union[str, "os.PathLike[str]"], key: str, pattern: str) -> P
         ) from error
     if not path.is_dir():
         return path
-    found = sorted(
-        file
-        for file in path.rglob(pattern)
-        if file.is_file()
-        and "softmax" not in file.name
-        and not _is_leftover(file.relative_to(path))
-    )
+    found = sorted(file for file in _visible_files(path, pattern) if "softmax" not in file.name)
     if len(found) != 1:
         names = ", ".join(str(file.relative_to(path)) for file in found) or "none"
         raise ConfigurationError(
             f"'{key}' names '{location}'. Expected exactly one file like '{pattern}' in there, "
-            f"found {names}. Name the file itself."
+            f"found {names}. Name the file itself.{explain_interruption(path)}"
         )
     return found[0]
 
 
-def _is_leftover(path: Path) -> bool:
+def _visible_files(folder: Path, pattern: str) -> Iterator[Path]:
+    """Yields the files below a folder, without looking into folders that don't count."""
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not _is_leftover(name)]
+        for name in fnmatch.filter(files, pattern):
+            path = Path(parent, name)
+            if not _is_leftover(name) and path.is_file():
+                yield path
+
+
+def _is_leftover(name: str) -> bool:
     """Returns `True` for files of an interrupted write and those that macOS adds to a zip."""
-    return any(part.startswith(".") or part == MAC_METADATA for part in path.parts)
+    return name.startswith(".") or name == MAC_METADATA
 
 
 def _resolve_pretrained(

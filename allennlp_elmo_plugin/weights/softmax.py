@@ -12,6 +12,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
 
 from allennlp_elmo_plugin.io.atomic import write_atomically
+from allennlp_elmo_plugin.io.hdf5_files import write_hdf5
 from allennlp_elmo_plugin.weights.hdf5 import read_array, shape_problems
 
 __all__ = ["read_softmax", "write_softmax"]
@@ -84,7 +85,12 @@ def write_softmax(
         Shape (num_words, size), float.
     bias : `torch.Tensor`
         Shape (num_words,), float.
+
+    # Raises
+
+    `OSError`
+        If the file cannot be written, for example because the disk is full.
     """
-    with write_atomically(Path(path)) as partial, h5py.File(partial, "w") as file:
+    with write_atomically(Path(path)) as partial, write_hdf5(partial) as file:
         for name, tensor in ((WEIGHT, weight), (BIAS, bias)):
             file.create_dataset(name, data=tensor.detach().cpu().float().numpy())
