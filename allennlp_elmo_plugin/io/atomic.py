@@ -31,7 +31,7 @@ LOCK_SECONDS = 60.0
 ADVICE = {
     errno.ENOSPC: "Free some space, or choose another folder.",
     errno.EDQUOT: "Free some space, or choose another folder.",
-    errno.EFBIG: "Choose a file system, or raise the limit of the shell, that allows such a size.",
+    errno.EFBIG: "Raise the limit (ulimit -f), or choose another file system.",
     errno.EIO: "Check the disk, or choose another folder.",
     errno.EROFS: "Choose another folder.",
     errno.EACCES: "Choose another folder, or change its permissions.",
@@ -240,12 +240,9 @@ def _explained_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        named = error.filename is not None
         concerns_path = str(error.filename) == str(path) or PREFIX in str(error.filename)
-        if concerns_path or (not named and error.errno in DISK_ERRORS):
-            raise OSError(
-                error.errno,
-                f"{error.strerror}, so nothing was written. {ADVICE.get(error.errno, '')}".strip(),
-                str(path),
-            ) from error
+        if concerns_path or (error.filename is None and error.errno in DISK_ERRORS):
+            problem = f"{os.strerror(error.errno)}, so nothing was written."
+            advice = ADVICE.get(error.errno, "Choose another folder.")
+            raise OSError(error.errno, f"{problem} {advice}", str(path)) from error
         raise
