@@ -152,8 +152,8 @@ def explain_interruption(folder: Path) -> str:
     with suppress(OSError):
         for leftover in filter(is_interrupted, folder.glob(f"{PREFIX}*")):
             return (
-                f" A process is replacing files in '{folder}', or was interrupted while it did. Try "
-                f"again, write them again, or complete them with those in '{leftover}'."
+                f" A process is replacing files in '{folder}', or was interrupted while it did. "
+                f"Try again, write them again, or complete them with those in '{leftover}'."
             )
     return ""
 
@@ -242,7 +242,8 @@ def _explained_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         concerns_path = str(error.filename) == str(path) or PREFIX in str(error.filename)
         if concerns_path or (error.filename is None and error.errno in DISK_ERRORS):
-            problem = f"{os.strerror(error.errno)}, so nothing was written."
-            advice = ADVICE.get(error.errno, "Choose another folder.")
-            raise OSError(error.errno, f"{problem} {advice}", str(path)) from error
+            code = error.errno or errno.EIO
+            problem = f"{os.strerror(code)}, so nothing was written."
+            advice = ADVICE.get(code, "Choose another folder.")
+            raise OSError(code, f"{problem} {advice}", str(path)) from error
         raise

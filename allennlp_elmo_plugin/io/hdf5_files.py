@@ -17,8 +17,8 @@ def write_hdf5(path: Path) -> Iterator[h5py.File]:
     """
     Yields a new HDF5 file to write to, and closes it.
 
-    After a failed write the HDF5 library may end the whole process when it closes the file. It never
-    sees one: the error waits until the library is done with the file.
+    After a failed write the HDF5 library may end the whole process when it closes the file. It
+    never sees one: the error waits until the library is done with the file.
 
     # Parameters
 

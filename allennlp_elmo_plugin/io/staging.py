@@ -1,9 +1,9 @@
 """
 Hidden folders in which files wait until they are complete.
 
-A process that is killed leaves its folder behind. The next writer to the same place removes it. Each
-folder is locked by its writer, and the system gives the lock back when that process ends, so the
-folder of a writer that is still at work stays.
+A process that is killed leaves its folder behind. The next writer to the same place removes it.
+Each folder is locked by its writer, and the system gives the lock back when that process ends, so
+the folder of a writer that is still at work stays.
 """
 
 import os

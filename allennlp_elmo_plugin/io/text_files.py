@@ -22,7 +22,7 @@ def find_files(paths: Paths) -> List[str]:
 
     paths : `Union[str, PathLike, Sequence[Union[str, PathLike]]]`
         A path, a URL, a pattern such as `corpus/*.txt.gz` (`**` matches any number of folders), or
-        a list of these.
+        a list of these. Patterns find no hidden files.
 
     # Returns
 
@@ -33,9 +33,11 @@ def find_files(paths: Paths) -> List[str]:
     # Raises
 
     `ConfigurationError`
-        If a path or pattern finds no file.
+        If there is no path, or if a path or pattern finds no file.
     """
     patterns = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
+    if not patterns:
+        raise ConfigurationError("Expected the path of one or more text files, got an empty list.")
     files: List[str] = []
     for pattern in (os.fspath(pattern) for pattern in patterns):
         found = [pattern]

@@ -11,10 +11,10 @@ from typing import Iterator, List, Sequence, Union
 import spacy
 from allennlp.common import Tqdm
 from allennlp.common.checks import ConfigurationError
-from allennlp.common.file_utils import open_compressed
 from spacy.language import Language
 
 from allennlp_elmo_plugin.io.atomic import write_atomically
+from allennlp_elmo_plugin.io.text_lines import read_lines
 
 __all__ = ["load_rules", "tokenize_files"]
 
@@ -77,8 +77,8 @@ def tokenize_files(
     # Raises
 
     `ConfigurationError`
-        If spaCy cannot tokenize the language, if two copies would have the same name, or if a copy
-        would replace its own text.
+        If spaCy cannot tokenize the language, if two copies would have the same name, if a copy
+        would replace its own text, or if a file is not text in UTF-8.
     """
     folder = Path(folder)
     copies = [folder / Path(file).name.replace(".gz", "") for file in files]
@@ -101,9 +101,8 @@ def tokenize_files(
 
 
 def _tokenized_sentences(file: str, rules: Language) -> Iterator[List[str]]:
-    with open_compressed(file, encoding="utf-8-sig") as text:
-        for line in rules.pipe(text):
-            for sentence in line.sents:
-                tokens = [token.text for token in sentence if not token.is_space]
-                if tokens:
-                    yield tokens
+    for line in rules.pipe(read_lines(file)):
+        for sentence in line.sents:
+            tokens = [token.text for token in sentence if not token.is_space]
+            if tokens:
+                yield tokens

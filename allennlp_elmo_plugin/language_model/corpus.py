@@ -2,13 +2,11 @@
 A corpus on disk: text files with one tokenized sentence a line, plain or gzipped.
 """
 
-import gzip
 import os
 import random
-from io import TextIOWrapper
-from typing import BinaryIO, Iterable, Iterator, List, Sequence, TypeVar, cast
+from typing import BinaryIO, Iterable, Iterator, List, Sequence, TypeVar
 
-from allennlp.common.checks import ConfigurationError
+from allennlp_elmo_plugin.io.text_lines import decode_lines, open_text
 
 __all__ = ["Corpus", "shuffle_by_buffer"]
 
@@ -22,8 +20,9 @@ class Corpus:
     # Parameters
 
     files : `Sequence[str]`
-        Local paths of text files in UTF-8, gzipped if their names end in `.gz`. Each line is a
-        sentence with its tokens separated by white space. Empty lines are skipped.
+        Local paths of text files in UTF-8, compressed if their names end in `.gz`, `.bz2` or `.xz`.
+        Each line is a sentence. White space of any kind in Unicode separates its tokens, as in
+        bilm-tf. Empty lines are skipped.
     """
 
     def __init__(self, files: Sequence[str]) -> None:
@@ -52,12 +51,15 @@ class Corpus:
         # Raises
 
         `ConfigurationError`
-            If a file is not in UTF-8 or is truncated. The message names the file and the line.
+            If a file is not text in UTF-8 or is damaged. The message names the file and the line.
         """
         for path in self._files:
-            with open(path, "rb") as file:
+            with open_text(path) as file:
                 self._current = [file]
-                yield from _read_sentences(path, file)
+                for line in decode_lines(file, path):
+                    tokens = line.split()
+                    if tokens:
+                        yield tokens
             self._current = []
             self._size_before += os.path.getsize(path)
 
@@ -96,20 +98,3 @@ def shuffle_by_buffer(items: Iterable[T], size: int, generator: random.Random) -
             yield item
     generator.shuffle(buffer)
     yield from buffer
-
-
-def _read_sentences(path: str, file: BinaryIO) -> Iterator[List[str]]:
-    # GzipFile has all methods that TextIOWrapper needs, but is not declared as a BinaryIO.
-    unzipped = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if path.endswith(".gz") else file
-    num_lines = 0
-    try:
-        for line in TextIOWrapper(unzipped, encoding="utf-8-sig"):
-            num_lines += 1
-            tokens = line.split()
-            if tokens:
-                yield tokens
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"Expected '{path}' to be text in UTF-8 (gzipped if the name ends in .gz), but it "
-            f"cannot be read beyond line {num_lines} ({error}). Convert the file or restore it."
-        ) from error

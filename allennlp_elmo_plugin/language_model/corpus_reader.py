@@ -66,8 +66,9 @@ class BilmCorpusReader(DatasetReader):
     # Raises
 
     `ConfigurationError`
-        If a number is out of range. While reading: if a path or pattern finds no file, or if a
-        file is not in UTF-8.
+        If a number is out of range. While reading: if a path or pattern finds no file, if a file
+        is not text in UTF-8, or if there is no sentence, also if there is none for one of several
+        processes.
     """
 
     def __init__(
@@ -112,15 +113,17 @@ class BilmCorpusReader(DatasetReader):
         if self._shuffle_buffer:
             generator.shuffle(files)
         num_shards, shard = self._shards()
-        by_file = len(files) >= num_shards
-        corpus = Corpus(files[shard::num_shards] if by_file else files)
-        sentences = iter(corpus) if by_file else islice(corpus, shard, None, num_shards)
+        corpus, sentences = _share(files, num_shards, shard)
         sentences = shuffle_by_buffer(sentences, self._shuffle_buffer, generator)
         first_stream = self._batch_size * (self._worker_info.id if self._worker_info else 0)
+        is_empty = True
         for window_number, windows in self._windows_of_streams(sentences):
+            is_empty = False
             share_read = corpus.share_read
             for stream, window in enumerate(windows, start=first_stream):
                 yield self._window_to_instance(window, stream, window_number, share_read)
+        if is_empty:
+            self._require_sentences(files)
 
     def text_to_instance(self, tokens: List[Token]) -> Instance:
         """
@@ -164,6 +167,30 @@ class BilmCorpusReader(DatasetReader):
             num_shards *= self._worker_info.num_workers
         return num_shards, shard
 
+    def _require_sentences(self, files: List[str]) -> None:
+        """Requires a sentence for this process. One of its workers may have none."""
+        num_shards, shard = self._shards()
+        num_workers = self._worker_info.num_workers if self._worker_info else 1
+        first = shard - shard % num_workers
+        for other in range(first, first + num_workers):
+            if next(_share(files, num_shards, other)[1], None) is not None:
+                return
+        listed = ", ".join(f"'{file}'" for file in files[:10])
+        if len(files) > 10:
+            listed += f" and {len(files) - 10} more"
+        num_processes = num_shards // num_workers
+        # With none for one process, AllenNLP ends each epoch of all of them before it begins.
+        problem = (
+            "found none"
+            if num_processes == 1
+            else f"found none for process {first // num_workers} of {num_processes}, which read "
+            "different files, or different sentences of fewer files"
+        )
+        raise ConfigurationError(
+            f"Expected one tokenized sentence a line in {listed}, {problem}. Check the data path "
+            "of 'bilm_corpus', and that the files have text."
+        )
+
     def _windows_of_streams(
         self, sentences: Iterator[List[str]]
     ) -> Iterator[Tuple[int, Sequence[Window]]]:
@@ -191,6 +218,15 @@ class BilmCorpusReader(DatasetReader):
             ),
         }
         return Instance(fields)
+
+
+def _share(files: List[str], num_shards: int, shard: int) -> Tuple[Corpus, Iterator[List[str]]]:
+    """Returns the corpus that a shard reads, and those of its sentences that are the shard's."""
+    if len(files) >= num_shards:
+        corpus = Corpus(files[shard::num_shards])
+        return corpus, iter(corpus)
+    corpus = Corpus(files)
+    return corpus, islice(corpus, shard, None, num_shards)
 
 
 class _UncountedTextField(TextField):

@@ -3,18 +3,22 @@ The vocabulary file of a biLM, in the format of bilm-tf.
 """
 
 import os
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Optional, Union
 
 from allennlp.common.checks import ConfigurationError
-from allennlp.common.file_utils import cached_path
 from allennlp.data import Vocabulary
 
 from allennlp_elmo_plugin.io.atomic import write_atomically
+from allennlp_elmo_plugin.io.text_lines import BYTE_ORDER_MARK, read_lines
 from allennlp_elmo_plugin.network.spelling import BEGIN_OF_SENTENCE_TOKEN, END_OF_SENTENCE_TOKEN
 
 __all__ = ["BilmVocabulary", "write_vocabulary_file"]
+
+BLANKS = " \t"
+"""Characters around a word that don't belong to it. bilm-tf strips them, too."""
 
 UNKNOWN_WORD = "<UNK>"
 PADDING_WORD = "<PAD>"
@@ -22,6 +26,9 @@ REQUIRED_WORDS = (BEGIN_OF_SENTENCE_TOKEN, END_OF_SENTENCE_TOKEN, UNKNOWN_WORD)
 
 IGNORED_LINE = "!!!MAXTERMID"
 """A line of old vocabulary files that is no word. bilm-tf ignores it, too."""
+
+
+UNREADABLE = re.compile(f"[\n\r\0\ud800-\udfff]|^[{BLANKS}]|[{BLANKS}]$|^{IGNORED_LINE}$")
 
 
 class BilmVocabulary(Vocabulary):
@@ -50,17 +57,11 @@ class BilmVocabulary(Vocabulary):
         # Raises
 
         `ConfigurationError`
-            If the file is missing, lacks a required word, or contains a word twice.
+            If the file is missing, is not text in UTF-8, lacks a required word, or contains a word
+            twice.
         """
-        try:
-            lines = Path(cached_path(file)).read_text(encoding="utf-8").splitlines()
-        except FileNotFoundError as error:
-            raise ConfigurationError(
-                f"Expected the 'file' of the vocabulary 'bilm_vocabulary' at '{file}', but there "
-                f"is none. Check the path; a relative one starts at the working directory, "
-                f"'{os.getcwd()}'."
-            ) from error
-        words = [line.strip() for line in lines if line.strip() != IGNORED_LINE]
+        lines = read_lines(file, "the 'file' of the vocabulary 'bilm_vocabulary'")
+        words = [word for word in (line.strip(BLANKS) for line in lines) if word != IGNORED_LINE]
         problems = [f"'{word}' is missing" for word in REQUIRED_WORDS if word not in words]
         problems += [
             f"'{word}' occurs {count} times" for word, count in Counter(words).items() if count > 1
@@ -113,10 +114,28 @@ def write_vocabulary_file(
         Any vocabulary.
     namespace : `str`
         Namespace of the words.
+
+    # Raises
+
+    `ConfigurationError`
+        If a word would be read as another one, for example since it contains a line break. Nothing
+        is written then.
+    `OSError`
+        If the file cannot be written, for example because the disk is full.
     """
     words = vocabulary.get_index_to_token_vocabulary(namespace)
     renamed = {vocabulary._oov_token: UNKNOWN_WORD, vocabulary._padding_token: PADDING_WORD}
     lines = [renamed.get(words[index], words[index]) for index in range(len(words))]
+    unreadable = [line for line in lines if UNREADABLE.search(line)]
+    unreadable += [line for line in lines[:1] if line.startswith(BYTE_ORDER_MARK)]
+    if unreadable:
+        raise ConfigurationError(
+            "Expected words that a vocabulary file with one word a line can hold, got "
+            f"{', '.join(map(ascii, unreadable[:5]))} (in all {len(unreadable)} of {len(lines)} "
+            "words). Line breaks, NUL, surrogates, spaces at the ends and the line "
+            f"'{IGNORED_LINE}' cannot be read back. Take them out of the vocabulary, or write the "
+            "biLM alone by its `to_folder`."
+        )
     with write_atomically(Path(path)) as partial:
         partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
 

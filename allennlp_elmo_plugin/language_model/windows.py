@@ -71,19 +71,41 @@ def stream_windows(
         without targets has empty windows. No sentence is lost.
     """
     remaining = iter(sentences)
-    streams = [Window([], []) for _ in range(num_streams)]
+    streams = [_Stream() for _ in range(num_streams)]
     while True:
         windows = []
         for stream in streams:
-            while len(stream.forward) <= num_steps:
+            while stream.length <= num_steps:
                 sentence = next(remaining, None)
                 if sentence is None:
                     break
-                for tokens, new_tokens in zip(stream, sentence_window(sentence)):
-                    tokens += new_tokens
-            windows.append(Window(*(tokens[: num_steps + 1] for tokens in stream)))
-            for tokens in stream:
-                del tokens[:num_steps]
+                stream.append(sentence_window(sentence))
+            windows.append(stream.next_window(num_steps))
         if all(len(window.forward) < 2 for window in windows):
             return
         yield [window if len(window.forward) > 1 else Window([], []) for window in windows]
+
+
+class _Stream:
+    """The tokens of a stream that are not in a window yet."""
+
+    def __init__(self) -> None:
+        self._tokens = Window([], [])
+        # Tokens before it are in earlier windows. To remove them one window at a time would take a
+        # time quadratic in the length of a sentence.
+        self._start = 0
+
+    @property
+    def length(self) -> int:
+        return len(self._tokens.forward) - self._start
+
+    def append(self, sentence: Window) -> None:
+        for tokens, new_tokens in zip(self._tokens, sentence):
+            del tokens[: self._start]
+            tokens += new_tokens
+        self._start = 0
+
+    def next_window(self, num_steps: int) -> Window:
+        start = self._start
+        self._start = min(start + num_steps, len(self._tokens.forward))
+        return Window(*(tokens[start : start + num_steps + 1] for tokens in self._tokens))

@@ -3,16 +3,18 @@ A dataset reader for taggers. It reads CoNLL-U, the format of Universal Dependen
 """
 
 import logging
+from io import TextIOBase
 from os import PathLike
-from typing import Any, Dict, Iterable, Iterator, List, Optional, TextIO, Tuple, Union
+from typing import Any, Dict, Iterable, Iterator, List, Optional, TextIO, Tuple, Union, cast
 
 from allennlp.common.checks import ConfigurationError
-from allennlp.common.file_utils import cached_path
 from allennlp.data import DatasetReader, Field, Instance, Token, TokenIndexer
 from allennlp.data.fields import MetadataField, SequenceLabelField, TextField
 from allennlp.data.token_indexers import SingleIdTokenIndexer
 from conllu import TokenList, parse_incr
 from conllu.exceptions import ParseException
+
+from allennlp_elmo_plugin.io.text_lines import read_lines
 
 __all__ = ["ConlluTaggingReader"]
 
@@ -66,13 +68,12 @@ class ConlluTaggingReader(DatasetReader):
 
     def _read(self, file_path: Union[str, "PathLike[str]"]) -> Iterable[Instance]:
         logger.info("Reading %s tags from %s", self._tag_column, file_path)
-        with open(cached_path(file_path), encoding="utf-8-sig") as file:
-            for location, sentence in self.shard_iterable(_read_sentences(file, file_path)):
-                # The ids of multiword ranges and empty nodes are tuples.
-                words = [token for token in sentence if isinstance(token["id"], int)]
-                if words:
-                    tags = [self._tag_of(word, location) for word in words]
-                    yield self.text_to_instance([Token(word["form"]) for word in words], tags)
+        for location, sentence in self.shard_iterable(_read_sentences(file_path)):
+            # The ids of multiword ranges and empty nodes are tuples.
+            words = [token for token in sentence if isinstance(token["id"], int)]
+            if words:
+                tags = [self._tag_of(word, location) for word in words]
+                yield self.text_to_instance([Token(word["form"]) for word in words], tags)
 
     def text_to_instance(self, tokens: List[Token], tags: Optional[List[str]] = None) -> Instance:
         """
@@ -120,18 +121,27 @@ class ConlluTaggingReader(DatasetReader):
         return str(tag)
 
 
-def _read_sentences(
-    file: TextIO, path: Union[str, "PathLike[str]"]
-) -> Iterator[Tuple[str, TokenList]]:
+class _Lines(TextIOBase):
+    """Lines in the form of a file, which is the only one that `conllu` takes."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = (line + "\n" for line in lines)
+
+    def readline(self, size: int = -1) -> str:  # type: ignore[override]
+        return next(self._lines, "")
+
+
+def _read_sentences(path: Union[str, "PathLike[str]"]) -> Iterator[Tuple[str, TokenList]]:
     """Yields the location (file and number) and the tokens of each sentence, for errors to name."""
-    sentences = parse_incr(file)
+    lines = cast(TextIO, _Lines(read_lines(path, "a file of CoNLL-U")))
+    sentences = parse_incr(lines)
     number = 0
     while True:
         number += 1
         location = f"'{path}', sentence {number}"
         try:
             sentence = next(sentences, None)
-        except (ParseException, UnicodeDecodeError) as error:
+        except ParseException as error:
             raise ConfigurationError(
                 f"{location}: expected CoNLL-U (ten columns separated by tabs, in UTF-8), got a "
                 f"line that cannot be parsed ({error})."

@@ -18,6 +18,7 @@ from tests.support.children import exit_status, needs_fork, start
 
 NEW, OLD = "the new text", "the old text"
 
+
 @pytest.fixture(name="path", params=[None, OLD], ids=["new file", "existing file"])
 def _path(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     """The path to write to, with a file there or without; the folder has nothing else in it."""
@@ -246,9 +247,9 @@ def test_a_name_may_be_as_long_as_any(tmp_path: Path) -> None:
 def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     """The folder of the file is not made in passing, and the error names the file."""
     path = tmp_path / "missing" / "file.txt"
-    with pytest.raises(FileNotFoundError, match="Make the folder first") as raised:
-        with write_atomically(path) as partial:
-            partial.write_text(NEW)
+    missing = pytest.raises(FileNotFoundError, match="Make the folder first")
+    with missing as raised, write_atomically(path) as partial:
+        partial.write_text(NEW)
     assert raised.value.filename == str(path)
     assert not path.parent.exists()
 
@@ -256,9 +257,9 @@ def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
 def test_a_folder_in_the_place_of_the_file_is_an_error(tmp_path: Path) -> None:
     """The error comes before anything is written."""
     (tmp_path / "file.txt").mkdir()
-    with pytest.raises(IsADirectoryError, match=r"file\.txt") as raised:
-        with write_atomically(tmp_path / "file.txt"):
-            pytest.fail("asked for content")
+    path = tmp_path / "file.txt"
+    with pytest.raises(IsADirectoryError, match=r"file\.txt") as raised, write_atomically(path):
+        pytest.fail("asked for content")
     assert raised.value.errno == errno.EISDIR
 
 
@@ -266,10 +267,10 @@ def test_a_folder_in_the_place_of_the_file_is_an_error(tmp_path: Path) -> None:
 def test_an_error_of_the_disk_names_the_file(path: Path, code: int) -> None:
     """Python's own error for a full disk names no file. The old file and nothing else remain."""
     before, files = _text(path), list(path.parent.iterdir())
-    with pytest.raises(OSError, match="so nothing was written") as raised:
-        with write_atomically(path) as partial:
-            partial.write_text("half of the new te")
-            raise OSError(code, os.strerror(code))
+    failed = pytest.raises(OSError, match="so nothing was written")
+    with failed as raised, write_atomically(path) as partial:
+        partial.write_text("half of the new te")
+        raise OSError(code, os.strerror(code))
     assert raised.value.errno == code and raised.value.filename == str(path)
     assert _text(path) == before and list(path.parent.iterdir()) == files
 

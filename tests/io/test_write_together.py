@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+from functools import partial
 from pathlib import Path
 from typing import Dict, List, Sequence
 
@@ -16,9 +17,9 @@ NAMES = ("a.txt", "options.json", "z.txt")
 
 
 def _write(folder: Path, version: str, names: Sequence[str] = NAMES) -> None:
-    with write_together(folder, last="options.json") as partial:
+    with write_together(folder, last="options.json") as written:
         for name in names:
-            (partial / name).write_text(version)
+            (written / name).write_text(version)
 
 
 def _versions(folder: Path) -> Dict[str, str]:
@@ -41,9 +42,9 @@ def _folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 def test_all_files_appear_when_the_block_ends(folder: Path) -> None:
     """Until then the folder holds what it held before; afterwards nothing else is there."""
     before = _versions(folder)
-    with write_together(folder, last="options.json") as partial:
+    with write_together(folder, last="options.json") as written:
         for name in NAMES:
-            (partial / name).write_text("new")
+            (written / name).write_text("new")
         assert _versions(folder) == before
     assert _versions(folder) == dict.fromkeys(NAMES, "new")
     assert _hidden(folder) == []
@@ -64,7 +65,7 @@ def test_a_process_may_be_killed_at_any_rename(tmp_path: Path) -> None:
     while True:
         folder = tmp_path / str(number)
         _write(folder, "old")
-        if not stopped_at_rename(number, lambda: _write(folder, "new")):
+        if not stopped_at_rename(number, partial(_write, folder, "new")):
             break
         seen = _versions(folder)
         assert len(set(seen.values())) <= 1
@@ -143,8 +144,8 @@ def test_files_are_kept_where_undoing_fails(
 def test_an_exception_leaves_everything_as_it_was(folder: Path, error: type) -> None:
     """Folders that were made for the files are removed again."""
     existed, before = folder.exists(), _versions(folder)
-    with pytest.raises(error), write_together(folder, last="options.json") as partial:
-        (partial / "a.txt").write_text("new")
+    with pytest.raises(error), write_together(folder, last="options.json") as written:
+        (written / "a.txt").write_text("new")
         raise error()
     assert _versions(folder) == before
     assert folder.exists() == folder.parent.exists() == existed
@@ -171,9 +172,8 @@ def test_a_lock_that_is_never_released_is_an_error(
     """A stopped process doesn't make the others wait for ever; the old files stay."""
     _write(tmp_path, "old")
     monkeypatch.setattr(atomic, "LOCK_SECONDS", 0.05)
-    with atomic._exchange_lock(tmp_path):
-        with pytest.raises(TimeoutError, match="Another process"):
-            _write(tmp_path, "new")
+    with atomic._exchange_lock(tmp_path), pytest.raises(TimeoutError, match="Another process"):
+        _write(tmp_path, "new")
     assert _versions(tmp_path) == dict.fromkeys(NAMES, "old")
     _write(tmp_path, "new")
     assert _hidden(tmp_path) == []

@@ -142,11 +142,12 @@ def test_a_full_disk_leaves_the_old_files(tmp_path: Path) -> None:
     """With any space that is left, an export succeeds or gives an error and leaves nothing."""
     mount = "mount -t tmpfs -o size=256k tmpfs"
     in_namespace = ["unshare", "-rm", "sh", "-c"]
-    if shutil.which("unshare") is None or subprocess.run(
-        [*in_namespace, f"{mount} '{tmp_path}'"], capture_output=True
-    ).returncode:
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*in_namespace, f"{mount} '{tmp_path}'"], capture_output=True).returncode
+    ):
         pytest.skip("a small file system cannot be mounted here")
-    command = f"{mount} \"$1\" && exec \"$2\" -W ignore -c \"$3\" \"$1\""
+    command = f'{mount} "$1" && exec "$2" -W ignore -c "$3" "$1"'
     done = subprocess.run(
         [*in_namespace, command, "sh", str(tmp_path), sys.executable, WRITE_ON_A_FULL_DISK],
         cwd=REPOSITORY,

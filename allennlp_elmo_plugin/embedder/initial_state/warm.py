@@ -7,11 +7,11 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 import torch
 from allennlp.common.checks import ConfigurationError
-from allennlp.common.file_utils import cached_path
 from overrides import overrides
 
 from allennlp_elmo_plugin.embedder.initial_state.base import InitialState
 from allennlp_elmo_plugin.embedder.initial_state.warm_up_sentences import WARM_UP_SENTENCES
+from allennlp_elmo_plugin.io.text_lines import read_lines
 from allennlp_elmo_plugin.network.bidirectional_lstm import LstmState
 from allennlp_elmo_plugin.network.elmo_bilm import ElmoBilm
 from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
@@ -198,12 +198,5 @@ def _without_empty(sentences: Sequence[str], source: str) -> List[str]:
 
 
 def _read_lines(file: str) -> List[str]:
-    try:
-        path = cached_path(file)
-    except FileNotFoundError as error:
-        raise ConfigurationError(
-            f"The initial state 'warm' names the file '{file}' in 'sentences', but there is no "
-            "such file. Give its path, or the sentences themselves in a list."
-        ) from error
-    with open(path, encoding="utf-8") as lines:
-        return _without_empty(lines.read().splitlines(), f"the file '{file}'")
+    lines = read_lines(file, "the file 'sentences' of the initial state 'warm'")
+    return _without_empty(list(lines), f"the file '{file}'")

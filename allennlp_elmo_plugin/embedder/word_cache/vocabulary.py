@@ -7,7 +7,6 @@ from typing import Any, Dict, List, Optional, Sequence
 
 import torch
 from allennlp.common.checks import ConfigurationError
-from allennlp.common.file_utils import cached_path
 from allennlp.data import Vocabulary
 from allennlp.data.vocabulary import DEFAULT_OOV_TOKEN
 from overrides import overrides
@@ -16,6 +15,7 @@ from torch.nn.functional import embedding
 from allennlp_elmo_plugin.archive.archived_module import ArchivedModule
 from allennlp_elmo_plugin.archive.facts import FACTS, find_facts
 from allennlp_elmo_plugin.embedder.word_cache.base import WordCache
+from allennlp_elmo_plugin.io.text_lines import read_lines
 from allennlp_elmo_plugin.network.char_cnn import CharCnn
 from allennlp_elmo_plugin.network.spelling import (
     BEGIN_OF_SENTENCE_TOKEN,
@@ -28,6 +28,9 @@ __all__ = ["VocabularyWordCache"]
 logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 1024
+
+SAVED_LINE_BREAK = "@@NEWLINE@@"
+"""A line break within a word, in the files that AllenNLP's `Vocabulary` writes."""
 
 
 class VocabularyWordCache(ArchivedModule, WordCache):
@@ -264,14 +267,8 @@ def _words_of_namespace(namespace: str, vocab: Optional[Vocabulary]) -> List[str
 
 
 def _read_lines(file: str) -> List[str]:
-    try:
-        path = cached_path(file)
-    except FileNotFoundError as error:
-        raise ConfigurationError(
-            f"The vocabulary cache names the file '{file}', but there is no such file."
-        ) from error
-    with open(path, encoding="utf-8") as lines:
-        return ["", *(line.rstrip("\r\n") for line in lines)]
+    lines = read_lines(file, "the 'file' of the vocabulary cache")
+    return ["", *(line.replace(SAVED_LINE_BREAK, "\n") for line in lines)]
 
 
 WordCache.register("vocabulary", constructor="from_source")(VocabularyWordCache)
