@@ -8,12 +8,15 @@ import lzma
 import os
 import stat
 import zlib
-from typing import Any, BinaryIO, Callable, Dict, Iterator, Union, cast
+from codecs import BOM_UTF8
+from typing import Any, BinaryIO, Callable, Dict, Iterator, Optional, Tuple, Union, cast
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
 
 __all__ = ["BYTE_ORDER_MARK", "decode_lines", "open_text", "read_lines"]
+
+BLOCK_BYTES = 1 << 14
 
 MAX_LINE_BYTES = 1 << 28
 """Length of the longest line. A longer one shows that the file is no text."""
@@ -25,7 +28,7 @@ DECOMPRESSORS: Dict[str, Callable[[BinaryIO], Any]] = {
 }
 DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError)
 
-BYTE_ORDER_MARK = "\ufeff"
+BYTE_ORDER_MARK = BOM_UTF8.decode("utf-8")
 
 
 def read_lines(
@@ -39,7 +42,7 @@ def read_lines(
     location : `Union[str, PathLike]`
         Path or URL of the file.
     description : `str`, optional (default = `"a text file"`)
-        What the file is for errors, such as `"the 'file' of the word cache"`.
+        Description of the file in errors, such as `"the 'file' of the word cache"`.
 
     # Returns
 
@@ -77,7 +80,7 @@ def open_text(path: str, description: str = "a text file") -> BinaryIO:
     path : `str`
         Path of the file.
     description : `str`, optional (default = `"a text file"`)
-        What the file is for errors.
+        Description of the file in errors.
 
     # Returns
 
@@ -137,23 +140,20 @@ def decode_lines(file: BinaryIO, path: str) -> Iterator[str]:
     """
     number = 0
     try:
-        for line in _binary_lines(file, path):
-            number += 1
-            if b"\0" in line or len(line) > MAX_LINE_BYTES:
+        for block in _blocks(file, path):
+            fault = _find_fault(block)
+            # The lines before the fault are read first, so the reader learns what is whole.
+            end = len(block) if fault is None else block.rfind(b"\n", 0, fault[0]) + 1
+            lines = block[:end].decode("utf-8").replace("\r\n", "\n").split("\n")
+            if not lines[-1]:
+                lines.pop()
+            yield from lines
+            number += len(lines)
+            if fault is not None:
                 raise ConfigurationError(
-                    f"Expected '{path}' to be text in UTF-8, but line {number} "
-                    + ("has a NUL byte" if b"\0" in line else f"exceeds {MAX_LINE_BYTES:,} bytes")
-                    + ". Is it a binary file, damaged, or in UTF-16? Convert or restore it."
+                    f"Expected '{path}' to be text in UTF-8, but line {number + 1} {fault[1]}. Is "
+                    "it a binary file, damaged, or in another encoding? Convert or restore it."
                 )
-            text = line.decode("utf-8")
-            if number == 1 and text.startswith(BYTE_ORDER_MARK):
-                text = text[1:]
-            yield text
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(
-            f"Expected '{path}' to be text in UTF-8, but line {number} is not ({error.reason} at "
-            f"byte {error.start + 1} of the line). Convert the file to UTF-8."
-        ) from error
     except DAMAGE as error:
         raise ConfigurationError(
             f"Expected '{path}' to be a text file (compressed if the name ends in "
@@ -162,16 +162,37 @@ def decode_lines(file: BinaryIO, path: str) -> Iterator[str]:
         ) from error
 
 
-def _binary_lines(file: BinaryIO, path: str) -> Iterator[bytes]:
+def _blocks(file: BinaryIO, path: str) -> Iterator[bytes]:
+    """Yields the bytes of the file in blocks of whole lines."""
     decompress = DECOMPRESSORS.get(os.path.splitext(path)[1])
     if decompress is not None:
         if not os.fstat(file.fileno()).st_size:
             raise EOFError("the compressed file is empty")
         file = cast(BinaryIO, decompress(file))
+    # The beginning of a line that is not complete yet, joined once at its end.
+    parts = [file.read(len(BOM_UTF8))]
+    if parts == [BOM_UTF8]:
+        parts = []
+    num_bytes = 0
     while True:
-        line = file.readline(MAX_LINE_BYTES + 2)
-        if not line:
+        block = file.read(BLOCK_BYTES)
+        end = block.rfind(b"\n") + 1
+        if end or not block:
+            yield b"".join([*parts, block[:end]])
+            parts, num_bytes = [], 0
+        if not block:
             return
-        if line.endswith(b"\n"):
-            line = line[: -2 if line.endswith(b"\r\n") else -1]
-        yield line
+        parts.append(block[end:])
+        num_bytes += len(block) - end
+        if num_bytes > MAX_LINE_BYTES:
+            raise OSError(f"the next line has more than {MAX_LINE_BYTES:,} bytes")
+
+
+def _find_fault(block: bytes) -> Optional[Tuple[int, str]]:
+    """Returns the place and the description of the first byte that is not text."""
+    end = block.find(b"\0")
+    try:
+        block[: None if end < 0 else end].decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start, f"is not ({error.reason})"
+    return None if end < 0 else (end, "has a NUL byte")

@@ -53,7 +53,7 @@ def test_a_text_is_never_overwritten(tmp_path: Path) -> None:
 def test_a_text_that_is_not_utf_8_leaves_no_copy(tmp_path: Path) -> None:
     """A copy appears only when its text was read to the end."""
     (tmp_path / "a.txt").write_bytes(b"It rains.\n" * 10 + b"\xff\n")
-    with pytest.raises(UnicodeDecodeError):
+    with pytest.raises(ConfigurationError, match=r"a\.txt.*line 11 "):
         tokenize_files([str(tmp_path / "a.txt")], tmp_path / "corpus")
     assert list((tmp_path / "corpus").iterdir()) == []
 

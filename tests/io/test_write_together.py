@@ -59,7 +59,7 @@ def test_other_files_stay(folder: Path) -> None:
 
 @needs_fork
 def test_a_process_may_be_killed_at_any_rename(tmp_path: Path) -> None:
-    """What is visible is a part of one set, which is whole if the last file is there."""
+    """Visible is a part of one set, which is whole if the last file is there."""
     number = 0
     incomplete = 0
     while True:

@@ -224,7 +224,7 @@ def test_a_text_without_sentences_is_refused(params: dict, expected: str) -> Non
         WarmState(**params)
 
 
-@pytest.mark.parametrize("content, expected", [(None, "no such file"), ("\n \n", "has none")])
+@pytest.mark.parametrize("content, expected", [(None, "there is none"), ("\n \n", "has none")])
 def test_a_file_without_sentences_is_refused(tmp_path: Path, content: Any, expected: str) -> None:
     """A file that is missing or empty is named at the first batch."""
     path = tmp_path / "text.txt"

@@ -120,7 +120,7 @@ def test_a_saved_vocabulary_file_gives_its_words(tmp_path: Path) -> None:
         ({"words": []}, "'words' has no entry"),
         ({"words": ["@@PADDING@@"]}, "at least one word"),
         ({"words": ["", "cat", "cat"]}, "has 'cat' twice"),
-        ({"file": "no_such_file.txt"}, "'no_such_file.txt', but there is no such file"),
+        ({"file": "no_such_file.txt"}, "'no_such_file.txt', but there is none"),
         ({"namespace": "labels"}, "to keep id 0 for padding, but it starts with 'yes'"),
     ],
 )
