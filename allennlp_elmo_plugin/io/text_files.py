@@ -33,7 +33,7 @@ def find_files(paths: Paths) -> List[str]:
     # Raises
 
     `ConfigurationError`
-        If there is no path, or if a path or pattern finds no file.
+        If there is no path, if a path or pattern finds no file, or if a download fails.
     """
     patterns = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
     if not patterns:
@@ -47,6 +47,11 @@ def find_files(paths: Paths) -> List[str]:
             found = [str(cached_path(file)) for file in found]
         except FileNotFoundError:
             found = []
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(
+                f"Expected one or more text files at '{pattern}', but it could not be downloaded "
+                f"({error}). Check the URL and the network, or give the path of a local copy."
+            ) from error
         if not found:
             raise ConfigurationError(
                 f"Expected one or more text files at '{pattern}', found none. Check the path; a "

@@ -47,6 +47,23 @@ def test_a_pattern_without_files_is_named_in_the_error(folder: Path, path: str) 
     assert f"'{path}'" in str(raised.value) and f"'{folder}'" in str(raised.value)
 
 
+@pytest.mark.parametrize("pattern", ["*.txt", "**/*.txt", "*/*/*.txt", "**/*/*.txt"])
+def test_hidden_files_are_not_found(folder: Path, pattern: str) -> None:
+    """A pattern finds nothing that an interrupted write left behind."""
+    before = find_files(pattern)
+    for hidden in (".hidden.txt", ".x/f.txt", ".x/new/g.txt", "deep/.y/h.txt", "deep/er/.i.txt"):
+        (folder / hidden).parent.mkdir(parents=True, exist_ok=True)
+        (folder / hidden).write_text("half a")
+    assert find_files(pattern) == before
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/a.txt", "nothing://a.txt"])
+def test_a_failed_download_is_named(url: str) -> None:
+    """The error names the URL."""
+    with pytest.raises(ConfigurationError, match=f"'{url}', but it could not be downloaded"):
+        find_files(url)
+
+
 def test_a_url_is_downloaded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file on a server becomes a local file in AllenNLP's cache."""
     monkeypatch.setattr(file_utils, "CACHE_DIRECTORY", str(folder / "cache"))

@@ -21,6 +21,13 @@ def test_a_line_is_a_sentence(tmp_path: Path) -> None:
     assert list(Corpus([str(path)])) == [["caf\u00e9", "."], ["the", "rain"], ["\u96e8"]]
 
 
+def test_white_space_of_unicode_separates_tokens(tmp_path: Path) -> None:
+    """A line ends with a line feed alone. Other characters that end lines in Unicode are spaces."""
+    path = tmp_path / "text.txt"
+    path.write_bytes("a\u2028b\x85c\x1cd\u3000e\u200bf\ng\n".encode())
+    assert list(Corpus([str(path)])) == [["a", "b", "c", "d", "e\u200bf"], ["g"]]
+
+
 def test_gzipped_text_is_read(tmp_path: Path) -> None:
     """The sentences of several gzipped files follow each other."""
     for name in "ab":

@@ -3,12 +3,13 @@
 from collections import Counter
 from itertools import islice
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Sequence
 
 import pytest
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Instance, Token, Vocabulary
 from allennlp.data.data_loaders import MultiProcessDataLoader
+from allennlp.data.data_loaders.multiprocess_data_loader import WorkerError
 from allennlp.data.dataset_readers.dataset_reader import DistributedInfo, WorkerInfo
 
 from allennlp_elmo_plugin import BilmCorpusReader
@@ -129,6 +130,94 @@ def test_without_a_buffer_the_order_stays(sentences: Dict[str, Any]) -> None:
             for instance in _read(reader, sentences)
         ]
         assert read == sum(sentences.values(), [])
+
+
+EMPTY, BLANK = "", "\n \n\t\r\n"
+
+
+def _write_files(folder: Path, *texts: str) -> List[str]:
+    paths = [folder / f"text_{number}.txt" for number in range(len(texts))]
+    for path, text in zip(paths, texts):
+        path.write_text(text)
+    return list(map(str, paths))
+
+
+@pytest.mark.parametrize("num_steps", [None, 5])
+@pytest.mark.parametrize("texts", [(EMPTY,), (BLANK,), (EMPTY, BLANK, EMPTY)])
+def test_an_empty_corpus_is_an_error(
+    tmp_path: Path, texts: Sequence[str], num_steps: Optional[int]
+) -> None:
+    """The error names the files."""
+    files = _write_files(tmp_path, *texts)
+    with pytest.raises(ConfigurationError, match="found none") as raised:
+        _read(BilmCorpusReader(num_steps=num_steps, shuffle_buffer=3), files)
+    assert all(file in str(raised.value) for file in files)
+
+
+def test_an_empty_list_of_files_is_an_error() -> None:
+    """A list without a path is no corpus."""
+    with pytest.raises(ConfigurationError, match="empty list"):
+        _read(BilmCorpusReader(), [])
+
+
+def test_an_error_names_a_few_of_many_files(tmp_path: Path) -> None:
+    """The number of the others is stated."""
+    files = _write_files(tmp_path, *([EMPTY] * 25))
+    with pytest.raises(ConfigurationError, match="and 15 more"):
+        _read(BilmCorpusReader(), files)
+
+
+@pytest.mark.parametrize("num_workers", [1, 2, 3])
+def test_an_empty_corpus_is_an_error_in_workers(tmp_path: Path, num_workers: int) -> None:
+    """The error reaches the process that trains."""
+    loader = MultiProcessDataLoader(
+        BilmCorpusReader(batch_size=2),
+        _write_files(tmp_path, EMPTY, BLANK),  # type: ignore[arg-type]
+        batch_size=2,
+        max_instances_in_memory=2,
+        num_workers=num_workers,
+        quiet=True,
+    )
+    loader.index_with(Vocabulary())
+    with pytest.raises(WorkerError, match="ConfigurationError.*found none"):
+        list(loader)
+
+
+@pytest.mark.parametrize("texts", [("a b\n", EMPTY, EMPTY, BLANK), (BLANK + "a b\n",)])
+def test_workers_may_have_no_sentence(tmp_path: Path, texts: Sequence[str]) -> None:
+    """Files without text are fine where another worker of the same process has some."""
+    read = []
+    for worker in range(4):
+        reader = BilmCorpusReader(batch_size=2, num_steps=5)
+        reader._set_worker_info(WorkerInfo(4, worker))
+        read.append(len(_read(reader, _write_files(tmp_path, *texts))))
+    assert read == [2, 0, 0, 0]
+
+
+@pytest.mark.parametrize("num_workers", [None, 2])
+@pytest.mark.parametrize("texts", [("a\n" * 9, BLANK, "a\n", EMPTY), ("a\n",), ("a\nb\n",)])
+def test_each_process_needs_a_sentence(
+    tmp_path: Path, texts: Sequence[str], num_workers: Optional[int]
+) -> None:
+    """AllenNLP would end each epoch of all processes before the first step."""
+    has_error = []
+    for rank in range(2):
+        problems = []
+        for worker in range(num_workers or 1):
+            reader = BilmCorpusReader(batch_size=2, num_steps=5)
+            reader._distributed_info = DistributedInfo(2, rank)
+            if num_workers is not None:
+                reader._set_worker_info(WorkerInfo(num_workers, worker))
+            try:
+                _read(reader, _write_files(tmp_path, *texts))
+            except ConfigurationError as error:
+                assert f"process {rank} of 2" in str(error)
+                problems.append(error)
+        assert len(problems) in (0, num_workers or 1)
+        has_error.append(bool(problems))
+    # By file, processes without workers read the even and the odd ones.
+    expected = {4: num_workers is None, 1: len(texts[0]) < (4 if num_workers is None else 6)}
+    assert has_error == [False, expected[len(texts)]]
 
 
 def test_it_reads_lazily(tmp_path: Path) -> None:

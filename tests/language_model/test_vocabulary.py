@@ -75,3 +75,46 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """The error for a missing file names its path."""
     with pytest.raises(ConfigurationError, match="nowhere"):
         BilmVocabulary.from_vocabulary_file(str(tmp_path / "nowhere.txt"))
+
+
+def test_a_word_may_contain_other_line_ends(tmp_path: Path) -> None:
+    """A line ends with a line feed alone, so no later word gets another id."""
+    words = [f"a{character}b" for character in "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"]
+    words = ["<S>", "</S>", "<UNK>", "\xa0", "\u3000", *words, "rain"]
+    for mark, end in (("", "\n"), ("\ufeff", "\r\n")):
+        (tmp_path / "words.txt").write_bytes((mark + end.join(words)).encode())
+        vocabulary = BilmVocabulary.from_vocabulary_file(str(tmp_path / "words.txt"))
+        assert _words(vocabulary) == words
+    write_vocabulary_file(tmp_path / "written.txt", vocabulary, "tokens")
+    assert _words(BilmVocabulary.from_vocabulary_file(str(tmp_path / "written.txt"))) == words
+
+
+@pytest.mark.parametrize(
+    "word", ["a\nb", "a\rb", "a\r", "\n", " a", "a\t", "a\0", "\ud800", "!!!MAXTERMID"], ids=ascii
+)
+def test_a_word_that_cannot_be_read_back_is_not_written(tmp_path: Path, word: str) -> None:
+    """The error names it, and no file appears."""
+    vocabulary = Vocabulary(tokens_to_add={"tokens": ["rain", word]})
+    with pytest.raises(ConfigurationError) as raised:
+        write_vocabulary_file(tmp_path / "written.txt", vocabulary, "tokens")
+    assert ascii(word) in str(raised.value) and "1 of 4" in str(raised.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_first_word_is_no_byte_order_mark(tmp_path: Path) -> None:
+    """A word that begins with one can be any but the first."""
+    vocabulary = Vocabulary(non_padded_namespaces=["tokens"])
+    for word in ("\ufeffrain", "<S>", "</S>", "<UNK>"):
+        vocabulary.add_token_to_namespace(word, "tokens")
+    with pytest.raises(ConfigurationError, match="ufeffrain"):
+        write_vocabulary_file(tmp_path / "written.txt", vocabulary, "tokens")
+    words = ["<S>", "</S>", "<UNK>", "\ufeffrain"]
+    path = _write(tmp_path, words)
+    assert _words(BilmVocabulary.from_vocabulary_file(path)) == words
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    """The error names the line."""
+    (tmp_path / "words.txt").write_bytes(b"<S>\n</S>\n\xff\n")
+    with pytest.raises(ConfigurationError, match=r"words\.txt.*line 3 "):
+        BilmVocabulary.from_vocabulary_file(str(tmp_path / "words.txt"))

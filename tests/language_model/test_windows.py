@@ -1,5 +1,6 @@
 """Streams of text, cut into windows."""
 
+import time
 from typing import List
 
 from hypothesis import given
@@ -95,3 +96,17 @@ def test_a_sentence_can_be_a_window() -> None:
     assert sentence_window(["rain", "falls"]) == Window(
         ["<S>", "rain", "falls", "</S>"], ["</S>", "falls", "rain", "<S>"]
     )
+
+
+def test_a_long_sentence_costs_no_more_than_short_ones() -> None:
+    """The time for the windows grows with the number of tokens, not with its square."""
+
+    def seconds(length: int) -> float:
+        tokens = ["rain"] * length
+        sentences = [tokens] * (800_000 // length)
+        start = time.process_time()
+        assert sum(1 for _ in stream_windows(sentences, 1, 20)) >= 40_000
+        return time.process_time() - start
+
+    # The square would take 30 times as long.
+    assert seconds(800_000) < 5 * seconds(20)

@@ -1,11 +1,12 @@
 """Finding the two files of a biLM."""
 
 import functools
+import os
 import shutil
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Iterator
 
 import pytest
 from allennlp.common import file_utils
@@ -96,6 +97,20 @@ def test_leftovers_beside_the_weights_are_ignored(folder: Path, leftover: str) -
     """Files of an interrupted write, and those that macOS adds to a zip, are no weight files."""
     (folder / leftover).parent.mkdir()
     shutil.copy(folder / "weights.hdf5", folder / leftover)
+    assert find_weight_file(folder) == folder / "weights.hdf5"
+
+
+def test_hidden_folders_are_not_entered(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer that removes its temporary folder in the meantime does no harm."""
+    (folder / ".x").mkdir()
+    shutil.copy(folder / "weights.hdf5", folder / ".x")
+    scandir = os.scandir
+
+    def careful_scandir(path: str) -> Any:
+        assert ".x" not in str(path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", careful_scandir)
     assert find_weight_file(folder) == folder / "weights.hdf5"
 
 

@@ -106,10 +106,11 @@ def test_a_namespace_gives_its_words() -> None:
 
 def test_a_saved_vocabulary_file_gives_its_words(tmp_path: Path) -> None:
     """The file that AllenNLP writes for a namespace has the ids of that namespace."""
-    vocab = Vocabulary(tokens_to_add={"words": ["cat", "sat"]})
+    odd = [f"a{character}b" for character in "\n\r\x0b\x0c\x1c\x85\u2028\u2029"]
+    vocab = Vocabulary(tokens_to_add={"words": ["cat", "sat", *odd, "dog"]})
     vocab.save_to_files(str(tmp_path / "vocabulary"))
     cache = VocabularyWordCache.from_source(file=str(tmp_path / "vocabulary" / "words.txt"))
-    assert cache.words[1:] == WORDS[1:]
+    assert cache.words[1:] == [*WORDS[1:], *odd, "dog"]
 
 
 @pytest.mark.parametrize(
