@@ -3,7 +3,7 @@ A dataset reader for taggers. It reads CoNLL-U, the format of Universal Dependen
 """
 
 import logging
-from io import TextIOBase
+import re
 from os import PathLike
 from typing import Any, Dict, Iterable, Iterator, List, Optional, TextIO, Tuple, Union, cast
 
@@ -11,14 +11,18 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader, Field, Instance, Token, TokenIndexer
 from allennlp.data.fields import MetadataField, SequenceLabelField, TextField
 from allennlp.data.token_indexers import SingleIdTokenIndexer
-from conllu import TokenList, parse_incr
+from conllu import TokenList
 from conllu.exceptions import ParseException
+from conllu.parser import parse_sentences, parse_token_and_metadata
 
 from allennlp_elmo_plugin.io.text_lines import read_lines
 
 __all__ = ["ConlluTaggingReader"]
 
 logger = logging.getLogger(__name__)
+
+COLUMNS = re.compile(r"^#\s*global\.columns\s*=\s*(\S.*)", re.MULTILINE)
+"""The line with the names of the columns, in CoNLL-U Plus."""
 
 TAG_COLUMNS = ("upos", "xpos", "deprel", "lemma")
 
@@ -121,20 +125,20 @@ class ConlluTaggingReader(DatasetReader):
         return str(tag)
 
 
-class _Lines(TextIOBase):
-    """Lines in the form of a file, which is the only one that `conllu` takes."""
-
-    def __init__(self, lines: Iterator[str]) -> None:
-        self._lines = (line + "\n" for line in lines)
-
-    def readline(self, size: int = -1) -> str:  # type: ignore[override]
-        return next(self._lines, "")
+def _parse(lines: Iterator[str]) -> Iterator[TokenList]:
+    """Yields the tokens of each sentence."""
+    columns: Optional[List[str]] = None
+    # Only `for` uses them as the file that they are said to be.
+    for sentence in parse_sentences(cast(TextIO, (f"{line}\n" for line in lines))):
+        declared = COLUMNS.search(sentence)
+        if declared is not None:
+            columns = declared.group(1).lower().split()
+        yield parse_token_and_metadata(sentence, fields=columns)
 
 
 def _read_sentences(path: Union[str, "PathLike[str]"]) -> Iterator[Tuple[str, TokenList]]:
     """Yields the location (file and number) and the tokens of each sentence, for errors to name."""
-    lines = cast(TextIO, _Lines(read_lines(path, "a file of CoNLL-U")))
-    sentences = parse_incr(lines)
+    sentences = _parse(read_lines(path, "a file of CoNLL-U"))
     number = 0
     while True:
         number += 1

@@ -103,6 +103,24 @@ def test_files_of_other_editors_read_the_same(tmp_path: Path, change: str) -> No
     assert words_read(read(write(tmp_path, changed))) == expected
 
 
+def test_a_word_may_contain_line_ends_of_unicode(tmp_path: Path) -> None:
+    """A line ends with a line feed alone."""
+    words = [f"a{character}b" for character in "\x0b\x0c\x1c\x85\u2028\u2029"]
+    rows = [row(str(number), word) for number, word in enumerate(words, start=1)]
+    assert words_read(read(write(tmp_path, "\n".join([*rows, "", row("1", "c")])))) == [
+        words,
+        ["c"],
+    ]
+
+
+def test_columns_may_be_declared(tmp_path: Path) -> None:
+    """A file of CoNLL-U Plus names its columns in the first line."""
+    text = "# global.columns = ID FORM UPOS\n1\tHe\tPRON\n2\tsat\tVERB\n\n1\tNo\tINTJ\n"
+    instances = read(write(tmp_path, text))
+    assert words_read(instances) == [["He", "sat"], ["No"]]
+    assert [instance["tags"].labels for instance in instances] == [["PRON", "VERB"], ["INTJ"]]
+
+
 @pytest.mark.parametrize("text", ["", "\n\n", "# a comment\n\n", row("1-2", "can't") + "\n"])
 def test_a_file_without_words_has_no_instances(tmp_path: Path, text: str) -> None:
     """A file without sentences is valid and has no instances."""
