@@ -81,10 +81,18 @@ class ElmoBilm(torch.nn.Module):
         # Raises
 
         `ConfigurationError`
-            When a file is missing, damaged, or does not fit the other.
+            When a file is missing, damaged, does not fit the other, or is replaced meanwhile.
         """
-        options = ElmoOptions.from_file(find_options_file(options_file))
+        options_path = find_options_file(options_file)
+        version = _version_of(options_path)
+        options = ElmoOptions.from_file(options_path)
         with WeightFile(find_weight_file(weight_file), options) as file:
+            # `to_folder` replaces the options before and after the weights.
+            if _version_of(options_path) != version:
+                raise ConfigurationError(
+                    f"The options file '{options_path}' was replaced while the weights were "
+                    "opened, so the two may not belong together. Load them again."
+                )
             # Newer versions of torch need not draw weights that are then overwritten.
             skips_draws = "assign" in inspect.signature(cls.load_state_dict).parameters
             draws_nothing = (
@@ -206,3 +214,12 @@ class ElmoBilm(torch.nn.Module):
         """
         outputs, end = self.lstm(inputs, layout, state, num_layers, dropout)
         return outputs, end
+
+
+def _version_of(path: Path) -> Tuple[int, ...]:
+    """Returns numbers that differ between a file and one that replaces it."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return ()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns

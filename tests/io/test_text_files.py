@@ -57,11 +57,10 @@ def test_hidden_files_are_not_found(folder: Path, pattern: str) -> None:
     assert find_files(pattern) == before
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1/a.txt", "nothing://a.txt"])
-def test_a_failed_download_is_named(url: str) -> None:
+def test_a_failed_download_is_named() -> None:
     """The error names the URL."""
-    with pytest.raises(ConfigurationError, match=f"'{url}', but it could not be downloaded"):
-        find_files(url)
+    with pytest.raises(ConfigurationError, match="'nothing://a', but it could not be downloaded"):
+        find_files("nothing://a")
 
 
 def test_a_url_is_downloaded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

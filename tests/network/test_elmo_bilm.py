@@ -11,13 +11,14 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Dict, List
+from typing import Any, Dict, List
 
 import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin import ElmoBilm, ElmoOptions
+from allennlp_elmo_plugin.network import elmo_bilm
 from tests.support.children import exit_status, needs_fork, start, stopped_at_rename
 from tests.support.paths import REPOSITORY
 
@@ -116,6 +117,25 @@ def test_a_half_exchanged_bilm_is_explained(tmp_path: Path, by: str) -> None:
                 ElmoBilm.from_files(*paths)
         number += 1
     assert number > 3
+    _require_one_of([new], tmp_path)
+
+
+def test_files_that_are_replaced_while_they_are_read_are_not_mixed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The options of one export never get the weights of another; a second attempt succeeds."""
+    old, new = _bilms(2)
+    old.to_folder(tmp_path)
+    find = elmo_bilm.find_weight_file
+
+    def find_late(location: Any) -> Path:
+        new.to_folder(tmp_path)
+        return find(location)
+
+    monkeypatch.setattr(elmo_bilm, "find_weight_file", find_late)
+    with pytest.raises(ConfigurationError, match=r"options\.json' was replaced.*Load them again"):
+        ElmoBilm.from_files(tmp_path, tmp_path)
+    monkeypatch.undo()
     _require_one_of([new], tmp_path)
 
 
