@@ -1,0 +1,3 @@
+"""
+Checks of the plugin from outside: hostile input, kills, and sanitizers.
+"""

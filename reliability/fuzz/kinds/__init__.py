@@ -1,0 +1,22 @@
+"""
+The kinds of cases, one module each.
+"""
+
+from typing import Dict, Type
+
+from reliability.fuzz.kind import Kind
+from reliability.fuzz.kinds.options import OptionsKind
+from reliability.fuzz.kinds.weights_raw import RawWeightsKind
+from reliability.fuzz.kinds.weights_structured import StructuredWeightsKind
+
+__all__ = ["KINDS"]
+
+KINDS: Dict[str, Type[Kind]] = {
+    kind.name: kind
+    for kind in (
+        OptionsKind,
+        RawWeightsKind,
+        StructuredWeightsKind,
+    )
+}
+"""Every kind by its name."""
