@@ -8,12 +8,12 @@ import zlib
 from enum import IntEnum
 from pathlib import Path
 from random import Random
-from typing import Any, Callable, Tuple
+from typing import Any, Callable, Dict, Tuple
 
 import h5py
 import numpy
 
-__all__ = ["FILE_TWISTS", "TWISTS", "Twist"]
+__all__ = ["FILE_TWISTS", "TWISTS", "Twist", "rounded"]
 
 Array = numpy.ndarray
 
@@ -33,15 +33,40 @@ Way = Callable[[Random, h5py.File, str, Array, Path], Tuple[Twist, Array]]
 
 FLOATS = ("<f2", ">f2", ">f4", "<f8", ">f8", "<f4")
 OTHER_TYPES = ("i1", "u1", "i4", "u8", ">i8", "bool", "c8", "c16", "S4", "V4")
+ROUNDED_DIGITS = 3
 FILTERS = (
     {"compression": "gzip"},
     {"compression": "gzip", "compression_opts": 9, "shuffle": True},
     {"compression": "lzf"},
     {"fletcher32": True},
     {"shuffle": True, "fletcher32": True},
-    {"scaleoffset": 3},
+    {"scaleoffset": ROUNDED_DIGITS},
 )
 NOT_FINITE = (numpy.nan, numpy.inf, -numpy.inf)
+
+
+def rounded(path: Path, arrays: Dict[str, Array]) -> Dict[str, Array]:
+    """
+    Returns arrays as a lossy filter of a file leaves them.
+
+    # Parameters
+
+    path : `Path`
+        Path of the file, which holds a dataset of each name.
+    arrays : `Dict[str, numpy.ndarray]`
+        Arrays before they were written.
+
+    # Returns
+
+    `Dict[str, numpy.ndarray]`
+        Arrays as they are read back, if they were written with such a filter.
+    """
+    result = dict(arrays)
+    with h5py.File(path, "r") as file:
+        for name in arrays:
+            if file[name].scaleoffset is not None:
+                result[name] = file[name][()]
+    return result
 
 
 def _float_type(
@@ -141,8 +166,8 @@ def _filtered(
     random: Random, file: h5py.File, name: str, array: Array, secret: Path
 ) -> Tuple[Twist, Array]:
     chunks = tuple(random.randint(1, size) for size in array.shape)
-    dataset = file.create_dataset(name, data=array, chunks=chunks, **random.choice(FILTERS))
-    return Twist.HONEST, dataset[()]
+    file.create_dataset(name, data=array, chunks=chunks, **random.choice(FILTERS))
+    return Twist.HONEST, array
 
 
 def _unwritten(
@@ -189,7 +214,7 @@ def _damaged_chunk(
     dataset = file.create_dataset(
         name, shape=array.shape, chunks=array.shape, dtype="f4", compression="gzip", fletcher32=True
     )
-    content = random.choice((b"", b"\x00" * 10, zlib.compress(bytes(10**7)), b"\xff" * 999))
+    content = random.choice((b"\x00", b"\x00" * 10, zlib.compress(bytes(10**7)), b"\xff" * 999))
     dataset.id.write_direct_chunk((0,) * array.ndim, content)
     return Twist.NO_NUMBERS, array
 
@@ -227,12 +252,12 @@ def _virtual(
     """Makes a virtual dataset from another file, from this one, or from a file that is missing."""
     layout = h5py.VirtualLayout(shape=array.shape, dtype="f4")
     way = random.randrange(3)
-    source = ".", "elsewhere"
+    source = ".", _elsewhere(name)
     if way == 0:
-        file["elsewhere"] = array
+        file[source[1]] = array
         twist = Twist.HONEST
     elif way == 1:
-        source = str(Path(file.filename).with_name("other.hdf5")), "data"
+        source = str(Path(file.filename).with_name(_elsewhere(name) + ".hdf5")), "data"
         with h5py.File(source[0], "w") as other:
             other["data"] = array
         twist = Twist.FOREIGN
@@ -250,12 +275,12 @@ def _linked(
     """Puts a link in the dataset's place: hard, soft, dangling, circular, or to another file."""
     way = random.randrange(5)
     if way == 0:
-        file["elsewhere"] = array
-        file[name] = file["elsewhere"]
+        file[_elsewhere(name)] = array
+        file[name] = file[_elsewhere(name)]
         return Twist.HONEST, array
     if way == 1:
-        file["elsewhere"] = array
-        file[name] = h5py.SoftLink("/elsewhere")
+        file[_elsewhere(name)] = array
+        file[name] = h5py.SoftLink("/" + _elsewhere(name))
         return Twist.HONEST, array
     if way == 2:
         file[name] = h5py.SoftLink(random.choice(("/" + name, "/nothing", "")) or "/")
@@ -263,11 +288,15 @@ def _linked(
     if way == 3:
         file[name] = file["/"]
         return Twist.NO_NUMBERS, array
-    other_path = Path(file.filename).with_name("other.hdf5")
+    other_path = Path(file.filename).with_name(_elsewhere(name) + ".hdf5")
     with h5py.File(other_path, "w") as other:
         other["data"] = array
     file[name] = h5py.ExternalLink(random.choice((str(other_path), "missing.hdf5")), "/data")
     return Twist.FOREIGN, array
+
+
+def _elsewhere(name: str) -> str:
+    return name.replace("/", " ") + " elsewhere"
 
 
 def _group(
@@ -295,7 +324,7 @@ def _missing(
 def _renamed(
     random: Random, file: h5py.File, name: str, array: Array, secret: Path
 ) -> Tuple[Twist, Array]:
-    other = random.choice((name.lower(), name + "\u2028", name + "0", "CNN/" + "x" * 60_000))
+    other = random.choice((name.swapcase(), name + "\u2028", name + "0", name + "x" * 60_000))
     file[other] = array
     return Twist.NO_NUMBERS, array
 

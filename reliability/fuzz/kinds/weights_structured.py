@@ -13,7 +13,7 @@ from overrides import overrides
 from allennlp_elmo_plugin import ElmoBilm
 from allennlp_elmo_plugin.weights import read_softmax
 from reliability.fuzz.kind import Kind, clear_errors, require
-from reliability.fuzz.kinds.hdf5_twists import FILE_TWISTS, TWISTS, Twist
+from reliability.fuzz.kinds.hdf5_twists import FILE_TWISTS, TWISTS, Twist, rounded
 from reliability.fuzz.kinds.weight_arrays import all_finite, require_equal, restored
 from tests.support.elmo_files import elmo_arrays, elmo_options, write_elmo_files
 
@@ -58,12 +58,15 @@ class StructuredWeightsKind(Kind):
             with clear_errors(str(path)):
                 weight, bias = read_softmax(path, NUM_WORDS, SIZE)
             _require_acceptable(twist, arrays)
-            require(numpy.array_equal(weight.numpy(), _float32(arrays["softmax/W"])), "softmax/W")
-            require(numpy.array_equal(bias.numpy(), _float32(arrays["softmax/b"])), "softmax/b")
+            arrays = rounded(path, arrays)
+            for name, tensor in (("softmax/W", weight), ("softmax/b", bias)):
+                same = numpy.array_equal(tensor.numpy(), arrays[name].astype("float32"))
+                require(same, f"a parameter has other numbers: {name}")
             return
         with clear_errors(str(path)):
             found = ElmoBilm.from_files(self._options_file, path).state_dict()
         _require_acceptable(twist, arrays)
+        arrays = rounded(path, arrays)
         require_equal(found, restored(arrays, self._options_file, folder))
 
     def _write(self, random: Random, path: Path, arrays: Dict[str, numpy.ndarray]) -> Twist:
@@ -88,6 +91,3 @@ def _require_acceptable(twist: Twist, arrays: Dict[str, numpy.ndarray]) -> None:
     require(twist is not Twist.NO_NUMBERS, "a dataset without float numbers was loaded")
     require(all_finite(arrays), "numbers that are not finite were loaded")
 
-
-def _float32(array: numpy.ndarray) -> numpy.ndarray:
-    return array.astype("float32")
