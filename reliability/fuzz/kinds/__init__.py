@@ -5,7 +5,10 @@ The kinds of cases, one module each.
 from typing import Dict, Type
 
 from reliability.fuzz.kind import Kind
+from reliability.fuzz.kinds.batches import BatchesKind
+from reliability.fuzz.kinds.cache_files import CacheFilesKind
 from reliability.fuzz.kinds.options import OptionsKind
+from reliability.fuzz.kinds.text_files import TextFilesKind
 from reliability.fuzz.kinds.weights_raw import RawWeightsKind
 from reliability.fuzz.kinds.weights_structured import StructuredWeightsKind
 
@@ -17,6 +20,9 @@ KINDS: Dict[str, Type[Kind]] = {
         OptionsKind,
         RawWeightsKind,
         StructuredWeightsKind,
+        CacheFilesKind,
+        BatchesKind,
+        TextFilesKind,
     )
 }
 """Every kind by its name."""

@@ -24,7 +24,7 @@ def restored(arrays: Arrays, options_file: str, folder: Path) -> Dict[str, torch
     # Parameters
 
     arrays : `Mapping[str, numpy.ndarray]`
-        Datasets by name.
+        Datasets by name, of any float type.
     options_file : `str`
         Path of the options.
     folder : `Path`
@@ -38,7 +38,7 @@ def restored(arrays: Arrays, options_file: str, folder: Path) -> Dict[str, torch
     path = folder / "plain.hdf5"
     with h5py.File(path, "w") as file:
         for name, array in arrays.items():
-            file.create_dataset(name, data=array.astype("float32"))
+            file.create_dataset(name, data=array.astype(array.dtype.newbyteorder("=")))
     return ElmoBilm.from_files(options_file, path).state_dict()
 
 
