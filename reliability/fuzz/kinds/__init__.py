@@ -5,6 +5,7 @@ The kinds of cases, one module each.
 from typing import Dict, Type
 
 from reliability.fuzz.kind import Kind
+from reliability.fuzz.kinds.archives import ArchivesKind
 from reliability.fuzz.kinds.batches import BatchesKind
 from reliability.fuzz.kinds.cache_files import CacheFilesKind
 from reliability.fuzz.kinds.options import OptionsKind
@@ -20,6 +21,7 @@ KINDS: Dict[str, Type[Kind]] = {
         OptionsKind,
         RawWeightsKind,
         StructuredWeightsKind,
+        ArchivesKind,
         CacheFilesKind,
         BatchesKind,
         TextFilesKind,

@@ -240,7 +240,7 @@ def _unknown_filter(
 def _external_storage(
     random: Random, file: h5py.File, name: str, array: Array, secret: Path
 ) -> Tuple[Twist, Array]:
-    path = random.choice((str(secret), "/dev/zero", "/etc/hostname", "missing.raw"))
+    path = random.choice((str(secret), secret.name, "missing.raw"))
     file.create_dataset(
         name, shape=array.shape, dtype="f4", external=[(path, random.choice((0, 8)), array.nbytes)]
     )
@@ -369,7 +369,7 @@ def _odd_names(random: Random, file: h5py.File) -> None:
 def _strange_extra(random: Random, file: h5py.File) -> None:
     """Adds an item that belongs to no biLM, of a kind that is refused in the place of a weight."""
     array = numpy.ones((3, 2), "float32")
-    random.choice(TWISTS)(random, file, "extra/dataset", array, Path("/etc/hostname"))
+    random.choice(TWISTS)(random, file, "extra/dataset", array, Path(file.filename))
 
 
 FILE_TWISTS: Tuple[Callable[[Random, h5py.File], None], ...] = (
