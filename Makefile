@@ -18,7 +18,7 @@ READY = $(VENV)/.ready-$(STACK)-$(PYTHON_VERSION)
 
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
 
-.PHONY: help setup train test test-pinned pytest benchmark docs dist check-dist lint format lock
+.PHONY: help setup train test test-pinned pytest benchmark fuzz docs dist check-dist lint format lock
 .PHONY: clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
@@ -48,6 +48,13 @@ ARGS =
 benchmark: setup  ## measure speed and memory beside AllenNLP's embedder
 	$(BIN)/python -W ignore::FutureWarning -m benchmarks --output "$(OUTPUT)" \
 	    $(if $(SENTENCES),--sentences "$(SENTENCES)") $(ARGS)
+
+# Variables: the number of cases of each kind (CASES=10000), and more arguments (ARGS=--help lists
+# them).
+CASES =
+
+fuzz: setup  ## hand random input to everything that reads some
+	$(BIN)/python -W ignore -m reliability.fuzz $(if $(CASES),--cases "$(CASES)") $(ARGS)
 
 # "make docs" and "make dist" have tools of their own, each in an environment of its own.
 TOOLS_LOCKED = .locked-$(PYTHON_VERSION)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.paths import REPOSITORY
 
-FOLDERS = ("allennlp_elmo_plugin", "benchmarks", "tests")
+FOLDERS = ("allennlp_elmo_plugin", "benchmarks", "reliability", "tests")
 HEADINGS = ["Parameters", "Returns", "Raises", "Examples"]
 # A relative clause is no sentence, unless it asks something.
 CLAUSE = re.compile(r"(whether|what|how|where|which|that)\b", re.IGNORECASE)

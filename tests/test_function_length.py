@@ -16,6 +16,7 @@ PYTHON_FILES = [
     REPOSITORY / "setup.py",
     *sorted((REPOSITORY / "allennlp_elmo_plugin").rglob("*.py")),
     *sorted((REPOSITORY / "benchmarks").rglob("*.py")),
+    *sorted((REPOSITORY / "reliability").rglob("*.py")),
 ]
 
 C_SOURCES = REPOSITORY / "allennlp_elmo_plugin" / "kernels" / "csrc"

@@ -90,7 +90,7 @@ class _Run:
         self._progress.update()
         if not result.failure:
             return
-        command = command_of(name, self._seed, result.index)
+        command = command_of(name, self._seed, result.number)
         line = f"{command}  # {result.failure} at {result.place}: {result.message}"
         self._failures.write(line + "\n")
         if is_shown:

@@ -97,7 +97,16 @@ def summary_table(tallies: Sequence[Tally]) -> str:
                 ", ".join(f"{name} {count:,}" for name, count in types.most_common()) or "none",
             ]
         )
-    columns = ["kind", "cases", "correct", "clear errors", "failures", "s", "MB", "failures by type"]
+    columns = [
+        "kind",
+        "cases",
+        "correct",
+        "clear errors",
+        "failures",
+        "s",
+        "MB",
+        "failures by type",
+    ]
     title = "Cases; the slowest one in seconds; the largest memory above the start in MB"
     return format_table(Table(title, columns, rows))
 
@@ -105,7 +114,7 @@ def summary_table(tallies: Sequence[Tally]) -> str:
 def failure_table(tallies: Sequence[Tally], seed: int) -> str:
     """Returns the table of all types of failures, each with the command for its first case."""
     rows = [
-        [tally.kind, f"{len(results):,}", *alike, command_of(tally.kind, seed, results[0].index)]
+        [tally.kind, f"{len(results):,}", *alike, command_of(tally.kind, seed, results[0].number)]
         for tally in tallies
         for alike, results in sorted(tally.failures.items(), key=lambda item: -len(item[1]))
     ]

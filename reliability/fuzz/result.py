@@ -5,12 +5,12 @@ The result of a case.
 import traceback
 from enum import Enum
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Type
 
 import allennlp_elmo_plugin
 from reliability.fuzz.kind import UnclearError, WrongResult
 
-__all__ = ["CaseResult", "Outcome", "describe_error", "place_of"]
+__all__ = ["CaseResult", "Outcome", "describe_error", "is_in_plugin", "name_of", "place_of"]
 
 PACKAGE = Path(allennlp_elmo_plugin.__file__).parent
 
@@ -29,7 +29,7 @@ class CaseResult(NamedTuple):
 
     # Parameters
 
-    index : `int`
+    number : `int`
         Number of the case, from 0.
     outcome : `Outcome`
         End of the case.
@@ -45,7 +45,7 @@ class CaseResult(NamedTuple):
         First line of the error.
     """
 
-    index: int
+    number: int
     outcome: Outcome
     seconds: float
     memory: int
@@ -80,6 +80,17 @@ def place_of(error: BaseException) -> str:
         if PACKAGE in path.parents:
             return f"{path.relative_to(PACKAGE)}:{frame.lineno} {frame.name}"
     return f"{Path(frames[-1].filename).name}:{frames[-1].lineno} {frames[-1].name}"
+
+
+def name_of(kind: Type[BaseException]) -> str:
+    """Returns the name of a type of errors, with its module if the name alone says too little."""
+    return f"{kind.__module__}.{kind.__name__}" if kind.__name__ == "error" else kind.__name__
+
+
+def is_in_plugin(error: BaseException) -> bool:
+    """Returns `True` for an error that was raised by the plugin or beneath a call of its own."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return any(PACKAGE in Path(frame.filename).parents for frame in frames)
 
 
 def describe_error(error: BaseException) -> str:

@@ -11,13 +11,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
 from time import perf_counter
-from typing import Type
+from typing import Dict, Type
 
 import torch
 
 from reliability.fuzz.kind import ClearError, Kind, UnclearError, WrongResult
 from reliability.fuzz.memory import limit_address_space, peak_memory, reset_peak_memory
-from reliability.fuzz.result import CaseResult, Outcome, describe_error, place_of
+from reliability.fuzz.result import CaseResult, Outcome, describe_error, name_of, place_of
 
 __all__ = ["MEMORY_LIMIT", "READY", "SECONDS_LIMIT", "build", "random_of", "serve"]
 
@@ -31,7 +31,10 @@ MEMORY_LIMIT = 10**9
 ADDRESS_SPACE = 4 * MEMORY_LIMIT
 
 READY = "ready"
-FAILURE_NAMES = {WrongResult: "wrong result", UnclearError: "unclear error"}
+FAILURE_NAMES: Dict[Type[BaseException], str] = {
+    WrongResult: "wrong result",
+    UnclearError: "unclear error",
+}
 
 
 def random_of(kind: str, seed: int, index: int) -> Random:
@@ -67,9 +70,7 @@ def build(kind: Type[Kind], folder: Path) -> Kind:
     return prepared
 
 
-def serve(
-    connection: Connection, kind: Type[Kind], folder: Path, seed: int, traces: Path
-) -> None:
+def serve(connection: Connection, kind: Type[Kind], folder: Path, seed: int, traces: Path) -> None:
     """
     Runs the cases whose numbers come through a connection, and answers with their results.
 
@@ -119,13 +120,18 @@ def _run(kind: Kind, folder: Path, seed: int, index: int, start: int) -> CaseRes
     shutil.rmtree(folder, ignore_errors=True)
     if memory > MEMORY_LIMIT:
         return CaseResult(
-            index, Outcome.FAILURE, seconds, memory, "memory", "" if error is None else place_of(error)
+            index,
+            Outcome.FAILURE,
+            seconds,
+            memory,
+            "memory",
+            "" if error is None else place_of(error),
         )
     if error is None:
         return CaseResult(index, Outcome.CORRECT, seconds, memory)
     if isinstance(error, ClearError):
         return CaseResult(index, Outcome.CLEAR_ERROR, seconds, memory)
-    name = FAILURE_NAMES.get(type(error), type(error).__name__)
+    name = FAILURE_NAMES.get(type(error)) or name_of(type(error))
     return CaseResult(
         index, Outcome.FAILURE, seconds, memory, name, place_of(error), describe_error(error)
     )

@@ -29,7 +29,23 @@ DTYPES = (
     torch.int64, torch.int64, torch.int64, torch.int64, torch.int32, torch.int32, torch.int16,
     torch.uint8, torch.bool, torch.float32, torch.float64, torch.bfloat16, torch.complex64,
 )  # fmt: skip
-EDGES = (-(2**63), -(2**31), -1, 0, 1, 256, 258, 261, 262, 263, 264, 2**15, 2**31, 2**32 + 5, 2**63 - 1)
+EDGES = (
+    -(2**63),
+    -(2**31),
+    -1,
+    0,
+    1,
+    256,
+    258,
+    261,
+    262,
+    263,
+    264,
+    2**15,
+    2**31,
+    2**32 + 5,
+    2**63 - 1,
+)
 
 Change = Callable[[Random, torch.Tensor], torch.Tensor]
 

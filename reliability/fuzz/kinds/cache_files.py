@@ -224,7 +224,17 @@ def _renumber(random: Random, content: Content, storage: Dict[str, Any]) -> None
 
 
 def _reattribute(random: Random, content: Content, storage: Dict[str, Any]) -> None:
-    values = (numpy.nan, numpy.inf, -1.0, b"\xff", "text", [], [1.0, 2.0], 2**62, True)
+    values: Tuple[Any, ...] = (
+        numpy.nan,
+        numpy.inf,
+        -1.0,
+        b"\xff",
+        "text",
+        [],
+        [1.0, 2.0],
+        2**62,
+        True,
+    )
     content[random.choice(("@seconds", "@format"))] = numpy.asarray(random.choice(values))
 
 

@@ -143,7 +143,9 @@ def _shape(
             (1,) * 32,
         )
     )
-    file.create_dataset(name, shape=shape, dtype="f4", chunks=True if shape[:1] == (2**40,) else None)
+    file.create_dataset(
+        name, shape=shape, dtype="f4", chunks=True if shape[:1] == (2**40,) else None
+    )
     return Twist.NO_NUMBERS, array
 
 
@@ -358,7 +360,9 @@ def _cycle(random: Random, file: h5py.File) -> None:
 def _attributes(random: Random, file: h5py.File) -> None:
     holder = random.choice((file, *file.values()))
     for index in range(random.choice((1, 500))):
-        holder.attrs[f"note {index}"] = "x" * random.choice((10, 10_000, 60_000) if index == 0 else (5,))
+        holder.attrs[f"note {index}"] = "x" * random.choice(
+            (10, 10_000, 60_000) if index == 0 else (5,)
+        )
 
 
 def _odd_names(random: Random, file: h5py.File) -> None:

@@ -21,9 +21,7 @@ OTHERS: Tuple[Any, ...] = (None, "", "\x00", "x" * 10**5, [], {}, [[]], {"a": {}
 StateDict = Dict[str, Any]
 
 
-def change_state_dict(
-    random: Random, weights: StateDict, canary: Path
-) -> Tuple[Any, bool]:
+def change_state_dict(random: Random, weights: StateDict, canary: Path) -> Tuple[Any, bool]:
     """
     Changes a state dict.
 
@@ -107,7 +105,7 @@ def _hostile_facts(random: Random, weights: StateDict, canary: Path) -> Tuple[An
 
 
 def _other_metadata(random: Random, weights: StateDict, canary: Path) -> Tuple[Any, bool]:
-    metadata = random.choice(
+    metadata: Any = random.choice(
         ({}, None, [], OrderedDict({"": None}), OrderedDict({"": {FACTS: []}}), "text")
     )
     weights._metadata = metadata  # type: ignore[attr-defined]

@@ -35,7 +35,8 @@ OPTIONS = ElmoOptions(
     filters=((2, 4),), projection_dim=3, cell_size=4, num_layers=1, max_characters_per_token=8
 )
 LETTERS = (
-    "a", "b", "the", "caf\u00e9", "\u96e8", "\U0001f327", "e\u0301", "\u200d", "\x00", "\ufffd", "_",
+    "a", "b", "the", "caf\u00e9", "\u96e8", "\U0001f327", "e\u0301", "\u200d", "\x00", "\ufffd",
+    "_",
 )  # fmt: skip
 # What `str.splitlines` takes for the end of a line, and other white space.
 SEPARATORS = ("\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\xa0", "\u3000")
@@ -189,7 +190,8 @@ def _decoded(content: Optional[bytes]) -> str:
 
 def _conllu_sentences(text: str) -> Optional[List[Tuple[List[str], List[str]]]]:
     """Returns words and tags, or `None` for text that leaves it open what they are."""
-    sentences, rows = [], []
+    sentences: List[Tuple[List[str], List[str]]] = []
+    rows: List[Tuple[str, str]] = []
     for line in [*text.split("\n"), ""]:
         if line.startswith("#"):
             if rows:
@@ -302,7 +304,9 @@ def _conllu_lines(random: Random) -> Lines:
             columns += [random.choice(("_", "A=B|C=D", "0", "root")) for _ in range(2)]
             columns += [random.choice(("_", "0", "1", "-1", "x", str(10**30))), "root", "_", "_"]
             if random.random() < 0.05:
-                columns[random.randrange(10)] = random.choice(("", "1-2", "1.1", "_", "\u2028", "|"))
+                columns[random.randrange(10)] = random.choice(
+                    ("", "1-2", "1.1", "_", "\u2028", "|")
+                )
             lines.append("\t".join(columns[: random.choice((10,) * 30 + (3, 9))]))
         lines += [""] * random.choice((1, 1, 1, 2, 0))
     return [line.encode() for line in lines]

@@ -25,9 +25,9 @@ class RawWeightsKind(Kind):
     """
     Weight files with damaged bytes.
 
-    HDF5 has no checksum over what it writes by default, so some damage makes another valid file. The
-    right result has the honest numbers, with the damaged ones where the damage hit numbers alone.
-    If it hit anything else, it has the numbers that h5py reads from the file.
+    HDF5 writes no checksums by default, so some damage makes another valid file. The right result
+    has the honest numbers, with the damaged ones where the damage hit numbers alone. If it hit
+    anything else, it has the numbers that h5py reads from the file.
     """
 
     name = "weights_raw"

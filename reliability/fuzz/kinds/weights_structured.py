@@ -4,7 +4,7 @@ Weight files that HDF5 reads but that nobody should have written.
 
 from pathlib import Path
 from random import Random
-from typing import Dict
+from typing import Any, Dict, Tuple
 
 import h5py
 import numpy
@@ -20,7 +20,14 @@ from tests.support.elmo_files import elmo_arrays, elmo_options, write_elmo_files
 __all__ = ["StructuredWeightsKind"]
 
 NUM_WORDS, SIZE = 7, 3
-FILE_OPTIONS = ({}, {}, {}, {"libver": "latest"}, {"userblock_size": 512}, {"track_order": True})
+FILE_OPTIONS: Tuple[Dict[str, Any], ...] = (
+    {},
+    {},
+    {},
+    {"libver": "latest"},
+    {"userblock_size": 512},
+    {"track_order": True},
+)
 
 
 class StructuredWeightsKind(Kind):
@@ -90,4 +97,3 @@ def _require_acceptable(twist: Twist, arrays: Dict[str, numpy.ndarray]) -> None:
     require(twist is not Twist.FOREIGN, "numbers from outside of the file were loaded")
     require(twist is not Twist.NO_NUMBERS, "a dataset without float numbers was loaded")
     require(all_finite(arrays), "numbers that are not finite were loaded")
-
