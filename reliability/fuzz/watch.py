@@ -2,12 +2,14 @@
 The watching process, which kills and restarts workers.
 """
 
+import os
 import re
 import signal
 from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from time import perf_counter
-from typing import Iterable, Iterator, Optional, Type
+from typing import Iterable, Iterator, NamedTuple, Optional, Type
 
 from reliability.fuzz.kind import Kind
 from reliability.fuzz.result import PACKAGE, CaseResult, Outcome
@@ -16,6 +18,10 @@ from reliability.fuzz.worker import MEMORY_LIMIT, READY, SECONDS_LIMIT, serve
 __all__ = ["run_cases"]
 
 START_SECONDS = 300.0
+LONGEST_WAIT = 20 * SECONDS_LIMIT
+POLL_SECONDS = 0.2
+SLEEPING = "S"
+STACK_HEADING = "(most recent call first)"
 FRAME = re.compile(r'File "(?P<path>.*)", line (?P<line>\d+) in (?P<name>.*)')
 
 # The server imports everything once and never runs a case, so each of its forks starts at once.
@@ -44,7 +50,7 @@ def run_cases(
 
     `Iterator[CaseResult]`
         Result of each case. A worker that crashes, takes longer than 5 s or more than 1 GB is
-        replaced by a new one.
+        replaced by a new one. Time for which other processes hold it up does not count.
     """
     worker = None
     try:
@@ -67,6 +73,7 @@ class _Worker:
     def __init__(self, kind: Type[Kind], seed: int, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.is_gone = False
+        self._cpu_seconds = 0.0
         self._traces = folder / "traces.txt"
         self._connection, theirs = CONTEXT.Pipe()
         self._process = CONTEXT.Process(
@@ -84,9 +91,10 @@ class _Worker:
 
     def run(self, index: int) -> CaseResult:
         began = perf_counter()
+        self._cpu_seconds = _Activity.of(self._process).cpu_seconds
         try:
             self._connection.send(index)
-            if self._connection.poll(SECONDS_LIMIT):
+            if self._connection.poll(SECONDS_LIMIT) or self._answers_later(began):
                 return self._connection.recv()
             failure = "hang"
         except (EOFError, OSError):
@@ -96,6 +104,16 @@ class _Worker:
         seconds = perf_counter() - began
         return CaseResult(index, Outcome.FAILURE, seconds, 0, failure, self._place())
 
+    def _answers_later(self, began: float) -> bool:
+        """Waits on, while other processes on a busy machine hold up the worker."""
+        while perf_counter() - began < LONGEST_WAIT:
+            activity = _Activity.of(self._process)
+            if activity.is_blocked or activity.cpu_seconds - self._cpu_seconds > SECONDS_LIMIT:
+                return False
+            if self._connection.poll(POLL_SECONDS):
+                return True
+        return False
+
     def stop(self) -> None:
         self._connection.close()
         self._process.kill()
@@ -103,11 +121,31 @@ class _Worker:
 
     def _place(self) -> str:
         """Returns the innermost line of the plugin in the stack of a crash or a hang."""
-        frames = [found.groups() for found in FRAME.finditer(self._traces.read_text())]
+        _, _, stack = self._traces.read_text().rpartition(STACK_HEADING)
+        frames = [found.groups() for found in FRAME.finditer(stack)]
         for path, line, name in frames:
             if PACKAGE in Path(path).parents:
                 return f"{Path(path).relative_to(PACKAGE)}:{line} {name}"
         return " ".join(f"{Path(path).name}:{line} {name}" for path, line, name in frames[:1])
+
+
+class _Activity(NamedTuple):
+    """What a process has done, and whether it waits for anything but a processor."""
+
+    is_blocked: bool
+    cpu_seconds: float
+
+    @classmethod
+    def of(cls, process: BaseProcess) -> "_Activity":
+        try:
+            status = Path(f"/proc/{process.pid}/stat").read_text()
+        except FileNotFoundError:
+            # Other systems than Linux do not tell, and a process that ended is noticed elsewhere.
+            return cls(True, 0.0)
+        # The name of the process, in parentheses, may hold anything.
+        fields = status.rpartition(")")[2].split()
+        ticks = int(fields[11]) + int(fields[12])
+        return cls(fields[0] == SLEEPING, ticks / os.sysconf("SC_CLK_TCK"))
 
 
 def _name_of_exit(code: Optional[int]) -> str:

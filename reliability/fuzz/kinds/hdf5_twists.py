@@ -42,6 +42,7 @@ FILTERS = (
     {"shuffle": True, "fletcher32": True},
     {"scaleoffset": ROUNDED_DIGITS},
 )
+COMPRESSED_ZEROS = zlib.compress(bytes(10**7))
 NOT_FINITE = (numpy.nan, numpy.inf, -numpy.inf)
 
 
@@ -205,7 +206,7 @@ def _huge_chunk(
     )
     content = array.tobytes()
     if dataset.compression:
-        content = zlib.compress(content + bytes(10**6))
+        content = zlib.compress(content + bytes(10**5))
     dataset.id.write_direct_chunk((0,) * array.ndim, content)
     # The chunk is shorter than it claims to be.
     return Twist.HONEST, array
@@ -217,7 +218,7 @@ def _damaged_chunk(
     dataset = file.create_dataset(
         name, shape=array.shape, chunks=array.shape, dtype="f4", compression="gzip", fletcher32=True
     )
-    content = random.choice((b"\x00", b"\x00" * 10, zlib.compress(bytes(10**7)), b"\xff" * 999))
+    content = random.choice((b"\x00", b"\x00" * 10, COMPRESSED_ZEROS, b"\xff" * 999))
     dataset.id.write_direct_chunk((0,) * array.ndim, content)
     return Twist.NO_NUMBERS, array
 
