@@ -1,5 +1,5 @@
 """
-What a kind of cases is, and what a case may end in.
+The base class of the kinds of cases, and the ends of a case.
 """
 
 from abc import ABC, abstractmethod

@@ -1,5 +1,5 @@
 """
-What is printed of a run: each failure when it is seen, and a table at the end.
+The report of a run: the counts of each kind, and two tables at the end.
 """
 
 from collections import Counter, defaultdict

@@ -130,7 +130,7 @@ class _Worker:
 
 
 class _Activity(NamedTuple):
-    """What a process has done, and whether it waits for anything but a processor."""
+    """The state of a process: blocked or not, and the time that it has computed."""
 
     is_blocked: bool
     cpu_seconds: float

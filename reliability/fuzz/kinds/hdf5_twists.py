@@ -19,7 +19,7 @@ Array = numpy.ndarray
 
 
 class Twist(IntEnum):
-    """What may be made of a dataset."""
+    """The fates of a dataset, from harmless to worst."""
 
     HONEST = 0
     """Its numbers may be read."""

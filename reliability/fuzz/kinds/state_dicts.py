@@ -37,7 +37,7 @@ def change_state_dict(random: Random, weights: StateDict, canary: Path) -> Tuple
     # Returns
 
     `Tuple[Any, bool]`
-        What is to be saved in its place, and `True` if a model that loads it must give the honest
+        Object to save in its place, and `True` if a model that loads it must give the honest
         vectors.
     """
     changed = copy.copy(weights)

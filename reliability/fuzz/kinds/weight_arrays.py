@@ -1,5 +1,5 @@
 """
-What the weights of a file must become, by a way that shares no step with reading the file.
+The parameters that the arrays of a damaged or odd file must become.
 """
 
 from pathlib import Path
