@@ -3,10 +3,11 @@ The list of spelled tokens that the indexer returns.
 """
 
 from functools import wraps
-from threading import Lock
 from typing import Any, Callable, List, NamedTuple, Optional, Sequence
 
 import numpy
+
+from allennlp_elmo_plugin.io.locks import ForkSafeLock
 
 __all__ = ["SpelledTokens", "SpelledWord", "as_array"]
 
@@ -87,7 +88,7 @@ class SpelledTokens(List[List[int]]):
 
 
 # One for all lists: each list takes it once at most, and for microseconds.
-_OWNING = Lock()
+_OWNING = ForkSafeLock()
 
 # The other methods of `list` only compare, count, find or print elements.
 _HANDS_OUT_OR_CHANGES = (

@@ -1,3 +1,3 @@
 """
-Helpers for files and text that any subpackage may use.
+Helpers for files, text and threads that any subpackage may use.
 """

@@ -2,12 +2,13 @@
 The facts that follow from the lengths of a batch's rows: its mask and its time-major order.
 """
 
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Sequence, Tuple
 
 import numpy
 import torch
 
+from allennlp_elmo_plugin.io.lazy import lazy_property
 from allennlp_elmo_plugin.network.time_major import TimeMajorLayout
 
 __all__ = ["BatchShape"]
@@ -68,24 +69,24 @@ class BatchShape:
         build = _kept_shape if most_positions <= MOST_POSITIONS_KEPT else cls
         return build(tuple(num_tokens), width, adds_boundaries, device)
 
-    @cached_property
+    @lazy_property
     def ends(self) -> torch.Tensor:
         """Shape (batch,), int64: the number of tokens that are run in each row."""
         with torch.inference_mode(False):
             return torch.tensor(self.lengths, dtype=torch.long, device=self.device)
 
-    @cached_property
+    @lazy_property
     def mask(self) -> torch.Tensor:
         """Shape (batch, timesteps), bool, `True` = token, with the added boundaries."""
         with torch.inference_mode(False):
             return torch.arange(self.timesteps, device=self.device) < self.ends.unsqueeze(1)
 
-    @cached_property
+    @lazy_property
     def layout(self) -> TimeMajorLayout:
         """The time-major order of the tokens, added boundaries included."""
         return TimeMajorLayout.from_lengths(self.lengths, self.timesteps, self.device)
 
-    @cached_property
+    @lazy_property
     def sources(self) -> torch.Tensor:
         """
         Shape (tokens,), int64: the index of each time-major token in the flattened ids.

@@ -6,6 +6,8 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, TypeVar
 
 import torch
 
+from allennlp_elmo_plugin.io.locks import ForkSafeLock
+
 __all__ = ["DerivedCache"]
 
 T = TypeVar("T")
@@ -20,10 +22,14 @@ class DerivedCache:
     The cache notices a change by the parameter's version counter. Writing to `parameter.data`
     leaves the counter as it is, and buffers are not counted at all, so it also compares a sample of
     16 elements. Pickles and deep copies of a cache are empty.
+
+    Several threads may use a cache. One of them computes a value, and the others wait for it. A
+    value that was computed while a thread changed a parameter is not used once the change is done.
     """
 
     def __init__(self) -> None:
         self._entries: Dict[str, _Entry] = {}
+        self._lock = ForkSafeLock()
 
     def get(self, name: str, parameters: Sequence[torch.Tensor], compute: Callable[[], T]) -> T:
         """
@@ -45,7 +51,11 @@ class DerivedCache:
         """
         entry = self._current(name, parameters)
         if entry is None:
-            entry = self._entries[name] = _Entry(parameters, compute())
+            with self._lock:
+                # Another thread may have been first.
+                entry = self._current(name, parameters)
+                if entry is None:
+                    entry = self._entries[name] = _Entry(parameters, compute)
         return entry.value
 
     def find(self, name: str, parameters: Sequence[torch.Tensor]) -> Optional[Any]:
@@ -67,7 +77,8 @@ class DerivedCache:
 
     def values(self) -> List[Any]:
         """Returns the cached values, whose parameters may have changed since."""
-        return [entry.value for entry in self._entries.values()]
+        # A copy: another thread may add or remove values meanwhile.
+        return [entry.value for entry in self._entries.copy().values()]
 
     def clear(self) -> None:
         """Removes all values."""
@@ -84,13 +95,16 @@ class DerivedCache:
 class _Entry:
     """A value with the states of the parameters that it was computed from."""
 
-    def __init__(self, parameters: Sequence[torch.Tensor], value: Any) -> None:
-        self.value = value
+    def __init__(
+        self, parameters: Sequence[torch.Tensor], compute: Callable[[], Any]
+    ) -> None:
         self._states = [_State(parameter) for parameter in parameters]
         # Views of the parameters themselves. They also keep the memory, so no other tensor can
         # have its address.
         self._views = _in_groups([_sample(parameter) for parameter in parameters])
         self._samples = [torch.cat(views) for views in self._views]
+        # Last: if another thread changes a parameter meanwhile, the states are those from before.
+        self.value = compute()
 
     def is_current(self, parameters: Sequence[torch.Tensor]) -> bool:
         """Returns `True` if the parameters are the same and hold the same numbers."""

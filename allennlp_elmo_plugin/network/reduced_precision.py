@@ -104,7 +104,8 @@ class ReducedMatrix(torch.nn.Module):
             )
         else:
             tiled = tile_matrix(matrix.to(torch.float32), self.precision, self.is_gates)
-            for buffer_name, new in _buffers_of(tiled).items():
+            # The weight last: what other threads derive from a mixture is cached with the old one.
+            for buffer_name, new in reversed(list(_buffers_of(tiled).items())):
                 old = getattr(self, buffer_name)
                 setattr(self, buffer_name, new if old.is_meta else new.to(old.device))
 

@@ -3,11 +3,12 @@ The time-major order of a padded batch, in which a recurrence runs over live row
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Sequence, Tuple
 
 import numpy
 import torch
+
+from allennlp_elmo_plugin.io.lazy import lazy_property
 
 __all__ = ["TimeMajorLayout"]
 
@@ -138,7 +139,7 @@ class TimeMajorLayout:
             padded = padded.masked_fill_(self._is_padding, 0.0)
         return padded.view(num_layers, batch_size, timesteps, 2 * size)
 
-    @cached_property
+    @lazy_property
     def _gathered(self) -> torch.Tensor:
         """Shape (batch * timesteps * 2,): the tokens at each position; padding gathers token 0."""
         batch_size, timesteps = self.padded_shape
@@ -149,7 +150,7 @@ class TimeMajorLayout:
             gathered[self.positions, 1] = self.reversal + num_tokens
             return gathered.flatten()
 
-    @cached_property
+    @lazy_property
     def _is_padding(self) -> torch.Tensor:
         """Shape (batch * timesteps, 1), bool, `True` = padding."""
         batch_size, timesteps = self.padded_shape

@@ -5,13 +5,14 @@ The word cache that holds the most recently used words.
 import logging
 import sys
 from collections import OrderedDict
-from typing import Iterable, List, Optional
+from typing import List, Optional, Tuple
 
 import torch
 from allennlp.common.checks import ConfigurationError
 from overrides import overrides
 
 from allennlp_elmo_plugin.embedder.word_cache.base import WordCache
+from allennlp_elmo_plugin.io.locks import ForkSafeLock, Once
 from allennlp_elmo_plugin.network.char_cnn import CharCnn
 from allennlp_elmo_plugin.network.derived_cache import DerivedCache
 
@@ -28,7 +29,8 @@ class LruWordCache(WordCache):
     An LRU cache of word vectors, with the characters of a word as its cache key.
 
     It needs no word list. It is emptied when a weight of the character CNN changes, and is off
-    while the weights require gradients. Its content is neither saved nor copied.
+    while the weights require gradients. Its content is neither saved nor copied. Several threads may
+    use it; a word that two of them need at the same time may be computed twice.
 
     Registered as a `WordCache` with name "lru".
 
@@ -59,12 +61,14 @@ class LruWordCache(WordCache):
         self.capacity = capacity
         self.hits = self.misses = 0
         self._derived = DerivedCache()
-        self._logged_that_it_is_off = False
+        self._lock = ForkSafeLock()
+        self._log_that_it_is_off = Once()
 
     @property
     def num_bytes(self) -> int:
         """The memory of the vectors and of their keys, in bytes."""
-        return sum(vectors.num_bytes for vectors in self._derived.values())
+        with self._lock:
+            return sum(vectors.num_bytes for vectors in self._derived.values())
 
     @overrides
     def forward(
@@ -95,29 +99,37 @@ class LruWordCache(WordCache):
             return char_cnn(character_ids)
         vectors = self._derived.get("vectors", weights, lambda: _LruVectors(self.capacity))
         keys = _keys(character_ids)
-        missing = [i for i, key in enumerate(keys) if key not in vectors]
-        self.misses += len(missing)
-        self.hits += len(keys) - len(missing)
-        if missing:
-            rows = torch.tensor(missing, dtype=torch.long, device=character_ids.device)
-            # Each word is computed once, so full precision costs nothing.
-            with torch.autocast(character_ids.device.type, enabled=False):
-                computed = char_cnn(character_ids.index_select(0, rows))
-            vectors.insert([keys[i] for i in missing], computed)
-        return vectors.look_up(keys)
+        with self._lock:
+            found, missing, cached = vectors.find(keys)
+            self.hits += len(found)
+            self.misses += len(missing)
+        if cached is not None and not missing:
+            return cached
+        words = torch.tensor(missing, dtype=torch.long, device=character_ids.device)
+        # Each word is computed once, so full precision costs nothing. Threads need not wait for each
+        # other's words, so the lock is free meanwhile.
+        with torch.autocast(character_ids.device.type, enabled=False):
+            computed = char_cnn(character_ids.index_select(0, words))
+        with self._lock:
+            vectors.insert([keys[position] for position in missing], computed)
+        return computed if cached is None else _merge(found, cached, missing, computed)
 
     def _turn_off(self) -> None:
         self._derived.clear()
-        if not self._logged_that_it_is_off:
+        if self._log_that_it_is_off.is_first():
             logger.info(
                 "The word cache 'lru' is off while the character CNN is trained, or a tool wants "
                 "its gradients: cached vectors have none."
             )
-            self._logged_that_it_is_off = True
 
 
 class _LruVectors:
-    """A store of vectors by cache key, in the order of their use, the latest last."""
+    """
+    A store of vectors by cache key, in the order of their use, the latest last.
+
+    Its callers hold a lock. At each moment every key has its whole vector, since a process may be
+    forked at any.
+    """
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
@@ -132,40 +144,58 @@ class _LruVectors:
         vectors = self._vectors.numel() * self._vectors.element_size()
         return vectors + sum(sys.getsizeof(key) for key in self._rows)
 
-    def __contains__(self, key: bytes) -> bool:
-        return key in self._rows
+    def find(self, keys: List[bytes]) -> Tuple[List[int], List[int], Optional[torch.Tensor]]:
+        """Returns the positions of keys that are there, of those that are not, and the vectors."""
+        found, missing, rows = [], [], []
+        for position, key in enumerate(keys):
+            row = self._rows.get(key)
+            if row is None:
+                missing.append(position)
+            else:
+                found.append(position)
+                rows.append(row)
+                self._rows.move_to_end(key)
+        if self._vectors is None:
+            return found, missing, None
+        index = torch.tensor(rows, dtype=torch.long).to(self._vectors.device)
+        # A copy, since another thread may evict the words later.
+        return found, missing, self._vectors.index_select(0, index)
 
-    def insert(self, keys: Iterable[bytes], vectors: torch.Tensor) -> None:
-        """Adds new vectors, beyond the capacity if a batch has more words."""
-        memory = self._make_room(vectors)
-        rows = [self._free_rows.pop() for _ in range(len(vectors))]
-        memory[rows] = vectors
-        self._rows.update(zip(keys, rows))
-
-    def look_up(self, keys: List[bytes]) -> torch.Tensor:
-        """Returns the vectors of keys that are all there; then evicts what exceeds the capacity."""
-        assert self._vectors is not None
-        rows = torch.tensor([self._rows[key] for key in keys], dtype=torch.long)
-        vectors = self._vectors.index_select(0, rows.to(self._vectors.device))
-        for key in keys:
-            self._rows.move_to_end(key)
-        while len(self._rows) > self._capacity:
+    def insert(self, keys: List[bytes], vectors: torch.Tensor) -> None:
+        """Adds the last keys, up to the capacity, and evicts the keys that were used longest ago."""
+        new = [position for position, key in enumerate(keys) if key not in self._rows]
+        new = new[-self._capacity :]
+        while len(self._rows) + len(new) > self._capacity:
             _, row = self._rows.popitem(last=False)
             self._free_rows.append(row)
-        return vectors
+        memory = self._make_room(vectors, len(new))
+        rows = [self._free_rows.pop() for _ in new]
+        memory[rows] = vectors if len(new) == len(keys) else vectors[new]
+        self._rows.update(zip((keys[position] for position in new), rows))
 
     # Memory made in inference mode could not be written to outside of it.
     @torch.inference_mode(False)
     @torch.no_grad()
-    def _make_room(self, vectors: torch.Tensor) -> torch.Tensor:
-        old = vectors.new_empty(0, vectors.size(1)) if self._vectors is None else self._vectors
-        more = len(vectors) - len(self._free_rows)
+    def _make_room(self, like: torch.Tensor, num_rows: int) -> torch.Tensor:
+        old = like.new_empty(0, like.size(1)) if self._vectors is None else self._vectors
+        more = num_rows - len(self._free_rows)
         if more > 0 or self._vectors is None:
             size = max(len(old) + more, min(max(2 * len(old), FIRST_ROWS), self._capacity))
-            self._vectors = torch.empty(size, *old.shape[1:], dtype=old.dtype, device=old.device)
-            self._vectors[: len(old)] = old
+            larger = torch.empty(size, *old.shape[1:], dtype=old.dtype, device=old.device)
+            larger[: len(old)] = old
+            self._vectors = larger
             self._free_rows += range(len(old), size)
         return self._vectors
+
+
+def _merge(
+    found: List[int], cached: torch.Tensor, missing: List[int], computed: torch.Tensor
+) -> torch.Tensor:
+    """Returns cached and computed vectors, each at the position of its word."""
+    merged = computed.new_empty(len(found) + len(missing), computed.size(1))
+    merged[found] = cached
+    merged[missing] = computed
+    return merged
 
 
 def _keys(character_ids: torch.Tensor) -> List[bytes]:

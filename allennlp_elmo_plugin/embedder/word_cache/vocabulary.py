@@ -15,6 +15,7 @@ from torch.nn.functional import embedding
 from allennlp_elmo_plugin.archive.archived_module import ArchivedModule
 from allennlp_elmo_plugin.archive.facts import FACTS, find_facts
 from allennlp_elmo_plugin.embedder.word_cache.base import WordCache
+from allennlp_elmo_plugin.io.locks import Once
 from allennlp_elmo_plugin.io.text_lines import read_lines
 from allennlp_elmo_plugin.network.char_cnn import CharCnn
 from allennlp_elmo_plugin.network.spelling import (
@@ -68,7 +69,7 @@ class VocabularyWordCache(ArchivedModule, WordCache):
         super().__init__()
         self.words = _checked(words, "'words'")
         self._file: Optional[str] = None
-        self._warned = False
+        self._warn = Once()
 
     @classmethod
     def from_source(
@@ -223,7 +224,7 @@ class VocabularyWordCache(ArchivedModule, WordCache):
         # The unknown word's id stands for many words, so its spelling usually differs.
         words = [self.words[word_id] for word_id in word_ids.unique().tolist()]
         others = [word for word in words if word != DEFAULT_OOV_TOKEN]
-        if others and not self._warned:
+        if others and self._warn.is_first():
             logger.warning(
                 "The word list of the vocabulary cache does not match the ids in 'word_inputs' "
                 "(for example at the id of '%s'). These words are computed from their characters, "
@@ -231,7 +232,6 @@ class VocabularyWordCache(ArchivedModule, WordCache):
                 "indexer names as its 'word_namespace'?",
                 others[0],
             )
-            self._warned = True
 
 
 def _checked(words: Sequence[str], source: str) -> List[str]:

@@ -1,0 +1,68 @@
+"""
+Locks and flags for objects that several threads use, and that are copied, pickled and forked.
+"""
+
+import os
+from threading import Lock
+from typing import Any, Dict, Tuple
+from weakref import WeakSet
+
+__all__ = ["ForkSafeLock", "Once"]
+
+
+class ForkSafeLock:
+    """
+    A lock that no thread of a parent process can hold in its child.
+
+    A fork copies a lock as it is, and the thread that would release it is missing in the child. The
+    child's lock is therefore a new one. So code under the lock must leave its object usable
+    wherever it is cut off. Copies and pickles are new locks as well. Use it in a `with` statement.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        _ALL.add(self)
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: Any) -> None:
+        self._lock.release()
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return type(self), ()
+
+
+_ALL: "WeakSet[ForkSafeLock]" = WeakSet()
+
+
+def _renew_all() -> None:
+    for lock in _ALL:
+        lock._lock = Lock()
+
+
+# Windows has no fork.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_all)
+
+
+class Once:
+    """
+    A flag for what happens once, such as a warning.
+
+    Of several threads that ask at the same time, one is the first.
+    """
+
+    def __init__(self) -> None:
+        self._first: Dict[str, object] = {}
+
+    def is_first(self) -> bool:
+        """
+        Returns `True` for the first call and `False` for all others.
+
+        # Returns
+
+        `bool`
+        """
+        mark = object()
+        return self._first.setdefault("", mark) is mark
