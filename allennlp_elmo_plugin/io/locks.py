@@ -4,7 +4,7 @@ Locks and flags for objects that several threads use, and that are copied, pickl
 
 import os
 from threading import Lock
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Hashable, Tuple
 from weakref import WeakSet
 
 __all__ = ["ForkSafeLock", "Once"]
@@ -54,15 +54,20 @@ class Once:
     """
 
     def __init__(self) -> None:
-        self._first: Dict[str, object] = {}
+        self._marks: Dict[Hashable, object] = {}
 
-    def is_first(self) -> bool:
+    def is_first(self, key: Hashable = None) -> bool:
         """
-        Returns `True` for the first call and `False` for all others.
+        Returns `True` for the first call with a key, and `False` for all others.
+
+        # Parameters
+
+        key : `Hashable`, optional (default = `None`)
+            What happens, if it is one of several things.
 
         # Returns
 
         `bool`
         """
         mark = object()
-        return self._first.setdefault("", mark) is mark
+        return self._marks.setdefault(key, mark) is mark

@@ -10,6 +10,7 @@ import ctypes
 import logging
 import os
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Dict, Iterator, List, Optional, Tuple
 import torch
 from allennlp.common.checks import ConfigurationError
 
+from allennlp_elmo_plugin.io.locks import Once
 from allennlp_elmo_plugin.kernels.abi import ARGUMENTS, DONE, NO_MEMORY, find_mismatch
 from allennlp_elmo_plugin.kernels.tiling import can_tile
 
@@ -51,7 +53,8 @@ CAPABILITIES = {
 
 FORCED = "they were asked for by name"
 
-_forced: Optional[str] = None
+_new_choice = Once()
+_forced: "ContextVar[Optional[str]]" = ContextVar("forced", default=None)
 
 
 class Kernels:
@@ -210,19 +213,20 @@ def gpu_kernels_fit(parameter: torch.Tensor, inputs: torch.Tensor, *sizes: int) 
 @contextmanager
 def use_kernels(name: str) -> Iterator[None]:
     """
-    Forces a choice of kernels inside a `with` block.
+    Forces a choice of kernels inside a `with` block, for the thread or asyncio task that enters it.
+
+    The environment variable `ALLENNLP_ELMO_KERNELS` holds for all threads.
 
     # Parameters
 
     name : `str`
         Name of the kernels, one of `available_kernels()`.
     """
-    global _forced
-    before, _forced = _forced, name
+    before = _forced.set(name)
     try:
         yield
     finally:
-        _forced = before
+        _forced.reset(before)
 
 
 def _fits(device: str, parameter: torch.Tensor, inputs: torch.Tensor, *sizes: int) -> bool:
@@ -236,7 +240,7 @@ def _fits(device: str, parameter: torch.Tensor, inputs: torch.Tensor, *sizes: in
 
 
 def _forced_name() -> Optional[str]:
-    return _forced or os.environ.get(ENVIRONMENT_VARIABLE)
+    return _forced.get() or os.environ.get(ENVIRONMENT_VARIABLE)
 
 
 @lru_cache(maxsize=None)
@@ -290,8 +294,9 @@ def _kernels_of(library: ctypes.CDLL) -> Dict[str, Kernels]:
     }
 
 
-@lru_cache(maxsize=None)
 def _log(chosen: str, reason: str) -> None:
+    if not _new_choice.is_first((chosen, reason)):
+        return
     if chosen == PLAIN:
         logger.info("ELMo runs on plain PyTorch: %s.", reason)
     else:

@@ -12,6 +12,7 @@ import torch
 from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin.io.atomic import write_together
+from allennlp_elmo_plugin.io.forks import run_forks_on_one_thread
 from allennlp_elmo_plugin.kernels import PRECISIONS, can_tile
 from allennlp_elmo_plugin.network.bidirectional_lstm import BidirectionalLstm, LstmState
 from allennlp_elmo_plugin.network.char_cnn import CharCnn
@@ -35,6 +36,9 @@ class ElmoBilm(torch.nn.Module):
 
     Callers run `char_cnn` and then `forward`, so a word cache can stand between the two.
 
+    Child processes that are forked after a biLM was made run PyTorch on one thread, since they would
+    wait for PyTorch's other threads forever, which a fork does not copy.
+
     # Parameters
 
     options : `ElmoOptions`
@@ -43,6 +47,8 @@ class ElmoBilm(torch.nn.Module):
 
     def __init__(self, options: ElmoOptions) -> None:
         super().__init__()
+        # Making or loading weights is enough to start PyTorch's threads.
+        run_forks_on_one_thread()
         self.options = options
         self.precision = "float32"
         # The names of AllenNLP's `_ElmoBiLm`.

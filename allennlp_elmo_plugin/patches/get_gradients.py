@@ -3,7 +3,8 @@ A patch for `Predictor.get_gradients`, which the tools of `allennlp.interpret` c
 
 AllenNLP lets every parameter require gradients and registers hooks, and undoes this at the end. If
 the model raises an error before that, the predictor keeps both. In any case it keeps a gradient for
-each parameter, and can no longer get hooks of PyTorch's newer kind.
+each parameter, and can no longer get hooks of PyTorch's newer kind. Two threads would take each
+other's changes for the state from before.
 """
 
 from contextlib import contextmanager
@@ -12,9 +13,13 @@ from typing import Any, Iterator, List
 from allennlp.data import Instance
 from allennlp.predictors import Predictor
 
+from allennlp_elmo_plugin.io.locks import ForkSafeLock
 from allennlp_elmo_plugin.patches.methods import Method, replace_method
 
 __all__ = ["patch_get_gradients"]
+
+# One for all predictors, since several may share a model.
+_CHANGES_A_MODEL = ForkSafeLock()
 
 _HOOKS = ("_forward_hooks", "_backward_hooks")
 
@@ -42,7 +47,7 @@ def _restored(predictor: Predictor) -> Iterator[None]:
 
 def _patch(get_gradients: Method) -> Method:
     def patched(self: Predictor, instances: List[Instance]) -> Any:
-        with _restored(self):
+        with _CHANGES_A_MODEL, _restored(self):
             return get_gradients(self, instances)
 
     return patched
@@ -51,6 +56,8 @@ def _patch(get_gradients: Method) -> Method:
 def patch_get_gradients() -> None:
     """
     Lets `Predictor.get_gradients` leave the predictor as it was, also after an error.
+
+    Threads that call it get their gradients one after the other.
 
     The parameters require gradients and have the gradients that they had before, and no hook stays.
     """

@@ -12,6 +12,7 @@ import torch
 from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin import ElmoOptions
+from allennlp_elmo_plugin.io.locks import Once
 from allennlp_elmo_plugin.kernels import (
     abi,
     available_kernels,
@@ -29,7 +30,7 @@ needs_kernels = pytest.mark.skipif(not CAPABILITIES, reason="no kernels were com
 def _forget() -> None:
     dispatch._load.cache_clear()
     dispatch._gpu_problem.cache_clear()
-    dispatch._log.cache_clear()
+    dispatch._new_choice = Once()
 
 
 @pytest.fixture(autouse=True)

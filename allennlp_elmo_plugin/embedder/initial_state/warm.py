@@ -11,6 +11,7 @@ from overrides import overrides
 
 from allennlp_elmo_plugin.embedder.initial_state.base import InitialState
 from allennlp_elmo_plugin.embedder.initial_state.warm_up_sentences import WARM_UP_SENTENCES
+from allennlp_elmo_plugin.io.locks import ForkSafeLock
 from allennlp_elmo_plugin.io.text_lines import read_lines
 from allennlp_elmo_plugin.network.bidirectional_lstm import LstmState
 from allennlp_elmo_plugin.network.elmo_bilm import ElmoBilm
@@ -72,6 +73,7 @@ class WarmState(InitialState):
         if isinstance(sentences, list):
             self._sentences = _without_empty(sentences, "'sentences'")
         self._repeats = repeats
+        self._lock = ForkSafeLock()
 
     @overrides
     def uncacheable_reason(self) -> Optional[str]:
@@ -99,6 +101,8 @@ class WarmState(InitialState):
         """
         Computes the state, unless it was computed or loaded before.
 
+        One thread computes it, and the others wait.
+
         # Parameters
 
         bilm : `ElmoBilm`
@@ -109,8 +113,16 @@ class WarmState(InitialState):
         `ConfigurationError`
             When the file of sentences cannot be read, or the state is not finite.
         """
-        if not self.hidden[0, 0, 0, 0].isnan():
-            return
+        if self._is_unknown():
+            with self._lock:
+                # Another thread may have been first.
+                if self._is_unknown():
+                    self._compute(bilm)
+
+    def _is_unknown(self) -> bool:
+        return bool(self.hidden[0, 0, 0, 0].isnan())
+
+    def _compute(self, bilm: ElmoBilm) -> None:
         sentences = self._sentences if self._file is None else _read_lines(self._file)
         width = bilm.options.max_characters_per_token
         character_ids = spell_sentences([sentence.split() for sentence in sentences], width)
@@ -152,14 +164,18 @@ class WarmState(InitialState):
                 self._repeats,
                 change,
             )
-        for name, parts in zip(LstmState._fields, zip(*states)):
-            mean = torch.cat(parts, dim=2).mean(dim=2, keepdim=True)
-            if not mean.isfinite().all():
-                raise ConfigurationError(
-                    "Expected a finite state of the biLM after the warm-up text, got infinite "
-                    "numbers or NaN. Are its weights damaged?"
-                )
-            getattr(self, name).copy_(mean)
+        mean = LstmState(*(torch.cat(parts, dim=2).mean(2, keepdim=True) for parts in zip(*states)))
+        if not all(part.isfinite().all() for part in mean):
+            raise ConfigurationError(
+                "Expected a finite state of the biLM after the warm-up text, got infinite numbers "
+                "or NaN. Are its weights damaged?"
+            )
+        # The element that is looked at comes last: then other threads see the state as a whole.
+        unfinished = mean.hidden.clone()
+        unfinished[0, 0, 0, 0] = float("nan")
+        self.cell.copy_(mean.cell)
+        self.hidden.copy_(unfinished)
+        self.hidden.copy_(mean.hidden)
 
     def _load_from_state_dict(
         self, state_dict: Dict[str, torch.Tensor], prefix: str, *args: Any, **kwargs: Any
@@ -169,7 +185,9 @@ class WarmState(InitialState):
         for name in LstmState._fields:
             unknown = torch.full_like(getattr(self, name), float("nan"))
             state_dict.setdefault(prefix + name, unknown)
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+        # A thread that is computing the state uses the weights from before.
+        with self._lock:
+            super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
 
 def _converge(bilm: ElmoBilm, character_ids: torch.Tensor, repeats: int) -> Tuple[LstmState, float]:
