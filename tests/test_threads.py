@@ -2,13 +2,13 @@
 
 import copy
 import random
-from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
 
 import pytest
 import torch
 
 from allennlp_elmo_plugin import BilmEncoder, ElmoTokenEmbedder, LruWordCache
+from allennlp_elmo_plugin.embedder.word_cache import lru
 from allennlp_elmo_plugin.kernels import PRECISIONS, available_kernels, choose_kernels, use_kernels
 from tests.support.elmo_files import ElmoFiles, elmo_options, write_elmo_files
 from tests.support.embedders import embedder
@@ -16,7 +16,7 @@ from tests.support.sentences import spell, word_ids
 from tests.support.threads import NUM_THREADS, in_threads
 
 WORDS = ["", "@@UNKNOWN@@", *(a + b for a in "abcdefghij" for b in "klmnop")]
-CALLS = 12
+CALLS = 8
 
 WORD_CACHES: Dict[str, Dict[str, Any]] = {
     "lru": {"type": "lru"},
@@ -27,6 +27,12 @@ WORD_CACHES: Dict[str, Dict[str, Any]] = {
 
 # Kernels compute a row in the same way in every batch; PyTorch's products depend on its size.
 TOLERANCE = 1e-5
+
+
+@pytest.fixture(autouse=True)
+def _growing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets the memory of an `lru` cache grow several times."""
+    monkeypatch.setattr(lru, "FIRST_ROWS", 4)
 
 
 @pytest.fixture(name="files", scope="module")
@@ -154,7 +160,7 @@ def test_nothing_old_stays_after_a_change_of_weights(
 
 
 def test_other_threads_may_switch_between_training_and_evaluation(files: ElmoFiles) -> None:
-    """Where nothing is dropped out, the mode of the module changes no vector."""
+    """The mode of a module without dropout changes no vector."""
     module = embedder(files, encoder={"initial_state": {"type": "zero"}})
     work = batches(0)
     expected = [embed(module, batch) for batch in work]

@@ -1,5 +1,5 @@
 """
-What child processes do that are forked after PyTorch has run.
+Child processes that are forked after PyTorch has run.
 """
 
 import os

@@ -63,7 +63,7 @@ class Once:
         # Parameters
 
         key : `Hashable`, optional (default = `None`)
-            What happens, if it is one of several things.
+            Name of the thing, if there are several.
 
         # Returns
 

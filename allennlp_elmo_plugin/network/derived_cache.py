@@ -95,9 +95,7 @@ class DerivedCache:
 class _Entry:
     """A value with the states of the parameters that it was computed from."""
 
-    def __init__(
-        self, parameters: Sequence[torch.Tensor], compute: Callable[[], Any]
-    ) -> None:
+    def __init__(self, parameters: Sequence[torch.Tensor], compute: Callable[[], Any]) -> None:
         self._states = [_State(parameter) for parameter in parameters]
         # Views of the parameters themselves. They also keep the memory, so no other tensor can
         # have its address.

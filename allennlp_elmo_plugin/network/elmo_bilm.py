@@ -36,8 +36,8 @@ class ElmoBilm(torch.nn.Module):
 
     Callers run `char_cnn` and then `forward`, so a word cache can stand between the two.
 
-    Child processes that are forked after a biLM was made run PyTorch on one thread, since they would
-    wait for PyTorch's other threads forever, which a fork does not copy.
+    Child processes that are forked after a biLM was made run PyTorch on one thread. A fork does not
+    copy PyTorch's other threads, and a child would wait for them forever.
 
     # Parameters
 

@@ -15,6 +15,7 @@ from allennlp_elmo_plugin.network.kernel_linear import KernelLinear
 from allennlp_elmo_plugin.network.projected_lstm import ProjectedLstm
 from tests.support.kernels import CAPABILITIES
 from tests.support.sentences import spell_words
+from tests.support.threads import in_threads
 from tests.support.words import WORD_LIST
 
 TOLERANCE = 1e-5
@@ -312,3 +313,40 @@ def test_a_buffer_that_is_overwritten_with_itself_has_not_changed() -> None:
         buffer.copy_(torch.arange(100.0) + value)
         derived.get("sum", [buffer], lambda: computed.append(float(buffer.sum())))
     assert computed == [4950.0, 5050.0]
+
+
+def test_a_value_is_computed_once_for_all_threads() -> None:
+    """Threads that need a value at the same time get one object."""
+    for _ in range(20):
+        holder = _Holder()
+        first, *others = in_threads(lambda _, holder=holder: holder.sums())
+        assert all(other is first for other in others)
+        assert holder.computed == 1
+
+
+def test_a_value_of_parameters_that_changed_meanwhile_is_not_kept() -> None:
+    """If another thread changes a parameter during a computation, the next reading computes."""
+    derived, parameter = DerivedCache(), torch.nn.Parameter(torch.ones(3))
+
+    def sum_before_a_change() -> float:
+        found = parameter.sum().item()
+        with torch.no_grad():
+            parameter.mul_(2)
+        return found
+
+    assert derived.get("sum", [parameter], sum_before_a_change) == 3.0
+    assert derived.get("sum", [parameter], lambda: parameter.sum().item()) == 6.0
+
+
+def test_values_may_be_read_and_removed_by_threads() -> None:
+    """A thread that lists the values does not fail when others add and remove some."""
+    derived, parameter = DerivedCache(), torch.nn.Parameter(torch.ones(3))
+
+    def use(thread: int) -> None:
+        for number in range(100):
+            assert derived.get(f"{thread} {number}", [parameter], lambda: 1) == 1
+            assert set(derived.values()) <= {1}
+            if number % 20 == thread:
+                derived.clear()
+
+    in_threads(use)

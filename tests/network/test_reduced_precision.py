@@ -17,6 +17,7 @@ from allennlp_elmo_plugin.network.kernel_linear import KernelLinear
 from allennlp_elmo_plugin.network.projected_lstm import ProjectedLstm
 from allennlp_elmo_plugin.network.reduced_precision import ReducedMatrix
 from tests.network.layers import all_layers
+from tests.support.sentences import spell_words
 
 LOW_PRECISIONS = ["bfloat16", "int8"]
 IN_FLOAT32 = ("_char_embedding_weights", "bias")
@@ -334,3 +335,24 @@ def test_a_matrix_that_cannot_be_tiled_is_refused(
     with pytest.raises(ConfigurationError, match="multiples of 16.*float32") as error:
         ReducedMatrix(torch.zeros(shape), precision, is_gates)
     assert str(shape) in str(error.value)
+
+
+@pytest.mark.parametrize("precision", LOW_PRECISIONS)
+def test_what_is_read_while_weights_are_loaded_does_not_stay(
+    precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another thread may run a layer between the loading of its weights and of their scales."""
+    bilm, loaded = _reduced(precision), _reduced(precision, seed=1)
+    character_ids = spell_words(["the", "cat"])
+    bilm.char_cnn(character_ids)
+    set_attribute = torch.nn.Module.__setattr__
+
+    def set_and_run(module: torch.nn.Module, name: str, value: Any) -> None:
+        set_attribute(module, name, value)
+        if isinstance(module, ReducedMatrix):
+            bilm.char_cnn(character_ids)
+
+    monkeypatch.setattr(torch.nn.Module, "__setattr__", set_and_run)
+    bilm.load_state_dict(loaded.state_dict())
+    monkeypatch.undo()
+    assert torch.equal(bilm.char_cnn(character_ids), loaded.char_cnn(character_ids))

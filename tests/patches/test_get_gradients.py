@@ -14,6 +14,7 @@ from allennlp.modules.token_embedders import Embedding
 from allennlp.predictors import Predictor
 
 from allennlp_elmo_plugin.patches import patch_get_gradients
+from tests.support.threads import in_threads
 
 
 class Classifier(Model):
@@ -149,3 +150,16 @@ def test_patching_twice_changes_nothing() -> None:
     method = Predictor.get_gradients
     patch_get_gradients()
     assert Predictor.get_gradients is method
+
+
+def test_threads_get_the_gradients_of_one(predictor: Predictor) -> None:
+    """Threads that ask at once get right gradients, and leave the model as it was."""
+    expected = predictor.get_gradients(instances())[0]
+
+    def ask(_: int) -> List[Dict[str, Any]]:
+        return [predictor.get_gradients(instances())[0] for _ in range(5)]
+
+    for found in in_threads(ask):
+        assert all(list(each) == ["grad_input_1"] for each in found)
+        assert all(numpy.array_equal(e["grad_input_1"], expected["grad_input_1"]) for e in found)
+    assert [each.requires_grad for each in predictor._model.parameters()] == [False, True, True]

@@ -18,6 +18,7 @@ from allennlp.predictors import Predictor
 from allennlp_elmo_plugin.tagging.conllu_reader import ConlluTaggingReader
 from allennlp_elmo_plugin.tagging.tagger_predictor import ElmoTaggerPredictor
 from tests.support.paths import DATA
+from tests.support.threads import in_threads
 
 DEMO_SENTENCES = str(DATA / "pos_dev.conllu")
 MODELS = ["simple_tagger", "crf_tagger"]
@@ -343,3 +344,20 @@ def test_tags_of_padding_are_no_labels() -> None:
     interpreted = ElmoTaggerPredictor(model, reader)
     labeled: Any = interpreted.predictions_to_labeled_instances(instance, {"tags": ["INTJ", "X"]})
     assert labeled[0]["tags"].labels == ["INTJ"]
+
+
+@pytest.mark.parametrize("method", ["predict_json", "predict_batch_json"])
+def test_threads_predict_what_one_predicts(method: str) -> None:
+    """Threads that share a predictor get the outputs of one thread."""
+    shared = predictor()
+    inputs = [SHORT, LONG, EMPTY[0], {"sentence": "The dog's owner isn't here, is she?"}]
+    expected = [shared.predict_json(each) for each in inputs]
+
+    def predict(_: int) -> List[Any]:
+        if method == "predict_json":
+            return [shared.predict_json(each) for each in inputs]
+        return [shared.predict_batch_json([each])[0] for each in inputs]
+
+    for found in in_threads(predict):
+        assert [each["tags"] for each in found] == [each["tags"] for each in expected]
+        assert [each["words"] for each in found] == [each["words"] for each in expected]

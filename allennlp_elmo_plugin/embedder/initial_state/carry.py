@@ -29,9 +29,9 @@ class CarryState(InitialState):
     lacks keep their state. The same sentence gets different vectors after different text. The
     remembered state is neither saved nor shared between processes.
 
-    It is not for several threads: which state a batch starts from then depends on which thread comes
-    first. A warning says so if their batches overlap. Use `warm` or `zero`, or give each thread a
-    deep copy of the model.
+    It is not for several threads: which state a batch starts from would depend on which thread
+    comes first. One warning says so if their batches overlap. Use `warm` or `zero`, or give each
+    thread a deep copy of the model.
 
     It follows AllenNLP's protocol for modules with a state: `stateful` is `True`, and
     `reset_states` forgets the state.
@@ -149,7 +149,7 @@ def _require_finite(state: LstmState) -> None:
     if rows:
         raise ConfigurationError(
             "Expected a finite state of the biLM to carry to the next batch, got infinite numbers "
-            f"or NaN after the last token of row {', '.join(map(str, rows))}. They come from the "
-            "weights or from a training that diverges: check them. The state from before this batch "
-            "is kept; 'reset_states' forgets it."
+            f"or NaN at the end of row {', '.join(map(str, rows))}. Check the weights for such "
+            "numbers; a training that diverges makes some. The state from before this batch is "
+            "kept, so the next batch goes on from it; 'reset_states' forgets it."
         )

@@ -29,8 +29,8 @@ class LruWordCache(WordCache):
     An LRU cache of word vectors, with the characters of a word as its cache key.
 
     It needs no word list. It is emptied when a weight of the character CNN changes, and is off
-    while the weights require gradients. Its content is neither saved nor copied. Several threads may
-    use it; a word that two of them need at the same time may be computed twice.
+    while the weights require gradients. Its content is neither saved nor copied. Several threads
+    may use it; a word that two of them miss at the same time is computed twice.
 
     Registered as a `WordCache` with name "lru".
 
@@ -106,8 +106,8 @@ class LruWordCache(WordCache):
         if cached is not None and not missing:
             return cached
         words = torch.tensor(missing, dtype=torch.long, device=character_ids.device)
-        # Each word is computed once, so full precision costs nothing. Threads need not wait for each
-        # other's words, so the lock is free meanwhile.
+        # Each word is computed once, so full precision costs nothing. The lock is free meanwhile,
+        # so threads do not wait for each other's words.
         with torch.autocast(character_ids.device.type, enabled=False):
             computed = char_cnn(character_ids.index_select(0, words))
         with self._lock:
@@ -162,7 +162,7 @@ class _LruVectors:
         return found, missing, self._vectors.index_select(0, index)
 
     def insert(self, keys: List[bytes], vectors: torch.Tensor) -> None:
-        """Adds the last keys, up to the capacity, and evicts the keys that were used longest ago."""
+        """Adds the last keys, up to the capacity, and evicts those that were used longest ago."""
         new = [position for position, key in enumerate(keys) if key not in self._rows]
         new = new[-self._capacity :]
         while len(self._rows) + len(new) > self._capacity:

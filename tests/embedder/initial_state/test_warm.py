@@ -14,6 +14,7 @@ from tests.support.builtin import BuiltInEmbedder
 from tests.support.elmo_files import ElmoFiles, elmo_options, write_elmo_files
 from tests.support.embedders import embedder
 from tests.support.sentences import spell
+from tests.support.threads import in_threads
 
 WORDS = [
     "the",
@@ -254,3 +255,38 @@ def test_the_bundled_sentences_are_tokenized() -> None:
     for sentence in WARM_UP_SENTENCES:
         words = sentence.split(" ")
         assert all(words) and all(w.isalnum() or len(w) == 1 or "-" in w for w in words)
+
+
+def test_one_thread_converges_for_all(files: ElmoFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads that make the first calls at once get one state, which is computed once."""
+    computed: List[int] = []
+    compute = WarmState._compute
+
+    def count(self: WarmState, bilm: ElmoBilm) -> None:
+        computed.append(1)
+        compute(self, bilm)
+
+    monkeypatch.setattr(WarmState, "_compute", count)
+    module, expected = _warm(files), _embed(_warm(files), [["Rain", "falls"]], 1)[0]
+    found = in_threads(lambda _: _embed(module, [["Rain", "falls"]], 1)[0])
+    assert all(torch.allclose(vectors, expected, atol=1e-6) for vectors in found)
+    assert len(computed) == 2
+
+
+def test_a_state_is_never_seen_in_part(files: ElmoFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At each step of writing it, a state that counts as known is whole."""
+    bilm = ElmoBilm.from_files(*files)
+    state = WarmState(["Rain falls ."])
+    state.allocate(bilm)
+    copy_ = torch.Tensor.copy_
+    steps: List[bool] = []
+
+    def copy_and_look(target: torch.Tensor, source: torch.Tensor) -> torch.Tensor:
+        copied = copy_(target, source)
+        steps.append(state._is_unknown())
+        assert steps[-1] or all(part.isfinite().all() for part in (state.hidden, state.cell))
+        return copied
+
+    monkeypatch.setattr(torch.Tensor, "copy_", copy_and_look)
+    state.prepare(bilm)
+    assert steps[0] and not steps[-1]
