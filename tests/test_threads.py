@@ -9,7 +9,7 @@ import torch
 
 from allennlp_elmo_plugin import BilmEncoder, ElmoTokenEmbedder, LruWordCache
 from allennlp_elmo_plugin.embedder.word_cache import lru
-from allennlp_elmo_plugin.kernels import PRECISIONS, available_kernels, choose_kernels, use_kernels
+from allennlp_elmo_plugin.kernels import PRECISIONS, available_kernels, use_kernels
 from tests.support.elmo_files import ElmoFiles, elmo_options, write_elmo_files
 from tests.support.embedders import embedder
 from tests.support.sentences import spell, word_ids
@@ -193,24 +193,6 @@ def test_gradients_in_one_thread_leave_others_right(files: ElmoFiles) -> None:
 
     for found in in_threads(embed_or_train):
         assert all(torch.allclose(a, b, atol=TOLERANCE) for a, b in zip(found, expected))
-
-
-def test_a_choice_of_kernels_belongs_to_its_thread(files: ElmoFiles) -> None:
-    """Half of the threads force plain PyTorch, and the others keep the default."""
-    default = choose_kernels()
-
-    def choose(thread: int) -> bool:
-        for _ in range(100):
-            if thread % 2:
-                with use_kernels("plain"):
-                    chosen = choose_kernels()
-                if chosen is not None:
-                    return False
-            elif choose_kernels() is not default:
-                return False
-        return True
-
-    assert all(in_threads(choose))
 
 
 def test_copies_may_be_made_meanwhile(files: ElmoFiles) -> None:

@@ -3,6 +3,7 @@
 import _ctypes
 import ctypes
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Iterator, List, Optional, Tuple
@@ -23,6 +24,7 @@ from allennlp_elmo_plugin.kernels import (
 )
 from allennlp_elmo_plugin.network.projected_lstm import ProjectedLstm
 from tests.support.kernels import CAPABILITIES
+from tests.support.threads import in_threads
 
 needs_kernels = pytest.mark.skipif(not CAPABILITIES, reason="no kernels were compiled here")
 
@@ -100,6 +102,21 @@ def test_kernels_can_be_forced_for_a_while(capability: str) -> None:
     with use_kernels(capability):
         assert _chosen() == capability
     assert _chosen() == before
+
+
+@needs_kernels
+def test_a_forced_choice_belongs_to_its_thread() -> None:
+    """Other threads keep their own choice, while one thread forces plain PyTorch."""
+    with ThreadPoolExecutor(1) as pool, use_kernels("plain"):
+        other = pool.submit(choose_kernels).result()
+        assert choose_kernels() is None
+    assert other is not None and other.capability == CAPABILITIES[0]
+
+
+def test_a_choice_is_logged_once_by_threads(caplog: pytest.LogCaptureFixture) -> None:
+    """Threads that choose at the same time write one line."""
+    in_threads(lambda _: choose_kernels())
+    assert caplog.text.count("ELMo runs on") == 1
 
 
 @pytest.mark.parametrize("capability", available_kernels())
