@@ -79,7 +79,7 @@ class SpelledTokens(List[List[int]]):
         """Replaces the shared elements by copies, once."""
         if self._encoded is None:
             return
-        with _OWNING:
+        with _OWNING.current:
             # Another thread may have been first and handed out its copies.
             if self._encoded is not None:
                 copies = [ids.copy() for ids in list.__iter__(self)]

@@ -16,18 +16,17 @@ class ForkSafeLock:
 
     A fork copies a lock as it is, and the thread that would release it is missing in the child. The
     child's lock is therefore a new one. So code under the lock must leave its object usable
-    wherever it is cut off. Copies and pickles are new locks as well. Use it in a `with` statement.
+    wherever it is cut off. Copies and pickles are new locks as well.
     """
 
+    current: Lock
+    """The lock of this process, for a `with` statement."""
+
+    # It has no `__enter__` of its own: an interrupt from the keyboard in its Python code would keep
+    # the lock taken.
     def __init__(self) -> None:
-        self._lock = Lock()
+        self.current = Lock()
         _ALL.add(self)
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(self, *_: Any) -> None:
-        self._lock.release()
 
     def __reduce__(self) -> Tuple[Any, ...]:
         return type(self), ()
@@ -38,7 +37,7 @@ _ALL: "WeakSet[ForkSafeLock]" = WeakSet()
 
 def _renew_all() -> None:
     for lock in _ALL:
-        lock._lock = Lock()
+        lock.current = Lock()
 
 
 # Windows has no fork.

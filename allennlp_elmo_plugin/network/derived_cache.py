@@ -51,7 +51,7 @@ class DerivedCache:
         """
         entry = self._current(name, parameters)
         if entry is None:
-            with self._lock:
+            with self._lock.current:
                 # Another thread may have been first.
                 entry = self._current(name, parameters)
                 if entry is None:

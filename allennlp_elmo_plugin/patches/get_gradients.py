@@ -47,7 +47,7 @@ def _restored(predictor: Predictor) -> Iterator[None]:
 
 def _patch(get_gradients: Method) -> Method:
     def patched(self: Predictor, instances: List[Instance]) -> Any:
-        with _CHANGES_A_MODEL, _restored(self):
+        with _CHANGES_A_MODEL.current, _restored(self):
             return get_gradients(self, instances)
 
     return patched

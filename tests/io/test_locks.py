@@ -14,7 +14,7 @@ from tests.support.threads import in_threads
 
 def acquire(lock: ForkSafeLock) -> None:
     """Takes a lock and gives it back."""
-    with lock:
+    with lock.current:
         pass
 
 
@@ -24,7 +24,7 @@ def test_one_thread_at_a_time() -> None:
 
     def count(_: int) -> None:
         for _ in range(500):
-            with lock:
+            with lock.current:
                 counts[0] = counts[0] + 1
 
     in_threads(count)
@@ -38,7 +38,7 @@ def test_a_child_gets_a_lock_that_a_thread_of_its_parent_holds() -> None:
     lock, held, done = ForkSafeLock(), Event(), Event()
 
     def hold() -> None:
-        with lock:
+        with lock.current:
             held.set()
             done.wait()
 
@@ -60,7 +60,7 @@ def test_a_child_gets_a_lock_that_a_thread_of_its_parent_holds() -> None:
 def test_a_copy_is_a_new_lock(through: Callable[[ForkSafeLock], ForkSafeLock]) -> None:
     """A copy of a lock that is held can be taken."""
     lock = ForkSafeLock()
-    with lock:
+    with lock.current:
         acquire(through(lock))
 
 

@@ -114,7 +114,7 @@ class WarmState(InitialState):
             When the file of sentences cannot be read, or the state is not finite.
         """
         if self._is_unknown():
-            with self._lock:
+            with self._lock.current:
                 # Another thread may have been first.
                 if self._is_unknown():
                     self._compute(bilm)
@@ -186,7 +186,7 @@ class WarmState(InitialState):
             unknown = torch.full_like(getattr(self, name), float("nan"))
             state_dict.setdefault(prefix + name, unknown)
         # A thread that is computing the state uses the weights from before.
-        with self._lock:
+        with self._lock.current:
             super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
 

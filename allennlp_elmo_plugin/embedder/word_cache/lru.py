@@ -67,7 +67,7 @@ class LruWordCache(WordCache):
     @property
     def num_bytes(self) -> int:
         """The memory of the vectors and of their keys, in bytes."""
-        with self._lock:
+        with self._lock.current:
             return sum(vectors.num_bytes for vectors in self._derived.values())
 
     @overrides
@@ -99,7 +99,7 @@ class LruWordCache(WordCache):
             return char_cnn(character_ids)
         vectors = self._derived.get("vectors", weights, lambda: _LruVectors(self.capacity))
         keys = _keys(character_ids)
-        with self._lock:
+        with self._lock.current:
             found, missing, cached = vectors.find(keys)
             self.hits += len(found)
             self.misses += len(missing)
@@ -110,7 +110,7 @@ class LruWordCache(WordCache):
         # so threads do not wait for each other's words.
         with torch.autocast(character_ids.device.type, enabled=False):
             computed = char_cnn(character_ids.index_select(0, words))
-        with self._lock:
+        with self._lock.current:
             vectors.insert([keys[position] for position in missing], computed)
         return computed if cached is None else _merge(found, cached, missing, computed)
 
