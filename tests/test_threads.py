@@ -16,7 +16,7 @@ from tests.support.sentences import spell, word_ids
 from tests.support.threads import NUM_THREADS, in_threads
 
 WORDS = ["", "@@UNKNOWN@@", *(a + b for a in "abcdefghij" for b in "klmnop")]
-CALLS = 8
+CALLS = 5
 
 WORD_CACHES: Dict[str, Dict[str, Any]] = {
     "lru": {"type": "lru"},
