@@ -4,10 +4,9 @@ Reading and writing the weights of a biLM as an HDF5 file.
 
 import logging
 import os
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Tuple, Union
+from typing import Any, Dict, Iterator, List, Mapping, Union
 
 import h5py
 import numpy
@@ -17,13 +16,12 @@ from allennlp.common.checks import ConfigurationError
 from allennlp_elmo_plugin.io.atomic import write_atomically
 from allennlp_elmo_plugin.io.hdf5_files import write_hdf5
 from allennlp_elmo_plugin.network.options import ElmoOptions
+from allennlp_elmo_plugin.weights.checked_hdf5 import CheckedHdf5File, listed
 from allennlp_elmo_plugin.weights.weight_table import WeightRow, weight_table
 
-__all__ = ["WeightFile", "read_array", "shape_problems", "write_weights"]
+__all__ = ["WeightFile", "write_weights"]
 
 logger = logging.getLogger(__name__)
-
-Shapes = Mapping[str, Tuple[int, ...]]
 
 BILM_PREFIXES = ("CNN", "RNN_", "char_embed")
 """Prefixes of the names of a biLM's datasets."""
@@ -47,49 +45,33 @@ class WeightFile:
     # Raises
 
     `ConfigurationError`
-        If the file is not an HDF5 file, is truncated, or does not fit the options. In the last
-        case the message lists every missing, unexpected and mis-shaped dataset.
+        If the file is not an HDF5 file, is damaged, holds a number that is not finite, or does not
+        fit the options. In the last case the message lists the missing, unexpected, unreadable and
+        mis-shaped datasets.
     """
 
     options: ElmoOptions
     """The given options, with `state_projection` and `word_projection` as in the file."""
 
     def __init__(self, path: Union[str, "os.PathLike[str]"], options: ElmoOptions) -> None:
-        self._path = path
-        with self._explained_errors():
-            self._file = h5py.File(path, "r")
+        self._file = CheckedHdf5File(path, "ELMo weights")
         try:
-            with self._explained_errors():
-                shapes = _dataset_shapes(self._file)
-            self.options = _with_projections_of(shapes, options)
+            self.options = _with_projections_of(self._file.names, options)
             self._table = weight_table(self.options)
-            _require_fit(path, shapes, self._table)
+            _require_fit(path, self._file, self._table)
         except ConfigurationError:
             self._file.close()
             raise
 
     def __iter__(self) -> Iterator[Dict[str, torch.Tensor]]:
         for row in self._table:
-            with self._explained_errors():
-                arrays = [read_array(self._file[dataset.name]) for dataset in row.datasets]
-            yield _to_tensors(row, arrays)
+            yield _to_tensors(row, [self._file.read(dataset.name) for dataset in row.datasets])
 
     def __enter__(self) -> "WeightFile":
         return self
 
     def __exit__(self, *error: Any) -> None:
         self._file.close()
-
-    @contextmanager
-    def _explained_errors(self) -> Iterator[None]:
-        """Turns h5py's errors into one that names the file."""
-        try:
-            yield
-        except OSError as error:
-            raise ConfigurationError(
-                f"Expected ELMo weights in an HDF5 file, but '{self._path}' cannot be read "
-                f"({error}). Check that it is the weight file and was downloaded completely."
-            ) from error
 
 
 def write_weights(
@@ -125,50 +107,6 @@ def write_weights(
                 file.create_dataset(dataset.name, data=array)
 
 
-def read_array(dataset: h5py.Dataset) -> numpy.ndarray:
-    """
-    Reads a dataset in the machine's own byte order, the only one that PyTorch accepts.
-
-    # Parameters
-
-    dataset : `h5py.Dataset`
-        Dataset of any byte order.
-
-    # Returns
-
-    `numpy.ndarray`
-        The whole dataset.
-    """
-    return numpy.asarray(dataset[()], dtype=dataset.dtype.newbyteorder("="))
-
-
-def shape_problems(expected: Shapes, found: Shapes) -> List[str]:
-    """
-    Describes every dataset that is missing or has another shape than expected.
-
-    # Parameters
-
-    expected, found : `Mapping[str, Tuple[int, ...]]`
-        Shapes of the datasets by name.
-
-    # Returns
-
-    `List[str]`
-        One line for each such dataset.
-    """
-    missing = [
-        f"missing: {name}, expected shape {shape}"
-        for name, shape in expected.items()
-        if name not in found
-    ]
-    mis_shaped = [
-        f"mis-shaped: {name}, expected {shape}, got {found[name]}"
-        for name, shape in expected.items()
-        if found.get(name, shape) != shape
-    ]
-    return missing + mis_shaped
-
-
 def _to_tensors(row: WeightRow, arrays: List[numpy.ndarray]) -> Dict[str, torch.Tensor]:
     return {
         name: torch.from_numpy(array).to(torch.float32).contiguous()
@@ -186,20 +124,9 @@ def _to_datasets(row: WeightRow, arrays: Mapping[str, numpy.ndarray]) -> List[nu
     return row.to_datasets({name: array.astype("float64") for name, array in parameters.items()})
 
 
-def _dataset_shapes(file: h5py.File) -> Dict[str, Tuple[int, ...]]:
-    shapes: Dict[str, Tuple[int, ...]] = {}
-
-    def visit(name: str, item: Union[h5py.Group, h5py.Dataset]) -> None:
-        if isinstance(item, h5py.Dataset):
-            shapes[name] = tuple(item.shape)
-
-    file.visititems(visit)
-    return shapes
-
-
-def _with_projections_of(shapes: Shapes, options: ElmoOptions) -> ElmoOptions:
+def _with_projections_of(names: List[str], options: ElmoOptions) -> ElmoOptions:
     """Switches off the projections that bilm-tf omits between two equal sizes."""
-    names = {name.rsplit("/", 1)[-1] for name in shapes}
+    names = [name.rsplit("/", 1)[-1] for name in names]
     if options.cell_size == options.projection_dim and "W_P_0" not in names:
         options = replace(options, state_projection=False)
     if options.num_filters == options.projection_dim and "W_proj" not in names:
@@ -208,20 +135,24 @@ def _with_projections_of(shapes: Shapes, options: ElmoOptions) -> ElmoOptions:
 
 
 def _require_fit(
-    path: Union[str, "os.PathLike[str]"], shapes: Shapes, table: List[WeightRow]
+    path: Union[str, "os.PathLike[str]"], file: CheckedHdf5File, table: List[WeightRow]
 ) -> None:
     expected = {dataset.name: dataset.shape for row in table for dataset in row.datasets}
-    unexpected = [name for name in shapes if name not in expected]
+    unexpected = [name for name in file.names if name not in expected]
     # Datasets that belong to no biLM, such as a softmax, are ignored as the built-in ignores them.
     foreign = [name for name in unexpected if not name.startswith(BILM_PREFIXES)]
-    problems = shape_problems(expected, shapes) + [
-        f"unexpected: {name}, shape {shapes[name]}" for name in unexpected if name not in foreign
+    problems = file.problems(expected) + [
+        f"unexpected: {name}, shape {file.shape(name)}"
+        for name in unexpected
+        if name.startswith(BILM_PREFIXES)
     ]
     if problems:
         raise ConfigurationError(
-            f"The weights in '{path}' do not fit the options:\n  "
-            + "\n  ".join(problems)
-            + "\nUse the options file that belongs to these weights."
+            f"The weights in '{path}' do not fit the options:\n  {listed(problems)}\n"
+            "Use the options file that belongs to these weights. Write unreadable datasets anew, "
+            "as h5py's 'create_dataset' does by default."
         )
     if foreign:
-        logger.warning("Ignored the datasets of '%s' that belong to no biLM: %s", path, foreign)
+        logger.warning(
+            "Ignored the datasets of '%s' that belong to no biLM:\n  %s", path, listed(foreign)
+        )

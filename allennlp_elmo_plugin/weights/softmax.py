@@ -13,6 +13,7 @@ from allennlp.common.file_utils import cached_path
 
 from allennlp_elmo_plugin.io.atomic import write_atomically
 from allennlp_elmo_plugin.io.hdf5_files import write_hdf5
+from allennlp_elmo_plugin.weights.checked_hdf5 import CheckedHdf5File, listed
 from allennlp_elmo_plugin.weights.hdf5 import read_array, shape_problems
 
 __all__ = ["read_softmax", "write_softmax"]
@@ -43,31 +44,27 @@ def read_softmax(
     # Raises
 
     `ConfigurationError`
-        If the file is missing, is not an HDF5 file, or does not fit. In the last case the message
-        lists every missing and mis-shaped dataset.
+        If the file is missing, is not an HDF5 file, is damaged, holds a number that is not finite,
+        or does not fit. In the last case the message lists every missing, unreadable and mis-shaped
+        dataset.
     """
     try:
-        file = h5py.File(cached_path(path), "r")
-    except (OSError, ValueError) as error:
+        local_path = cached_path(path)
+    except Exception as error:
         raise ConfigurationError(
-            f"Expected a softmax in an HDF5 file, but '{path}' cannot be read ({error}). Check the "
-            "path, and that the file was downloaded completely."
+            f"Expected a softmax in an HDF5 file, but '{path}' cannot be found or downloaded "
+            f"({error}). Check the path or URL."
         ) from error
-    with file:
-        items = {name: file.get(name) for name in (WEIGHT, BIAS)}
-        problems = shape_problems(
-            {WEIGHT: (num_words, size), BIAS: (num_words,)},
-            {name: item.shape for name, item in items.items() if isinstance(item, h5py.Dataset)},
-        )
+    with CheckedHdf5File(local_path, "a softmax") as file:
+        problems = file.problems({WEIGHT: (num_words, size), BIAS: (num_words,)})
         if problems:
             raise ConfigurationError(
                 f"The softmax in '{path}' does not fit the vocabulary and the biLM:\n  "
-                + "\n  ".join(problems)
-                + "\nUse the vocabulary file and the options file that belong to it."
+                f"{listed(problems)}\n"
+                "Use the vocabulary file and the options file that belong to it. Write unreadable "
+                "datasets anew, as h5py's 'create_dataset' does by default."
             )
-        weight, bias = (
-            torch.from_numpy(read_array(items[name])).float() for name in (WEIGHT, BIAS)
-        )
+        weight, bias = (torch.from_numpy(file.read(name)).float() for name in (WEIGHT, BIAS))
     return weight, bias
 
 
