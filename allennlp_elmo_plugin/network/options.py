@@ -5,13 +5,15 @@ They are checked, and defaults are filled in. Only the keys that shape the netwo
 others (training settings) are ignored.
 """
 
-import json
 import os
-from dataclasses import asdict, dataclass
-from typing import Any, Dict, List, Optional, Tuple, Union
+import reprlib
+from dataclasses import MISSING, dataclass, fields
+from numbers import Integral, Real
+from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 
 from allennlp.common.checks import ConfigurationError
 
+from allennlp_elmo_plugin.io.json_file import read_json
 from allennlp_elmo_plugin.network.spelling import (
     MAX_CHARACTERS_PER_TOKEN,
     MIN_CHARACTERS_PER_TOKEN,
@@ -24,6 +26,24 @@ ACTIVATIONS = ("relu", "tanh")
 
 # After an export, bilm-tf counts the row for id 0 as well.
 ACCEPTED_N_CHARACTERS = (NUM_CHARACTERS, NUM_CHARACTERS + 1)
+
+SIZES = {
+    "projection_dim": (1, 1 << 20),
+    "cell_size": (1, 1 << 20),
+    "num_layers": (1, 1000),
+    "char_embedding_dim": (1, 1 << 20),
+    "num_highways": (0, 1000),
+    "max_characters_per_token": (MIN_CHARACTERS_PER_TOKEN, 10_000),
+}
+"""Smallest and largest value of each size. A wrong file fails here, not when memory runs out."""
+
+MAX_CONVOLUTIONS = 1000
+MAX_FILTERS = 1 << 20
+MAX_PARAMETERS = 1 << 31
+"""About 23 times as many as the largest published biLM has."""
+
+CLIPS = (2.0**-126, 2.0**127)
+"""Smallest and largest clip. The kernels compute in float32."""
 
 
 @dataclass(frozen=True)
@@ -105,17 +125,10 @@ class ElmoOptions:
         # Raises
 
         `ConfigurationError`
-            When the file is not JSON, lacks a key, or holds an invalid value. The message names the
-            file and every key at fault.
+            When the file is not a regular file of JSON, lacks a key, or holds an invalid value. The
+            message names the file and every key at fault.
         """
-        try:
-            with open(path, encoding="utf-8") as file:
-                content = json.load(file)
-        except (UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise ConfigurationError(
-                f"Expected an ELMo options file in JSON, but '{path}' is not JSON ({error}). "
-                "Is it the weight file, or a download that broke off?"
-            ) from error
+        content = read_json(path, "ELMo options")
         try:
             return cls.from_dict(content)
         except ConfigurationError as error:
@@ -141,7 +154,7 @@ class ElmoOptions:
         if n_characters is not None and n_characters not in ACCEPTED_N_CHARACTERS:
             reader.problems.append(
                 f"'char_cnn.n_characters' must be {NUM_CHARACTERS} or {NUM_CHARACTERS + 1}, "
-                f"got {n_characters}"
+                f"got {_SHOWN.repr(n_characters)}"
             )
         values: Dict[str, Any] = {
             "filters": reader.filters("char_cnn.filters"),
@@ -161,17 +174,31 @@ class ElmoOptions:
         return cls(**values)
 
     @classmethod
-    def from_fields(cls, fields: Dict[str, Any]) -> "ElmoOptions":
+    def from_fields(cls, content: Any) -> "ElmoOptions":
         """
         Restores options from the result of `dataclasses.asdict`, also after a way through JSON.
 
         # Parameters
 
-        fields : `Dict[str, Any]`
+        content : `Dict[str, Any]`
             The fields of an `ElmoOptions`.
+
+        # Raises
+
+        `ConfigurationError`
+            When these are not the fields of an `ElmoOptions`, or a value is invalid.
         """
-        filters = tuple((width, number) for width, number in fields["filters"])
-        return cls(**{**fields, "filters": filters})
+        known = {field.name: field.default is MISSING for field in fields(cls)}
+        found = set(content) if isinstance(content, dict) else set()
+        missing = [name for name, is_required in known.items() if is_required and name not in found]
+        if missing or found - set(known):
+            raise ConfigurationError(
+                f"Expected the fields {list(known)} of a biLM's options, got {_SHOWN.repr(content)}."
+            )
+        pairs = content["filters"]
+        if isinstance(pairs, (list, tuple)):
+            pairs = tuple(tuple(pair) if isinstance(pair, list) else pair for pair in pairs)
+        return cls(**{**content, "filters": pairs})
 
     def to_dict(self) -> Dict[str, Any]:
         """Returns the content of an `options.json`, as bilm-tf has it after an export."""
@@ -195,31 +222,80 @@ class ElmoOptions:
         }
 
     def _problems(self) -> List[str]:
-        problems = []
-        values = asdict(self)
-        for name in ("projection_dim", "cell_size", "num_layers", "char_embedding_dim"):
-            if values[name] < 1:
-                problems.append(f"{name} must be at least 1, got {values[name]}")
-        if self.num_highways < 0:
-            problems.append(f"num_highways must be at least 0, got {self.num_highways}")
+        problems = [*self._type_problems(), *self._filter_type_problems()]
+        if problems:
+            return problems
+        problems = [*self._size_problems(), *self._filter_problems(), *self._clip_problems()]
         if self.activation not in ACTIVATIONS:
-            problems.append(f"activation must be one of {ACTIVATIONS}, got '{self.activation}'")
-        if self.max_characters_per_token < MIN_CHARACTERS_PER_TOKEN:
             problems.append(
-                f"max_characters_per_token must be at least {MIN_CHARACTERS_PER_TOKEN}, "
-                f"got {self.max_characters_per_token}"
+                f"activation must be one of {ACTIVATIONS}, got {_SHOWN.repr(self.activation)}"
             )
-        if not self.filters:
-            problems.append("filters must name at least one (width, number) pair, got none")
+        return problems or self._fit_problems()
+
+    def _type_problems(self) -> Iterator[str]:
+        kinds = {
+            **dict.fromkeys(SIZES, Integral),
+            **dict.fromkeys(("cell_clip", "proj_clip"), Real),
+            **dict.fromkeys(("use_skip_connections", "state_projection", "word_projection"), bool),
+            "activation": str,
+        }
+        for name, kind in kinds.items():
+            value = getattr(self, name)
+            if kind is Real and value is None:
+                continue
+            if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+                expected = {Integral: "int", Real: "float"}.get(kind, kind.__name__)
+                yield f"{name} must be of type {expected}, got {_SHOWN.repr(value)}"
+
+    def _filter_type_problems(self) -> Iterator[str]:
+        pairs = self.filters if isinstance(self.filters, tuple) else (self.filters,)
+        for pair in pairs:
+            if not (isinstance(pair, (list, tuple)) and len(pair) == 2 and all(map(_is_int, pair))):
+                yield f"filters must hold (width, number) pairs, got {_SHOWN.repr(pair)}"
+                return
+
+    def _size_problems(self) -> Iterator[str]:
+        for name, (smallest, largest) in SIZES.items():
+            value = getattr(self, name)
+            if not smallest <= value <= largest:
+                bound = f"at least {smallest}" if value < smallest else f"at most {largest}"
+                yield f"{name} must be {bound}, got {_SHOWN.repr(value)}"
+
+    def _filter_problems(self) -> Iterator[str]:
+        if not 1 <= len(self.filters) <= MAX_CONVOLUTIONS:
+            yield (
+                f"filters must name at least one (width, number) pair and at most "
+                f"{MAX_CONVOLUTIONS}, got {len(self.filters) or 'none'}"
+            )
+            return
         for width, number in self.filters:
             if not 1 <= width <= self.max_characters_per_token or number < 1:
-                problems.append(
+                yield (
                     f"filters must have widths from 1 to {self.max_characters_per_token} and "
-                    f"numbers from 1 up, got ({width}, {number})"
+                    f"numbers from 1 up, got {_SHOWN.repr((width, number))}"
                 )
+        if self.num_filters > MAX_FILTERS:
+            yield f"filters must be at most {MAX_FILTERS} together, got {_SHOWN.repr(self.num_filters)}"
+
+    def _clip_problems(self) -> Iterator[str]:
         for name in ("cell_clip", "proj_clip"):
-            if values[name] is not None and values[name] <= 0:
-                problems.append(f"{name} must be positive or None, got {values[name]}")
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                yield f"{name} must be positive or None, got {_SHOWN.repr(value)}"
+            # Only this way round is NaN refused.
+            elif value is not None and not CLIPS[0] <= value <= CLIPS[1]:
+                yield (
+                    f"{name} must be from {CLIPS[0]:.3g} to {CLIPS[1]:.3g} or None, got "
+                    f"{_SHOWN.repr(value)}"
+                )
+
+    def _fit_problems(self) -> List[str]:
+        problems = []
+        if self._num_parameters > MAX_PARAMETERS:
+            problems.append(
+                f"the sizes must make at most {MAX_PARAMETERS} parameters, got "
+                f"{self._num_parameters}"
+            )
         if not self.state_projection and self.cell_size != self.projection_dim:
             problems.append(
                 "LSTMs without projection need cell_size and projection_dim to be equal, "
@@ -231,6 +307,41 @@ class ElmoOptions:
                 f"got {self.num_filters} for {self.projection_dim}"
             )
         return problems
+
+    @property
+    def _num_parameters(self) -> int:
+        """The number of weights, without those of biases."""
+        size, dim, cells = self.num_filters, self.projection_dim, self.cell_size
+        convolutions = sum(width * number for width, number in self.filters)
+        char_cnn = (
+            NUM_CHARACTERS * self.char_embedding_dim
+            + convolutions * self.char_embedding_dim
+            + self.num_highways * 2 * size * size
+            + self.word_projection * size * dim
+        )
+        layer = 8 * cells * dim + self.state_projection * cells * dim
+        return char_cnn + 2 * self.num_layers * layer
+
+
+class _Shown(reprlib.Repr):
+    """A `repr` of bounded length."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = 100
+
+    def repr_int(self, value: int, level: int) -> str:
+        # Python refuses to convert longer integers.
+        if value.bit_length() > 4096:
+            return f"an integer of {value.bit_length()} bits"
+        return super().repr_int(value, level)
+
+
+_SHOWN = _Shown()
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 class _Reader:
@@ -255,7 +366,9 @@ class _Reader:
             return None
         accepted = (int, float) if kind is float else (kind,)
         if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
-            self.problems.append(f"'{key}' must be of type {kind.__name__}, got {value!r}")
+            self.problems.append(
+                f"'{key}' must be of type {kind.__name__}, got {_SHOWN.repr(value)}"
+            )
             return None
         return value
 
@@ -267,6 +380,8 @@ class _Reader:
                 and len(pair) == 2
                 and all(isinstance(size, int) and not isinstance(size, bool) for size in pair)
             ):
-                self.problems.append(f"'{key}' must hold [width, number] pairs, got {pair!r}")
+                self.problems.append(
+                    f"'{key}' must hold [width, number] pairs, got {_SHOWN.repr(pair)}"
+                )
                 return ()
         return tuple((width, number) for width, number in pairs)

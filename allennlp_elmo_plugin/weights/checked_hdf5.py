@@ -143,7 +143,7 @@ class CheckedHdf5File:
 
     def _stored(self, name: str) -> StoredDataset:
         with self._explained_errors(name):
-            return StoredDataset(self._datasets[name], self._size)
+            return StoredDataset(self._datasets[name], self._size, self._file.userblock_size)
 
     @contextmanager
     def _explained_errors(self, name: Optional[str] = None) -> Iterator[None]:

@@ -2,14 +2,13 @@
 A dataset of an HDF5 file, whose storage is checked before its data is read.
 """
 
-from itertools import product
 from math import prod
 from typing import BinaryIO, List, Optional, Tuple
 
 import numpy
 from h5py import h5d, h5s, h5t
 
-from allennlp_elmo_plugin.weights.chunks import GZIP, LZF, NAMES, ChunkFilter, decode_chunk
+from allennlp_elmo_plugin.weights.chunks import FILTER_NAMES, decode_chunk, find_chunks
 from allennlp_elmo_plugin.weights.finite import first_non_finite
 
 __all__ = ["StoredDataset"]
@@ -24,9 +23,7 @@ TYPE_CLASSES = {
     h5t.REFERENCE: "references",
 }
 
-MAX_CHUNKS = 100_000
-MAX_LZF_CHUNK = 8 << 20
-"""In bytes. HDF5 unpacks LZF itself, into up to 88 times the size."""
+MAX_CHUNKS = 20_000
 SMALL_CHUNK = 1 << 20
 """In bytes. A chunk of this size may be larger than its dataset, as h5py makes resizable ones."""
 
@@ -44,10 +41,13 @@ class StoredDataset:
         The dataset.
     file_size : `int`
         Size of the file in bytes.
+    user_block_size : `int`
+        Size of the user block at the start of the file in bytes.
     """
 
-    def __init__(self, dataset: h5d.DatasetID, file_size: int) -> None:
+    def __init__(self, dataset: h5d.DatasetID, file_size: int, user_block_size: int) -> None:
         self._dataset = dataset
+        self._user_block_size = user_block_size
         self._file_size = file_size
         self._properties = dataset.get_create_plist()
         self._layout = self._properties.get_layout()
@@ -95,8 +95,8 @@ class StoredDataset:
         array = numpy.empty(self.shape, self._dtype)
         if self._layout == h5d.CONTIGUOUS:
             self._read_contiguous(file, array.reshape(-1))
-        elif self._layout == h5d.CHUNKED and LZF not in self._codes():
-            self._read_chunks(array)
+        elif self._layout == h5d.CHUNKED:
+            self._read_chunks(file, array)
             self._require_finite(array.reshape(-1))
         else:
             self._dataset.read(h5s.ALL, h5s.ALL, array)
@@ -120,64 +120,61 @@ class StoredDataset:
         return None
 
     def _chunk_problem(self) -> Optional[str]:
-        codes, chunk = self._codes(), self._properties.get_chunk()
+        filters, chunk = self._filters(), self._properties.get_chunk()
+        unknown = [str(code) for code in filters if code not in FILTER_NAMES]
+        if unknown:
+            return f"expected the filters {list(FILTER_NAMES.values())}, got number {unknown[0]}"
+        # Whether the place of a chunk counts from there depends on the version of HDF5.
+        if self._user_block_size:
+            return "expected data in one piece after a user block, got chunks"
         size = prod(chunk) * self._dtype.itemsize
-        stored = self._dataset.get_storage_size()
-        if any(code not in NAMES for code in codes) or {GZIP, LZF} <= set(codes):
-            names = [NAMES.get(code, f"number {code}") for code in codes]
-            return f"expected the filters shuffle, fletcher32 and one of gzip and lzf, got {names}"
         largest = max(self._num_bytes, SMALL_CHUNK)
-        if LZF in codes:
-            largest = min(largest, MAX_LZF_CHUNK)
-        if len(chunk) != len(self.shape) or not 0 < size <= largest or self._num_chunks > MAX_CHUNKS:
+        if (
+            len(chunk) != len(self.shape)
+            or not 0 < size <= largest
+            or self._num_chunks > MAX_CHUNKS
+        ):
             return (
-                f"expected at most {MAX_CHUNKS} chunks, each of at most {largest} bytes, got "
-                f"{self._num_chunks} of shape {chunk}"
+                f"expected at most {MAX_CHUNKS} chunks of at most {largest} bytes, got chunks of "
+                f"shape {chunk}"
             )
+        stored = self._dataset.get_storage_size()
         if not self._num_chunks <= stored <= self._file_size:
             return (
                 f"expected data for {self._num_chunks} chunks within the file's {self._file_size} "
                 f"bytes, got {stored} bytes"
             )
-        return self._setting_problem(size)
-
-    def _setting_problem(self, chunk_size: int) -> Optional[str]:
-        """Finds an LZF filter that would take other amounts of memory than its chunk."""
-        for code, settings in self._filters():
-            if code == LZF and settings[2:3] != (chunk_size,):
-                return f"expected LZF settings for {chunk_size} bytes, got {settings}"
         return None
 
     @property
     def _num_chunks(self) -> int:
-        return prod(-(-size // step) for size, step in zip(self.shape, self._properties.get_chunk()))
+        return prod(
+            -(-size // step) for size, step in zip(self.shape, self._properties.get_chunk())
+        )
 
-    def _filters(self) -> List[ChunkFilter]:
-        filters = map(self._properties.get_filter, range(self._properties.get_nfilters()))
-        return [(code, tuple(settings)) for code, _, settings, _ in filters]
-
-    def _codes(self) -> List[int]:
-        return [code for code, _ in self._filters()]
+    def _filters(self) -> List[int]:
+        count = self._properties.get_nfilters()
+        return [self._properties.get_filter(i)[0] for i in range(count)]
 
     def _read_contiguous(self, file: BinaryIO, numbers: numpy.ndarray) -> None:
         file.seek(self._dataset.get_offset())
         step = BLOCK_SIZE // numbers.itemsize
         for start in range(0, len(numbers), step):
             block = numbers[start : start + step]
-            target = memoryview(block.view("uint8"))
-            while len(target):
-                count = file.readinto(target)
-                if not count:
-                    raise ValueError("the file ends within the data")
-                target = target[count:]
+            _read_into(file, block.view("uint8"))
             self._require_finite(block, start)
 
-    def _read_chunks(self, array: numpy.ndarray) -> None:
+    def _read_chunks(self, file: BinaryIO, array: numpy.ndarray) -> None:
         shape, filters = self._properties.get_chunk(), self._filters()
         size = prod(shape) * array.itemsize
-        for start in product(*map(range, [0] * array.ndim, array.shape, shape)):
-            filter_mask, stored = self._dataset.read_direct_chunk(start)
-            content = decode_chunk(stored, filters, filter_mask, size, array.itemsize)
+        chunks = find_chunks(self._dataset, array.shape, shape, self._file_size)
+        for start, info in chunks.items():
+            stored = numpy.empty(info.size, "uint8")
+            file.seek(info.byte_offset)
+            _read_into(file, stored)
+            content = decode_chunk(
+                stored.tobytes(), filters, info.filter_mask, size, array.itemsize
+            )
             part = array[tuple(slice(first, first + step) for first, step in zip(start, shape))]
             chunk = numpy.frombuffer(content, array.dtype).reshape(shape)
             part[...] = chunk[tuple(map(slice, part.shape))]
@@ -192,3 +189,12 @@ class StoredDataset:
                 raise ValueError(
                     f"expected finite numbers, got {block[index]} at {[int(i) for i in place]}"
                 )
+
+
+def _read_into(file: BinaryIO, array: numpy.ndarray) -> None:
+    target = memoryview(array)
+    while len(target):
+        count = file.readinto(target)
+        if not count:
+            raise ValueError("the file ends within the data")
+        target = target[count:]
