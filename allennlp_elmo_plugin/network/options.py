@@ -37,6 +37,8 @@ SIZES = {
 }
 """Smallest and largest value of each size. A wrong file fails here, not when memory runs out."""
 
+SWITCHES = ("use_skip_connections", "state_projection", "word_projection")
+
 MAX_CONVOLUTIONS = 1000
 MAX_FILTERS = 1 << 20
 MAX_PARAMETERS = 1 << 31
@@ -193,7 +195,8 @@ class ElmoOptions:
         missing = [name for name, is_required in known.items() if is_required and name not in found]
         if missing or found - set(known):
             raise ConfigurationError(
-                f"Expected the fields {list(known)} of a biLM's options, got {_SHOWN.repr(content)}."
+                f"Expected the fields {list(known)} of a biLM's options, got "
+                f"{_SHOWN.repr(content)}."
             )
         pairs = content["filters"]
         if isinstance(pairs, (list, tuple)):
@@ -233,18 +236,17 @@ class ElmoOptions:
         return problems or self._fit_problems()
 
     def _type_problems(self) -> Iterator[str]:
-        kinds = {
-            **dict.fromkeys(SIZES, Integral),
-            **dict.fromkeys(("cell_clip", "proj_clip"), Real),
-            **dict.fromkeys(("use_skip_connections", "state_projection", "word_projection"), bool),
-            "activation": str,
+        kinds: Dict[str, Tuple[type, str]] = {
+            **dict.fromkeys(SIZES, (Integral, "int")),
+            **dict.fromkeys(("cell_clip", "proj_clip"), (Real, "float")),
+            **dict.fromkeys(SWITCHES, (bool, "bool")),
+            "activation": (str, "str"),
         }
-        for name, kind in kinds.items():
+        for name, (kind, expected) in kinds.items():
             value = getattr(self, name)
             if kind is Real and value is None:
                 continue
             if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-                expected = {Integral: "int", Real: "float"}.get(kind, kind.__name__)
                 yield f"{name} must be of type {expected}, got {_SHOWN.repr(value)}"
 
     def _filter_type_problems(self) -> Iterator[str]:
@@ -275,7 +277,10 @@ class ElmoOptions:
                     f"numbers from 1 up, got {_SHOWN.repr((width, number))}"
                 )
         if self.num_filters > MAX_FILTERS:
-            yield f"filters must be at most {MAX_FILTERS} together, got {_SHOWN.repr(self.num_filters)}"
+            yield (
+                f"filters must be at most {MAX_FILTERS} together, got "
+                f"{_SHOWN.repr(self.num_filters)}"
+            )
 
     def _clip_problems(self) -> Iterator[str]:
         for name in ("cell_clip", "proj_clip"):

@@ -1,25 +1,33 @@
 """
 Finding the two files of a biLM.
 
-They are named by a path, a URL, a folder or zip that contains them, or the name of a biLM that
+They are named by a path, a URL, a folder, zip or tar that contains them, or the name of a biLM that
 comes with the plugin.
 """
 
-import fnmatch
 import logging
 import os
-from functools import lru_cache
-from pathlib import Path
-from typing import Iterator, Union
+from functools import lru_cache, partial
+from pathlib import Path, PurePath
+from typing import Callable, Iterator, Sequence, Union
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
 
-from allennlp_elmo_plugin.io.atomic import explain_interruption
+from allennlp_elmo_plugin.weights.packed_files import (
+    cache_folder,
+    is_packed,
+    packed_members,
+    unpack,
+)
 
 __all__ = ["find_options_file", "find_weight_file"]
 
 logger = logging.getLogger(__name__)
+
+MAX_ENTRIES = 100_000
+MAX_LISTED = 20
+MAX_TEXT = 500
 
 PRETRAINED = "pretrained:"
 MAC_METADATA = "__MACOSX"
@@ -75,44 +83,118 @@ def find_weight_file(location: Union[str, "os.PathLike[str]"]) -> Path:
 
 
 def _find(location: Union[str, "os.PathLike[str]"], key: str, pattern: str) -> Path:
+    text, member = os.fspath(_resolve_pretrained(location, key)), ""
+    # AllenNLP's way to name a file in an archive.
+    if "!" in text and not os.path.exists(text):
+        text, _, member = text.partition("!")
+    path = _local_path(text, location, key)
+    if path.is_dir() and not member:
+        found = sorted(_search(path, partial(_is_wanted, pattern=pattern)))
+        _require_one(found, location, key, pattern)
+        return path / found[0]
     try:
-        path = Path(cached_path(_resolve_pretrained(location, key), extract_archive=True))
+        if path.is_file() and is_packed(path):
+            return _find_packed(path, member, location, key, pattern)
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        raise ConfigurationError(
+            f"'{key}' names '{location}', an archive that cannot be unpacked "
+            f"({str(error)[:MAX_TEXT] or type(error).__name__}). Download it again, or unpack it "
+            "and name the file itself."
+        ) from error
+    if member:
+        raise ConfigurationError(
+            f"'{key}' names '{location}'. Expected an archive before the '!', but '{path}' is "
+            "neither a zip nor a tar. Name the file itself."
+        )
+    return path
+
+
+def _local_path(text: str, location: Union[str, "os.PathLike[str]"], key: str) -> Path:
+    try:
+        return Path(cached_path(text))
     except FileNotFoundError as error:
         raise ConfigurationError(
             f"'{key}' names '{location}', but there is no such file. Check the path; a relative "
             f"one starts at the working directory, '{os.getcwd()}'."
-            f"{explain_interruption(Path(location).parent)}"
         ) from error
-    except (OSError, ValueError) as error:
+    except Exception as error:
         raise ConfigurationError(
-            f"'{key}' names '{location}', but it could not be downloaded ({error}). Check the URL "
-            "and the network, or give the path of a local copy."
+            f"'{key}' names '{location}', but it could not be found or downloaded "
+            f"({str(error)[:MAX_TEXT]}). Check the path or URL and the network, or give the path "
+            "of a local copy."
         ) from error
-    if not path.is_dir():
-        return path
-    found = sorted(file for file in _visible_files(path, pattern) if "softmax" not in file.name)
-    if len(found) != 1:
-        names = ", ".join(str(file.relative_to(path)) for file in found) or "none"
-        raise ConfigurationError(
-            f"'{key}' names '{location}'. Expected exactly one file like '{pattern}' in there, "
-            f"found {names}. Name the file itself.{explain_interruption(path)}"
-        )
-    return found[0]
 
 
-def _visible_files(folder: Path, pattern: str) -> Iterator[Path]:
-    """Yields the files below a folder, without looking into folders that don't count."""
-    for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not _is_leftover(name)]
-        for name in fnmatch.filter(files, pattern):
-            path = Path(parent, name)
-            if not _is_leftover(name) and path.is_file():
-                yield path
+def _find_packed(
+    path: Path, member: str, location: Union[str, "os.PathLike[str]"], key: str, pattern: str
+) -> Path:
+    def is_wanted(name: PurePath) -> bool:
+        inner = PurePath(member)
+        return name == inner or (inner in name.parents and _is_wanted(name, pattern))
+
+    folder = cache_folder(path, member)
+    unpacked = list(_search(folder, is_wanted))
+    if len(unpacked) == 1:
+        return folder / unpacked[0]
+    with packed_members(path) as members:
+        # If a name is there twice, the last file counts, as for every other program.
+        wanted = {file.name: file for file in members if is_wanted(file.name)}
+        _require_one(sorted(wanted), location, key, pattern)
+        ((name, file),) = wanted.items()
+        logger.info("Unpacking '%s' of '%s' into '%s'", name, path, folder)
+        unpack(file, folder)
+    return folder / name
 
 
-def _is_leftover(name: str) -> bool:
+def _require_one(
+    found: Sequence[PurePath], location: Union[str, "os.PathLike[str]"], key: str, pattern: str
+) -> None:
+    if len(found) == 1:
+        return
+    names = ", ".join(str(name)[:MAX_TEXT] for name in found[:MAX_LISTED]) or "none"
+    if len(found) > MAX_LISTED:
+        names += f" and {len(found) - MAX_LISTED} more"
+    raise ConfigurationError(
+        f"'{key}' names '{location}'. Expected exactly one file like '{pattern}' in there, found "
+        f"{names}. Name the file itself."
+    )
+
+
+def _search(folder: Path, is_wanted: Callable[[PurePath], bool]) -> Iterator[PurePath]:
+    """Yields the names of wanted files below a folder. Linked folders are not searched."""
+    folders, seen = [PurePath()], 0
+    while folders:
+        current = folders.pop()
+        try:
+            entries = os.scandir(folder / current)
+        except (FileNotFoundError, PermissionError):
+            # No file can be read from there.
+            continue
+        with entries:
+            for entry in entries:
+                name = current / entry.name
+                seen += 1
+                if seen > MAX_ENTRIES:
+                    raise ConfigurationError(
+                        f"Expected a folder with the files of a biLM, but '{folder}' holds more "
+                        f"than {MAX_ENTRIES} files and folders. Name the file itself."
+                    )
+                if entry.is_dir(follow_symlinks=False):
+                    if not _is_leftover(name):
+                        folders.append(name)
+                elif is_wanted(name) and entry.is_file():
+                    yield name
+
+
+def _is_wanted(name: PurePath, pattern: str) -> bool:
+    return name.match(pattern) and "softmax" not in name.name and not _is_leftover(name)
+
+
+def _is_leftover(path: PurePath) -> bool:
     """Returns `True` for files of an interrupted write and those that macOS adds to a zip."""
-    return name.startswith(".") or name == MAC_METADATA
+    return any(part.startswith(".") or part == MAC_METADATA for part in path.parts)
 
 
 def _resolve_pretrained(

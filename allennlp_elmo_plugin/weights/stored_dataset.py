@@ -2,8 +2,9 @@
 A dataset of an HDF5 file, whose storage is checked before its data is read.
 """
 
+from io import FileIO
 from math import prod
-from typing import BinaryIO, List, Optional, Tuple
+from typing import Any, List, Optional, Tuple
 
 import numpy
 from h5py import h5d, h5s, h5t
@@ -53,12 +54,15 @@ class StoredDataset:
         self._layout = self._properties.get_layout()
         stored = dataset.get_type()
         self._type_class = stored.get_class()
-        self._dtype = next((kind for kind in DTYPES if stored.equal(h5t.py_create(kind))), None)
+        self._dtype: Any = next(
+            (kind for kind in DTYPES if stored.equal(h5t.py_create(kind))), None
+        )
         self.shape: Optional[Tuple[int, ...]] = None
         """Shape of the array, or `None` if the dataset holds none of its own."""
         # The shape of a virtual dataset is looked up in other files.
         if self._layout != h5d.VIRTUAL:
             self.shape = dataset.get_space().get_simple_extent_dims()
+        self._sizes = self.shape or ()
 
     def problem(self) -> Optional[str]:
         """Returns why the dataset is not read, or `None` if it is sound."""
@@ -71,7 +75,7 @@ class StoredDataset:
             return "expected an array, got an empty dataset"
         return self._chunk_problem() if self._layout == h5d.CHUNKED else self._size_problem()
 
-    def read(self, file: BinaryIO) -> numpy.ndarray:
+    def read(self, file: FileIO) -> numpy.ndarray:
         """
         Reads a dataset that has no problem, in the machine's own byte order.
 
@@ -79,7 +83,7 @@ class StoredDataset:
 
         # Parameters
 
-        file : `BinaryIO`
+        file : `FileIO`
             The HDF5 file, opened without a buffer.
 
         # Returns
@@ -92,7 +96,7 @@ class StoredDataset:
         `ValueError`
             If the data is damaged, or if a number is not finite as a float32.
         """
-        array = numpy.empty(self.shape, self._dtype)
+        array = numpy.empty(self._sizes, self._dtype)
         if self._layout == h5d.CONTIGUOUS:
             self._read_contiguous(file, array.reshape(-1))
         elif self._layout == h5d.CHUNKED:
@@ -105,7 +109,7 @@ class StoredDataset:
 
     @property
     def _num_bytes(self) -> int:
-        return prod(self.shape) * self._dtype.itemsize
+        return prod(self._sizes) * self._dtype.itemsize
 
     def _size_problem(self) -> Optional[str]:
         stored = self._dataset.get_storage_size()
@@ -130,7 +134,7 @@ class StoredDataset:
         size = prod(chunk) * self._dtype.itemsize
         largest = max(self._num_bytes, SMALL_CHUNK)
         if (
-            len(chunk) != len(self.shape)
+            len(chunk) != len(self._sizes)
             or not 0 < size <= largest
             or self._num_chunks > MAX_CHUNKS
         ):
@@ -149,14 +153,14 @@ class StoredDataset:
     @property
     def _num_chunks(self) -> int:
         return prod(
-            -(-size // step) for size, step in zip(self.shape, self._properties.get_chunk())
+            -(-size // step) for size, step in zip(self._sizes, self._properties.get_chunk())
         )
 
     def _filters(self) -> List[int]:
         count = self._properties.get_nfilters()
         return [self._properties.get_filter(i)[0] for i in range(count)]
 
-    def _read_contiguous(self, file: BinaryIO, numbers: numpy.ndarray) -> None:
+    def _read_contiguous(self, file: FileIO, numbers: numpy.ndarray) -> None:
         file.seek(self._dataset.get_offset())
         step = BLOCK_SIZE // numbers.itemsize
         for start in range(0, len(numbers), step):
@@ -164,7 +168,7 @@ class StoredDataset:
             _read_into(file, block.view("uint8"))
             self._require_finite(block, start)
 
-    def _read_chunks(self, file: BinaryIO, array: numpy.ndarray) -> None:
+    def _read_chunks(self, file: FileIO, array: numpy.ndarray) -> None:
         shape, filters = self._properties.get_chunk(), self._filters()
         size = prod(shape) * array.itemsize
         chunks = find_chunks(self._dataset, array.shape, shape, self._file_size)
@@ -185,14 +189,14 @@ class StoredDataset:
             block = numbers[start : start + step]
             index = first_non_finite(block)
             if index is not None:
-                place = numpy.unravel_index(first + start + index, self.shape)
+                place = numpy.unravel_index(first + start + index, self._sizes)
                 raise ValueError(
                     f"expected finite numbers, got {block[index]} at {[int(i) for i in place]}"
                 )
 
 
-def _read_into(file: BinaryIO, array: numpy.ndarray) -> None:
-    target = memoryview(array)
+def _read_into(file: FileIO, array: numpy.ndarray) -> None:
+    target = array.data
     while len(target):
         count = file.readinto(target)
         if not count:
