@@ -26,7 +26,7 @@ def read_json(path: Union[str, "os.PathLike[str]"], contents: str) -> Any:
     path : `Union[str, PathLike]`
         Path of the file.
     contents : `str`
-        What the file should contain, for the errors.
+        Contents that are expected, for the errors.
 
     # Returns
 

@@ -30,7 +30,7 @@ def require_regular_file(path: Union[str, "os.PathLike[str]"], contents: str) ->
     path : `Union[str, PathLike]`
         Path of the file. A symbolic link stands for its target.
     contents : `str`
-        What the file should contain, for the error.
+        Contents that are expected, for the error.
 
     # Returns
 

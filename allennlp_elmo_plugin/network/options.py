@@ -328,12 +328,18 @@ class ElmoOptions:
         return char_cnn + 2 * self.num_layers * layer
 
 
+MAX_SHOWN = 100
+
+
 class _Shown(reprlib.Repr):
     """A `repr` of bounded length."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.maxstring = self.maxother = 100
+        self.maxstring = self.maxother = MAX_SHOWN
+
+    def repr(self, value: Any) -> str:
+        return super().repr(value)[: 2 * MAX_SHOWN]
 
     def repr_int(self, value: int, level: int) -> str:
         # Python refuses to convert longer integers.

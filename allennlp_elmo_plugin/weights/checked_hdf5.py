@@ -37,7 +37,7 @@ class CheckedHdf5File:
     path : `Union[str, PathLike]`
         Path of the file.
     contents : `str`
-        What the file should contain, for the errors.
+        Contents that are expected, for the errors.
 
     # Raises
 

@@ -1,7 +1,7 @@
 """
 Finding and decoding the chunks of an HDF5 dataset.
 
-HDF5 itself unpacks a gzipped chunk of a few megabytes into gigabytes, and writes past the end of
+HDF5 itself inflates a gzipped chunk of a few megabytes into gigabytes, and writes past the end of
 its memory for some damaged ones. So chunks are read and decoded here, with a bound on every size.
 """
 
@@ -28,7 +28,7 @@ CHECKSUM_SIZE = 4
 MODULUS = 65535
 
 MAX_LZF_SIZE = 8 << 20
-"""In bytes. LZF unpacks a chunk into up to 88 times its size before its end is known."""
+"""In bytes. LZF decodes a chunk into up to 88 times its size before its end is known."""
 
 
 def find_chunks(
@@ -124,7 +124,7 @@ def decode_chunk(
         if code == GZIP:
             stored = _inflate(stored, bound)
         elif code == LZF:
-            stored = _unpack_lzf(stored, size)
+            stored = _decode_lzf(stored, size)
         elif code == SHUFFLE:
             stored = _unshuffle(stored, item_size)
         else:
@@ -142,7 +142,7 @@ def _inflate(stored: bytes, bound: int) -> bytes:
     return inflated
 
 
-def _unpack_lzf(stored: bytes, size: int) -> bytes:
+def _decode_lzf(stored: bytes, size: int) -> bytes:
     # Only h5py has the code, and only as a filter of a dataset.
     if not len(stored) <= size <= MAX_LZF_SIZE:
         raise ValueError(

@@ -14,11 +14,12 @@ from typing import Callable, Iterator, Sequence, Union
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
 
-from allennlp_elmo_plugin.weights.packed_files import (
+from allennlp_elmo_plugin.io.atomic import explain_interruption
+from allennlp_elmo_plugin.weights.archives import (
+    archive_members,
     cache_folder,
-    is_packed,
-    packed_members,
-    unpack,
+    extract,
+    is_archive,
 )
 
 __all__ = ["find_options_file", "find_weight_file"]
@@ -90,17 +91,17 @@ def _find(location: Union[str, "os.PathLike[str]"], key: str, pattern: str) -> P
     path = _local_path(text, location, key)
     if path.is_dir() and not member:
         found = sorted(_search(path, partial(_is_wanted, pattern=pattern)))
-        _require_one(found, location, key, pattern)
+        _require_one(found, location, key, pattern, explain_interruption(path))
         return path / found[0]
     try:
-        if path.is_file() and is_packed(path):
-            return _find_packed(path, member, location, key, pattern)
+        if path.is_file() and is_archive(path):
+            return _find_in_archive(path, member, location, key, pattern)
     except ConfigurationError:
         raise
     except Exception as error:
         raise ConfigurationError(
-            f"'{key}' names '{location}', an archive that cannot be unpacked "
-            f"({str(error)[:MAX_TEXT] or type(error).__name__}). Download it again, or unpack it "
+            f"'{key}' names '{location}', an archive that cannot be extracted "
+            f"({str(error)[:MAX_TEXT] or type(error).__name__}). Download it again, or extract it "
             "and name the file itself."
         ) from error
     if member:
@@ -118,6 +119,7 @@ def _local_path(text: str, location: Union[str, "os.PathLike[str]"], key: str) -
         raise ConfigurationError(
             f"'{key}' names '{location}', but there is no such file. Check the path; a relative "
             f"one starts at the working directory, '{os.getcwd()}'."
+            f"{explain_interruption(Path(location).parent)}"
         ) from error
     except Exception as error:
         raise ConfigurationError(
@@ -127,7 +129,7 @@ def _local_path(text: str, location: Union[str, "os.PathLike[str]"], key: str) -
         ) from error
 
 
-def _find_packed(
+def _find_in_archive(
     path: Path, member: str, location: Union[str, "os.PathLike[str]"], key: str, pattern: str
 ) -> Path:
     def is_wanted(name: PurePath) -> bool:
@@ -135,21 +137,25 @@ def _find_packed(
         return name == inner or (inner in name.parents and _is_wanted(name, pattern))
 
     folder = cache_folder(path, member)
-    unpacked = list(_search(folder, is_wanted))
-    if len(unpacked) == 1:
-        return folder / unpacked[0]
-    with packed_members(path) as members:
+    extracted = list(_search(folder, is_wanted))
+    if len(extracted) == 1:
+        return folder / extracted[0]
+    with archive_members(path) as members:
         # If a name is there twice, the last file counts, as for every other program.
         wanted = {file.name: file for file in members if is_wanted(file.name)}
         _require_one(sorted(wanted), location, key, pattern)
         ((name, file),) = wanted.items()
-        logger.info("Unpacking '%s' of '%s' into '%s'", name, path, folder)
-        unpack(file, folder)
+        logger.info("Extracting '%s' of '%s' into '%s'", name, path, folder)
+        extract(file, folder)
     return folder / name
 
 
 def _require_one(
-    found: Sequence[PurePath], location: Union[str, "os.PathLike[str]"], key: str, pattern: str
+    found: Sequence[PurePath],
+    location: Union[str, "os.PathLike[str]"],
+    key: str,
+    pattern: str,
+    explanation: str = "",
 ) -> None:
     if len(found) == 1:
         return
@@ -158,7 +164,7 @@ def _require_one(
         names += f" and {len(found) - MAX_LISTED} more"
     raise ConfigurationError(
         f"'{key}' names '{location}'. Expected exactly one file like '{pattern}' in there, found "
-        f"{names}. Name the file itself."
+        f"{names}. Name the file itself.{explanation}"
     )
 
 

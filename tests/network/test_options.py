@@ -1,14 +1,16 @@
 """Options files, good and bad."""
 
 import json
+import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Dict
 
 import pytest
 from allennlp.common.checks import ConfigurationError
 
-from allennlp_elmo_plugin import ElmoOptions
-from tests.support.elmo_files import elmo_options
+from allennlp_elmo_plugin import ElmoBilm, ElmoOptions
+from tests.support.elmo_files import elmo_options, write_elmo_files
 
 
 def _without(content: Dict[str, Any], section: str, key: str) -> Dict[str, Any]:
@@ -103,3 +105,119 @@ def test_lstms_without_projection_need_equal_sizes() -> None:
     """Without a projection, the output of an LSTM is as wide as its cell."""
     with pytest.raises(ConfigurationError, match="got 4 and 3"):
         ElmoOptions(((1, 2),), projection_dim=3, cell_size=4, num_layers=1, state_projection=False)
+
+
+def _read(tmp_path: Path, content: bytes) -> ElmoOptions:
+    path = tmp_path / "options.json"
+    path.write_bytes(content)
+    return ElmoOptions.from_file(path)
+
+
+def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
+    """Some editors begin a file in UTF-8 with a mark."""
+    content = json.dumps(elmo_options()).encode("utf-8-sig")
+    assert _read(tmp_path, content) == ElmoOptions.from_dict(elmo_options())
+
+
+@pytest.mark.parametrize(
+    "changes, expected",
+    [
+        ({"cell_size": 10**9}, "cell_size must be at most 1048576"),
+        ({"projection_dim": 10**5000}, "projection_dim must be at most 1048576, got an integer of"),
+        ({"n_layers": 10**9}, "num_layers must be at most 1000"),
+        ({"n_highway": 10**9}, "num_highways must be at most 1000"),
+        ({"char_dim": 10**9}, "char_embedding_dim must be at most 1048576"),
+        ({"max_characters": 10**9}, "max_characters_per_token must be at most 10000"),
+        ({"filters": [(1, 10**9)]}, "filters must be at most 1048576 together"),
+        ({"filters": [(1, 1)] * 2000}, "at most 1000, got 2000"),
+        ({"cell_size": 10**6, "projection_dim": 10**6}, "at most 2147483648 parameters"),
+        ({"cell_clip": float("nan")}, "cell_clip must be from 1.18e-38 to 1.7e+38 or None"),
+        ({"proj_clip": float("inf")}, "proj_clip must be from 1.18e-38 to 1.7e+38 or None"),
+        ({"proj_clip": 10**400}, "proj_clip must be from 1.18e-38 to 1.7e+38 or None"),
+        ({"cell_clip": 1e-40}, "cell_clip must be from 1.18e-38 to 1.7e+38 or None"),
+    ],
+)
+def test_sizes_beyond_all_bilms_are_refused(changes: Dict[str, Any], expected: str) -> None:
+    """Each size has an upper bound, and clips are finite in float32."""
+    with pytest.raises(ConfigurationError) as error:
+        ElmoOptions.from_dict(elmo_options(**changes))
+    assert expected in str(error.value) and len(str(error.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "content, expected",
+    [
+        (b"[" * 100_000, "nested too deeply"),
+        (b'{"lstm": ' * 50_000, "nested too deeply"),
+        (b'{"lstm": {"dim": ' + b"9" * 5000 + b"}}", "an integer of 5000 digits"),
+        (b" " * (2 << 20), "more than 1048576 bytes"),
+        (b'{"lstm": {}, "lstm": {}}', "gives the key 'lstm' more than once"),
+        (json.dumps({"dim": "\N{LATIN SMALL LETTER E WITH ACUTE}"}).encode("utf-16"), "utf-8"),
+        (b'"\xe9"', "utf-8"),
+    ],
+)
+def test_a_crafted_file_is_named(tmp_path: Path, content: bytes, expected: str) -> None:
+    """JSON that Python cannot read, or only in unbounded time, gives an error with the file."""
+    with pytest.raises(ConfigurationError, match="is not JSON") as error:
+        _read(tmp_path, content)
+    assert expected in str(error.value).replace("utf8", "utf-8")
+    assert str(tmp_path / "options.json") in str(error.value)
+
+
+def test_a_long_value_is_cut_in_the_error() -> None:
+    """A wrong value is shown in bounded length."""
+    content = elmo_options()
+    content["lstm"]["dim"] = [["x" * 10_000] * 1000] * 1000
+    with pytest.raises(ConfigurationError, match=r"'lstm\.dim' must be of type int") as error:
+        ElmoOptions.from_dict(content)
+    assert len(str(error.value)) < 1000
+
+
+def test_only_regular_files_are_read(tmp_path: Path) -> None:
+    """A folder and a named pipe are refused at once."""
+    os.mkfifo(tmp_path / "pipe")
+    for path, kind in ((tmp_path, "a folder"), (tmp_path / "pipe", "a named pipe")):
+        with pytest.raises(ConfigurationError, match=f"is {kind}"):
+            ElmoOptions.from_file(path)
+
+
+FIELDS = asdict(ElmoOptions.from_dict(elmo_options()))
+
+
+def test_fields_are_restored() -> None:
+    """Options survive the way through their fields and JSON."""
+    options = ElmoOptions.from_fields(json.loads(json.dumps(FIELDS)))
+    assert asdict(options) == FIELDS
+
+
+@pytest.mark.parametrize(
+    "fields, expected",
+    [
+        (None, "Expected the fields"),
+        ({}, "Expected the fields"),
+        ({**FIELDS, "extra": 1}, "Expected the fields"),
+        ({**FIELDS, "cell_size": "12"}, "cell_size must be of type int, got '12'"),
+        ({**FIELDS, "cell_size": 12.0}, "cell_size must be of type int, got 12.0"),
+        ({**FIELDS, "num_layers": True}, "num_layers must be of type int, got True"),
+        ({**FIELDS, "cell_clip": "3"}, "cell_clip must be of type float, got '3'"),
+        ({**FIELDS, "activation": None}, "activation must be of type str, got None"),
+        ({**FIELDS, "word_projection": 1}, "word_projection must be of type bool, got 1"),
+        ({**FIELDS, "filters": 3}, "filters must hold (width, number) pairs, got 3"),
+        ({**FIELDS, "filters": [[1, 2, 3]]}, "pairs, got (1, 2, 3)"),
+        ({**FIELDS, "filters": [["1", 2]]}, "pairs, got ('1', 2)"),
+    ],
+)
+def test_wrong_fields_are_refused(fields: Any, expected: str) -> None:
+    """Fields of other names and types, as a damaged archive has them, are named."""
+    with pytest.raises(ConfigurationError) as error:
+        ElmoOptions.from_fields(fields)
+    assert expected in str(error.value)
+
+
+def test_large_options_beside_small_weights_take_no_memory(tmp_path: Path) -> None:
+    """The weights are compared with the options before a network is allocated."""
+    files = write_elmo_files(tmp_path)
+    large = elmo_options(cell_size=20_000, projection_dim=2000)
+    Path(files.options_file).write_text(json.dumps(large))
+    with pytest.raises(ConfigurationError, match="mis-shaped"):
+        ElmoBilm.from_files(*files)

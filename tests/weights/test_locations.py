@@ -1,18 +1,24 @@
 """Finding the two files of a biLM."""
 
 import functools
+import gzip
+import io
 import os
 import shutil
+import tarfile
 import threading
+import zipfile
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any, Callable, Iterator
 from typing import Any, Iterator
 
+import h5py
 import pytest
 from allennlp.common import file_utils
 from allennlp.common.checks import ConfigurationError
 
-from allennlp_elmo_plugin.weights import find_options_file, find_weight_file, locations
+from allennlp_elmo_plugin.weights import archives, find_options_file, find_weight_file, locations
 from tests.support.elmo_files import write_elmo_files
 
 
@@ -144,3 +150,205 @@ def test_an_unknown_name_is_an_error() -> None:
     """The error lists the biLMs that come with the plugin."""
     with pytest.raises(ConfigurationError, match=r"pretrained:large.*pretrained:small"):
         find_weight_file("pretrained:large")
+
+
+def _tar(folder: Path, mode: str) -> Path:
+    path = folder.parent / "elmo.tar"
+    with tarfile.open(path, mode) as archive:
+        archive.add(folder, "elmo")
+    return path
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+def test_a_tar_stands_for_its_two_files(folder: Path, mode: str) -> None:
+    """Both files are found in a folder inside a tar, compressed or not."""
+    archive = _tar(folder, mode)
+    found = find_weight_file(archive)
+    assert found.read_bytes() == (folder / "weights.hdf5").read_bytes()
+    assert find_options_file(archive).parent == found.parent
+
+
+@pytest.mark.parametrize("inner", ["elmo/weights.hdf5", "elmo"])
+def test_a_file_or_folder_in_an_archive_may_be_named(folder: Path, inner: str) -> None:
+    """AllenNLP's exclamation mark separates an archive from what is meant in it."""
+    shutil.copy(folder / "weights.hdf5", folder.parent / "other.hdf5")
+    archive = folder.parent / "both.zip"
+    with zipfile.ZipFile(archive, "w") as zipped:
+        for name in ("elmo/weights.hdf5", "other.hdf5"):
+            zipped.write(folder.parent / name, name)
+    assert find_weight_file(f"{archive}!{inner}").parts[-2:] == ("elmo", "weights.hdf5")
+    with pytest.raises(ConfigurationError, match=r"found elmo/weights\.hdf5, other\.hdf5"):
+        find_weight_file(archive)
+    with pytest.raises(ConfigurationError, match="found none"):
+        find_weight_file(f"{archive}!nothing.hdf5")
+    with pytest.raises(ConfigurationError, match="neither a zip nor a tar"):
+        find_weight_file(f"{folder / 'weights.hdf5'}!weights.hdf5")
+
+
+def test_a_weight_file_that_begins_with_zeros_is_no_tar(folder: Path) -> None:
+    """An HDF5 file with an empty user block is returned as it is."""
+    with h5py.File(folder / "weights.hdf5", "w", userblock_size=512):
+        pass
+    assert find_weight_file(folder / "weights.hdf5") == folder / "weights.hdf5"
+
+
+def test_an_archive_is_extracted_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second call finds the file in the cache; a changed archive is extracted again."""
+    archive = _tar(folder, "w:gz")
+    first = find_weight_file(archive)
+    with monkeypatch.context() as patched:
+        patched.setattr(locations, "archive_members", None)
+        assert find_weight_file(archive) == first
+    (folder / "weights.hdf5").write_bytes(b"other")
+    assert find_weight_file(_tar(folder, "w:gz")).read_bytes() == b"other"
+
+
+def test_only_the_wanted_file_is_extracted(folder: Path) -> None:
+    """Other files of an archive take no place on the disk."""
+    (folder / "weights.ckpt").write_bytes(bytes(1000))
+    found = find_weight_file(_tar(folder, "w"))
+    assert [path.name for path in found.parent.iterdir()] == ["weights.hdf5"]
+
+
+def test_an_interrupted_extraction_does_not_count(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If copying fails, the next call extracts the file anew."""
+    archive = _tar(folder, "w")
+
+    def fail(source: Any, target: Any, *_: Any) -> None:
+        target.write(source.read(100))
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "copyfileobj", fail)
+        with pytest.raises(ConfigurationError, match=r"elmo\.tar.*no space left"):
+            find_weight_file(archive)
+    assert find_weight_file(archive).read_bytes() == (folder / "weights.hdf5").read_bytes()
+
+
+def _zip(path: Path, **members: bytes) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as zipped:
+        for name, content in members.items():
+            zipped.writestr(name.replace("_", "."), content)
+    return path
+
+
+def _encrypted(path: Path) -> None:
+    content = bytearray(_zip(path, weights_hdf5=b"x").read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(content)
+
+
+def _damaged(path: Path) -> None:
+    content = bytearray(_zip(path, weights_hdf5=bytes(range(256)) * 20).read_bytes())
+    content[60:80] = bytes(20)
+    path.write_bytes(content)
+
+
+def _bomb(path: Path) -> None:
+    _zip(path, weights_hdf5=bytes(2 << 20))
+
+
+def _outside(path: Path) -> None:
+    with tarfile.open(path, "w") as archive:
+        info = tarfile.TarInfo("../weights.hdf5")
+        archive.addfile(info, io.BytesIO())
+
+
+def _link(path: Path) -> None:
+    with tarfile.open(path, "w") as archive:
+        info = tarfile.TarInfo("weights.hdf5")
+        info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(info)
+
+
+def _tar_bomb(path: Path) -> None:
+    with tarfile.open(path, "w:gz") as archive:
+        info = tarfile.TarInfo("weights.hdf5")
+        info.size = 2 << 20
+        archive.addfile(info, io.BytesIO(bytes(info.size)))
+
+
+def _long_name(path: Path) -> None:
+    info = tarfile.TarInfo("name")
+    info.type, info.size = tarfile.GNUTYPE_LONGNAME, 1 << 30
+    path.write_bytes(gzip.compress(info.tobuf() + bytes(1 << 20)))
+
+
+def _cut_off(path: Path) -> None:
+    with tarfile.open(path, "w:gz") as archive:
+        info = tarfile.TarInfo("weights.hdf5")
+        info.size = 100_000
+        archive.addfile(info, io.BytesIO(os.urandom(info.size)))
+    path.write_bytes(path.read_bytes()[:50_000])
+
+
+def _file_as_folder(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as zipped:
+        zipped.writestr("a.hdf5", b"")
+        zipped.writestr("a.hdf5/b.hdf5", b"")
+
+
+@pytest.mark.parametrize(
+    "craft, expected",
+    [
+        (_encrypted, "is encrypted"),
+        (_damaged, "cannot be extracted"),
+        (_bomb, "is extracted to 2097152 bytes"),
+        (_outside, "found none|would lie outside"),
+        (_link, "is a link or device"),
+        (_tar_bomb, "extracted to more than 1048576 bytes"),
+        (_long_name, "a name or comment of 1073741824 bytes"),
+        (_cut_off, "cannot be extracted"),
+        (_file_as_folder, r"found a\.hdf5, a\.hdf5/b\.hdf5"),
+    ],
+)
+def test_a_crafted_archive_is_named(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    craft: Callable[[Path], None],
+    expected: str,
+) -> None:
+    """The error for an archive that cannot be extracted safely names it, and nothing is left."""
+    monkeypatch.setattr(archives, "SMALL_SIZE", 1 << 20)
+    path = tmp_path / "crafted.zip"
+    craft(path)
+    with pytest.raises(ConfigurationError, match=rf"crafted\.zip'(.|\n)*({expected})"):
+        find_weight_file(path)
+    assert not list((tmp_path / "cache").rglob("*.hdf5"))
+    assert not (tmp_path / "weights.hdf5").exists()
+
+
+def test_hidden_and_linked_folders_are_not_searched(folder: Path) -> None:
+    """A link to a folder above it does not make the search endless."""
+    (folder / "loop").symlink_to(folder, target_is_directory=True)
+    (folder / ".git").mkdir()
+    shutil.copy(folder / "weights.hdf5", folder / ".git" / "other.hdf5")
+    assert find_weight_file(folder) == folder / "weights.hdf5"
+
+
+def test_a_linked_file_is_found(folder: Path) -> None:
+    """The cache of a hub has links to its files."""
+    (folder / "weights.hdf5").rename(folder.parent / "blob")
+    (folder / "weights.hdf5").symlink_to(folder.parent / "blob")
+    assert find_weight_file(folder) == folder / "weights.hdf5"
+
+
+def test_a_huge_folder_is_not_searched_to_its_end(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Past a bound on the number of files, the error asks for the file itself."""
+    monkeypatch.setattr(locations, "MAX_ENTRIES", 10)
+    for i in range(20):
+        (folder / str(i)).touch()
+    with pytest.raises(ConfigurationError, match="more than 10 files and folders. Name the file"):
+        find_weight_file(folder)
+
+
+def test_a_long_list_of_files_is_cut(folder: Path) -> None:
+    """The error names twenty files and counts the others."""
+    for i in range(30):
+        (folder / f"{i}.hdf5").touch()
+    with pytest.raises(ConfigurationError, match=r"found 0\.hdf5, .* and 11 more\."):
+        find_weight_file(folder)

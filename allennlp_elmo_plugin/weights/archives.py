@@ -1,7 +1,7 @@
 """
-Unpacking one file of a zip or tar into AllenNLP's cache.
+Extracting one file of a zip or tar into AllenNLP's cache.
 
-Only the file that is looked for is unpacked, so the other members can neither fill the disk nor
+Only the file that is looked for is extracted, so the other members can neither fill the disk nor
 land outside the cache. It appears there when it is complete.
 """
 
@@ -22,11 +22,11 @@ from allennlp.common import file_utils
 
 from allennlp_elmo_plugin.io.atomic import write_atomically
 
-__all__ = ["Member", "cache_folder", "is_packed", "packed_members", "unpack"]
+__all__ = ["Member", "archive_members", "cache_folder", "extract", "is_archive"]
 
 MAX_MEMBERS = 10_000
 MAX_RATIO = 20
-"""Largest ratio of the unpacked size to the packed size, above `SMALL_SIZE`."""
+"""Largest ratio of the extracted size to the archive's, above `SMALL_SIZE`."""
 SMALL_SIZE = 64 << 20
 """In bytes."""
 MAX_READ = 16 << 20
@@ -48,7 +48,7 @@ class Member(NamedTuple):
     name : `PurePath`
         Name of the file.
     size : `int`
-        Size when unpacked, in bytes.
+        Size when extracted, in bytes.
     open : `Callable[[], IO[bytes]]`
         Opens the file for reading.
     """
@@ -58,7 +58,7 @@ class Member(NamedTuple):
     open: Callable[[], IO[bytes]]
 
 
-def is_packed(path: Path) -> bool:
+def is_archive(path: Path) -> bool:
     """
     Returns `True` for a zip or a tar, compressed or not.
 
@@ -69,23 +69,24 @@ def is_packed(path: Path) -> bool:
     """
     if zipfile.is_zipfile(path):
         return True
-    if not tarfile.is_tarfile(path):
+    try:
+        with _opened_tar(path) as tar:
+            # Zeros, such as an HDF5 file may begin with, look like a tar without members.
+            return tar.next() is not None
+    except tarfile.ReadError:
         return False
-    # Zeros, such as an HDF5 file may begin with, look like a tar without members.
-    with _opened_tar(path) as tar:
-        return tar.next() is not None
 
 
 def cache_folder(path: Path, member: str) -> Path:
     """
-    Returns the folder of the cache for what is unpacked from a zip or tar.
+    Returns the folder of the cache for what is extracted from a zip or tar.
 
     # Parameters
 
     path : `Path`
         Path of the zip or tar. If it changes, so does the folder.
     member : `str`
-        Name of the only file to unpack, or `""`.
+        Name of the only file to extract, or `""`.
     """
     found = os.stat(path)
     key = f"{path.resolve()}\n{found.st_mtime_ns}\n{found.st_size}\n{member}"
@@ -93,7 +94,7 @@ def cache_folder(path: Path, member: str) -> Path:
 
 
 @contextmanager
-def packed_members(path: Path) -> Iterator[Iterator[Member]]:
+def archive_members(path: Path) -> Iterator[Iterator[Member]]:
     """
     Opens a zip or tar and yields an iterator over its files.
 
@@ -105,20 +106,20 @@ def packed_members(path: Path) -> Iterator[Iterator[Member]]:
     # Raises
 
     `ValueError`
-        If it holds more than 10,000 members or unpacks to much more than its own size. Damage
+        If it holds more than 10,000 members or is extracted to much more than its own size. Damage
         raises exceptions of other kinds as well.
     """
     if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as packed:
-            yield _zip_members(packed, _largest_size(path))
+        with zipfile.ZipFile(path) as archive:
+            yield _zip_members(archive, _largest_size(path))
     else:
         with _opened_tar(path) as tar:
             yield _tar_members(tar)
 
 
-def unpack(member: Member, folder: Path) -> None:
+def extract(member: Member, folder: Path) -> None:
     """
-    Unpacks a file.
+    Extracts a file.
 
     # Parameters
 
@@ -139,9 +140,9 @@ def unpack(member: Member, folder: Path) -> None:
     free = shutil.disk_usage(target.parent).free
     if member.size > free:
         raise ValueError(f"'{member.name}' needs {member.size} bytes, '{folder}' has {free}")
-    with member.open() as packed, write_atomically(target) as partial_path:
-        with open(partial_path, "wb") as unpacked:
-            shutil.copyfileobj(packed, unpacked, 1 << 20)
+    with member.open() as archive, write_atomically(target) as partial_path:
+        with open(partial_path, "wb") as extracted:
+            shutil.copyfileobj(archive, extracted, 1 << 20)
         if partial_path.stat().st_size != member.size:
             raise ValueError(f"'{member.name}' is cut off")
 
@@ -150,8 +151,8 @@ def _largest_size(path: Path) -> int:
     return max(SMALL_SIZE, MAX_RATIO * os.stat(path).st_size)
 
 
-def _zip_members(packed: zipfile.ZipFile, largest: int) -> Iterator[Member]:
-    members = packed.infolist()
+def _zip_members(archive: zipfile.ZipFile, largest: int) -> Iterator[Member]:
+    members = archive.infolist()
     if len(members) > MAX_MEMBERS:
         raise ValueError(f"it holds more than {MAX_MEMBERS} members")
     for info in members:
@@ -160,16 +161,16 @@ def _zip_members(packed: zipfile.ZipFile, largest: int) -> Iterator[Member]:
         yield Member(
             PurePath(info.filename),
             info.file_size,
-            partial(_open_in_zip, packed, info, largest),
+            partial(_open_in_zip, archive, info, largest),
         )
 
 
-def _open_in_zip(packed: zipfile.ZipFile, info: zipfile.ZipInfo, largest: int) -> IO[bytes]:
+def _open_in_zip(archive: zipfile.ZipFile, info: zipfile.ZipInfo, largest: int) -> IO[bytes]:
     if info.flag_bits & 1:
         raise ValueError(f"'{info.filename}' is encrypted")
     if info.file_size > largest:
-        raise ValueError(f"'{info.filename}' unpacks to {info.file_size} bytes")
-    return packed.open(info)
+        raise ValueError(f"'{info.filename}' is extracted to {info.file_size} bytes")
+    return archive.open(info)
 
 
 def _tar_members(tar: tarfile.TarFile) -> Iterator[Member]:
@@ -214,5 +215,5 @@ class _BoundedFile:
 
     def seek(self, position: int) -> int:
         if position > self._largest:
-            raise ValueError(f"it unpacks to more than {self._largest} bytes")
+            raise ValueError(f"it is extracted to more than {self._largest} bytes")
         return self._file.seek(position)
