@@ -72,7 +72,7 @@ def is_archive(path: Path) -> bool:
     try:
         with _opened_tar(path) as tar:
             # Zeros, such as an HDF5 file may begin with, look like a tar without members.
-            return tar.next() is not None
+            return next(iter(tar), None) is not None
     except tarfile.ReadError:
         return False
 

@@ -180,7 +180,7 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path, compression: str) -> None:
 
 
 def test_a_chunk_with_a_wrong_checksum_is_refused(tmp_path: Path) -> None:
-    """Where the file has checksums, damaged numbers are noticed."""
+    """Damaged numbers are noticed if the file has checksums."""
     path = tmp_path / "x.hdf5"
     with h5py.File(path, "w") as file:
         dataset = file.create_dataset("x", data=ARRAY, chunks=ARRAY.shape, fletcher32=True)
@@ -212,9 +212,9 @@ def test_the_place_is_right_in_a_large_dataset(tmp_path: Path) -> None:
     array = numpy.zeros((600, 1000), "float32")
     array[555, 777] = numpy.nan
     path = _write(tmp_path / "x.hdf5", lambda file: file.create_dataset("x", data=array))
-    with CheckedHdf5File(path, "an array") as file:
-        with pytest.raises(ConfigurationError, match=r"at \[555, 777\]"):
-            file.read("x")
+    expected = pytest.raises(ConfigurationError, match=r"at \[555, 777\]")
+    with CheckedHdf5File(path, "an array") as file, expected:
+        file.read("x")
 
 
 def test_damage_never_gives_another_error(tmp_path: Path) -> None:
