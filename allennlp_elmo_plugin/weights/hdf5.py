@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Union
 
-import h5py
 import numpy
 import torch
 from allennlp.common.checks import ConfigurationError

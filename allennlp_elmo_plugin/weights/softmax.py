@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import Tuple, Union
 
-import h5py
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
@@ -14,7 +13,6 @@ from allennlp.common.file_utils import cached_path
 from allennlp_elmo_plugin.io.atomic import write_atomically
 from allennlp_elmo_plugin.io.hdf5_files import write_hdf5
 from allennlp_elmo_plugin.weights.checked_hdf5 import CheckedHdf5File, listed
-from allennlp_elmo_plugin.weights.hdf5 import read_array, shape_problems
 
 __all__ = ["read_softmax", "write_softmax"]
 

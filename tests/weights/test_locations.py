@@ -11,7 +11,6 @@ import zipfile
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Callable, Iterator
-from typing import Any, Iterator
 
 import h5py
 import pytest
