@@ -18,6 +18,7 @@ from allennlp_elmo_plugin.embedder.activation_cache.layer_rows import LayerRows
 from allennlp_elmo_plugin.embedder.activation_cache.segment import FORMAT_VERSION
 from allennlp_elmo_plugin.embedder.activation_cache.store import ActivationStore
 from allennlp_elmo_plugin.embedder.encoder import ElmoEncoder, EncodedSentences
+from allennlp_elmo_plugin.io.thread_lock import ThreadLock
 from allennlp_elmo_plugin.network.reduced_precision import needs_gradients
 from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
 
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 DTYPES = ("float32", "float16")
 GIGABYTE = 10**9
+MAX_GIGABYTES = 10**12
 DIGEST_BYTES = 16
 
 
@@ -89,7 +91,11 @@ class Hdf5ActivationCache(ActivationCache):
                 f"{max_gigabytes}. Leave it out for no limit."
             )
         self.path, self.dtype = path, dtype
-        self._max_bytes = None if max_gigabytes is None else max_gigabytes * GIGABYTE
+        # No disk is larger than the limit, and floats are.
+        self._max_bytes = None
+        if max_gigabytes is not None and max_gigabytes < MAX_GIGABYTES:
+            self._max_bytes = max_gigabytes * GIGABYTE
+        self._lock = ThreadLock()
         self._name = ""
         self._store: Optional[ActivationStore] = None
         self.hits = self.misses = 0
@@ -120,20 +126,22 @@ class Hdf5ActivationCache(ActivationCache):
     @overrides
     def flush(self) -> None:
         """Writes the layers that wait in memory for a whole file."""
-        if self._store is not None:
-            self._store.flush()
+        store = self._store
+        if store is not None:
+            store.flush()
 
     @overrides
     def summary(self) -> Optional[str]:
         """Returns a sentence on hits, misses, the size of the folder and the time saved."""
-        if self._store is None:
+        store = self._store
+        if store is None:
             return None
         sentences = self.hits + self.misses
-        computing = self._tokens_read * self._store.seconds / max(1, self._store.num_tokens)
+        computing = self._tokens_read * store.seconds / max(1, store.num_tokens)
         return (
             f"The activation cache '{self.path}' had {self.hits:,} of {sentences:,} sentences "
             f"({self.hits / max(1, sentences):.1%}); {self.misses:,} were computed. It holds "
-            f"{self._store.num_bytes / 1e6:,.1f} MB, and saved about "
+            f"{store.num_bytes / 1e6:,.1f} MB, and saved about "
             f"{max(0.0, computing - self._seconds_reading):,.1f} s."
         )
 
@@ -192,22 +200,24 @@ class Hdf5ActivationCache(ActivationCache):
         _refuse(encoder.uncacheable_reason())
         if not len(batch):
             return encoder(batch, num_representations)
-        store = self._store_of(encoder, num_representations)
-        started = perf_counter()
-        keys = _cache_keys(batch)
-        found = store.find(keys)
-        if len(found) < len(set(keys)):
-            store.refresh()
-            found.update(store.find(key for key in keys if key not in found))
-        self._seconds_reading += perf_counter() - started
-        # Rows with the same key are computed once.
-        missing = {key: row for row, key in enumerate(keys) if key not in found}
-        self.misses += len(missing)
-        self.hits += len(keys) - len(missing)
-        self._tokens_read += sum(len(rows) for rows in found.values())
         converter = LayerRows(
             num_representations, encoder.get_output_dim(), encoder.doubles_token_layer, self.dtype
         )
+        store = self._store_of(encoder, converter)
+        started = perf_counter()
+        keys = _cache_keys(batch)
+        lengths = dict(zip(keys, batch.lengths))
+        found = store.find(lengths)
+        if len(found) < len(lengths):
+            store.refresh()
+            found.update(store.find({key: lengths[key] for key in keys if key not in found}))
+        # Rows with the same key are computed once.
+        missing = {key: row for row, key in enumerate(keys) if key not in found}
+        with self._lock:
+            self._seconds_reading += perf_counter() - started
+            self.misses += len(missing)
+            self.hits += len(keys) - len(missing)
+            self._tokens_read += sum(len(rows) for rows in found.values())
         if missing:
             started = perf_counter()
             uncached = batch.select(list(missing.values()))
@@ -219,7 +229,8 @@ class Hdf5ActivationCache(ActivationCache):
             found.update(computed)
         started = perf_counter()
         layers = converter.to_layers([found[key] for key in keys], batch.timesteps)
-        self._seconds_reading += perf_counter() - started
+        with self._lock:
+            self._seconds_reading += perf_counter() - started
         return EncodedSentences(layers.to(batch.character_ids.device), batch.mask)
 
     def _log_that_it_is_off(self) -> None:
@@ -230,13 +241,17 @@ class Hdf5ActivationCache(ActivationCache):
             )
             self._logged_that_it_is_off = True
 
-    def _store_of(self, encoder: ElmoEncoder, num_representations: int) -> ActivationStore:
-        name = f"{encoder.digest().hex()}-{num_representations}-{self.dtype}-v{FORMAT_VERSION}"
-        if self._store is None or self._name != name:
-            self.flush()
-            self._name = name
-            self._store = ActivationStore(self.path, name, self._max_bytes)
-        return self._store
+    def _store_of(self, encoder: ElmoEncoder, converter: LayerRows) -> ActivationStore:
+        layers, dtype = converter.num_representations, self.dtype
+        name = f"{encoder.digest().hex()}-{layers}-{dtype}-v{FORMAT_VERSION}"
+        with self._lock:
+            if self._store is None or self._name != name:
+                self.flush()
+                self._name = name
+                self._store = ActivationStore(
+                    self.path, name, dtype, converter.row_size, self._max_bytes
+                )
+            return self._store
 
     def __getstate__(self) -> Dict[str, Any]:
         # Waiting layers are written by the process that computed them.

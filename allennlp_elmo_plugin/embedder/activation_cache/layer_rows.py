@@ -36,6 +36,7 @@ class LayerRows:
         self.num_representations = num_representations
         self.size = size
         self.skipped = size // 2 if doubles_token_layer else 0
+        self.row_size = num_representations * size - self.skipped
         self.dtype = dtype
 
     def from_layers(self, encoded: EncodedSentences, lengths: Sequence[int]) -> List[numpy.ndarray]:

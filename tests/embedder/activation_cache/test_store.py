@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, NoReturn, Optional
+from typing import Any, Dict, Iterable, List, NoReturn, Optional, Union
 
 import h5py
 import numpy
@@ -19,6 +19,8 @@ import pytest
 
 from allennlp_elmo_plugin.embedder.activation_cache.store import ActivationStore
 from tests.support.paths import REPOSITORY
+
+SIZE = 12
 
 unflushed: Optional[ActivationStore] = None
 
@@ -39,6 +41,10 @@ def _start(function: str, *arguments: str) -> "subprocess.Popen[bytes]":
     )
 
 
+def _store(folder: Union[str, Path], name: str, **options: Any) -> ActivationStore:
+    return ActivationStore(folder, name, "float32", SIZE, **options)
+
+
 def _digest(number: int, group: int = 0) -> bytes:
     return bytes([group]) + number.to_bytes(15, "big")
 
@@ -46,11 +52,15 @@ def _digest(number: int, group: int = 0) -> bytes:
 def _layers(digest: bytes) -> numpy.ndarray:
     """Returns the layers of a digest."""
     random = numpy.random.RandomState(list(digest))
-    return random.normal(size=(2 + digest[-1] % 5, 12)).astype("float32")
+    return random.normal(size=(2 + digest[-1] % 5, SIZE)).astype("float32")
 
 
 def _entries(numbers: Iterable[int], group: int = 0) -> Dict[bytes, numpy.ndarray]:
     return {digest: _layers(digest) for digest in (_digest(n, group) for n in numbers)}
+
+
+def _lengths(digests: Iterable[bytes]) -> Dict[bytes, int]:
+    return {digest: len(_layers(digest)) for digest in digests}
 
 
 def _add(store: ActivationStore, numbers: Iterable[int]) -> None:
@@ -62,7 +72,7 @@ def _add(store: ActivationStore, numbers: Iterable[int]) -> None:
 def _found(store: ActivationStore, numbers: Iterable[int], group: int = 0) -> List[int]:
     """Lists the entries that are found, and fails if one of them is not right."""
     digests = {number: _digest(number, group) for number in numbers}
-    found = store.find(digests.values())
+    found = store.find(_lengths(digests.values()))
     assert found.keys() <= set(digests.values())
     for digest, layers in found.items():
         expected = _layers(digest)
@@ -100,7 +110,7 @@ def _refuse(*_: Any, **__: Any) -> NoReturn:
 
 def test_waiting_entries_are_found(tmp_path: Path) -> None:
     """An entry is found before it is written."""
-    store = ActivationStore(tmp_path, "a")
+    store = _store(tmp_path, "a")
     store.add(_entries(range(3)), 1.0)
     assert _files(tmp_path) == []
     assert _found(store, range(5)) == [0, 1, 2]
@@ -108,7 +118,7 @@ def test_waiting_entries_are_found(tmp_path: Path) -> None:
 
 def test_written_entries_are_found(tmp_path: Path) -> None:
     """An entry is found after a flush by the store that wrote it."""
-    store = ActivationStore(tmp_path, "a")
+    store = _store(tmp_path, "a")
     _add(store, range(3))
     assert len(_files(tmp_path)) == 1
     assert _found(store, range(5)) == [0, 1, 2]
@@ -116,24 +126,24 @@ def test_written_entries_are_found(tmp_path: Path) -> None:
 
 def test_the_next_store_finds_it(tmp_path: Path) -> None:
     """Entries of several files are found by a store that opens the folder later."""
-    store = ActivationStore(tmp_path, "a")
+    store = _store(tmp_path, "a")
     _add(store, [0, 1])
     _add(store, [2])
-    assert _found(ActivationStore(str(tmp_path), "a"), range(5)) == [0, 1, 2]
+    assert _found(_store(str(tmp_path), "a"), range(5)) == [0, 1, 2]
 
 
 def test_another_name_finds_nothing(tmp_path: Path) -> None:
     """Stores of several names share a folder, and no entries."""
-    _add(ActivationStore(tmp_path, "a"), range(3))
-    assert _found(ActivationStore(tmp_path, "b"), range(3)) == []
+    _add(_store(tmp_path, "a"), range(3))
+    assert _found(_store(tmp_path, "b"), range(3)) == []
 
 
 def test_nothing_is_created_before_the_first_writing(tmp_path: Path) -> None:
     """A store that is only read leaves no trace."""
-    store = ActivationStore(tmp_path / "deep" / "folder", "a")
+    store = _store(tmp_path / "deep" / "folder", "a")
     store.refresh()
     store.flush()
-    assert store.find([_digest(0)]) == {}
+    assert store.find(_lengths([_digest(0)])) == {}
     assert store.num_bytes == 0
     assert list(tmp_path.iterdir()) == []
     _add(store, [0])
@@ -142,7 +152,7 @@ def test_nothing_is_created_before_the_first_writing(tmp_path: Path) -> None:
 
 def test_new_files_are_seen_after_refresh(tmp_path: Path) -> None:
     """A store finds the entries that another one writes."""
-    first, second = ActivationStore(tmp_path, "a"), ActivationStore(tmp_path, "a")
+    first, second = _store(tmp_path, "a"), _store(tmp_path, "a")
     for number in range(3):
         _add(first, [number])
         second.refresh()
@@ -154,16 +164,16 @@ def test_enough_for_a_file_is_written(tmp_path: Path) -> None:
     entries = _entries(range(3))
     last = entries.popitem()
     size = sum(array.nbytes for array in (*entries.values(), last[1]))
-    store = ActivationStore(tmp_path, "a", segment_bytes=size)
+    store = _store(tmp_path, "a", segment_bytes=size)
     store.add(entries, 1.0)
     assert _files(tmp_path) == []
     store.add(dict([last]), 1.0)
-    assert _found(ActivationStore(tmp_path, "a"), range(3)) == [0, 1, 2]
+    assert _found(_store(tmp_path, "a"), range(3)) == [0, 1, 2]
 
 
 def test_nothing_is_written_twice(tmp_path: Path) -> None:
     """A flush without anything new makes no file."""
-    store = ActivationStore(tmp_path, "a")
+    store = _store(tmp_path, "a")
     _add(store, [0])
     store.flush()
     store.add({}, 0.0)
@@ -173,21 +183,21 @@ def test_nothing_is_written_twice(tmp_path: Path) -> None:
 
 def test_tokens_and_seconds_are_of_all_files(tmp_path: Path) -> None:
     """The sums are over the files of all stores."""
-    first, second = ActivationStore(tmp_path, "a"), ActivationStore(tmp_path, "a")
+    first, second = _store(tmp_path, "a"), _store(tmp_path, "a")
     _add(first, [0, 1])
     _add(second, [2])
     first.refresh()
     tokens = sum(len(array) for array in _entries(range(3)).values())
-    for store in (first, second, ActivationStore(tmp_path, "a")):
+    for store in (first, second, _store(tmp_path, "a")):
         assert (store.num_tokens, store.seconds) == (tokens, 2.0)
 
 
 def test_num_bytes_is_of_the_whole_folder(tmp_path: Path) -> None:
     """The size includes other subfolders and files of other programs."""
-    _add(ActivationStore(tmp_path, "a"), [0])
-    _add(ActivationStore(tmp_path, "b"), [0])
+    _add(_store(tmp_path, "a"), [0])
+    _add(_store(tmp_path, "b"), [0])
     (tmp_path / "notes.txt").write_text("mine")
-    assert ActivationStore(tmp_path, "a").num_bytes == _size(tmp_path) > 2 * 4
+    assert _store(tmp_path, "a").num_bytes == _size(tmp_path) > 2 * 4
 
 
 @pytest.mark.parametrize("num_files", [0, 2, 4])
@@ -195,23 +205,23 @@ def test_a_limit_ends_writing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, num_files: int
 ) -> None:
     """The limit is never exceeded, one warning names it, and written entries are found."""
-    _add(ActivationStore(tmp_path / "alike", "a"), [0])
+    _add(_store(tmp_path / "alike", "a"), [0])
     max_bytes = int(_size(tmp_path / "alike") * (num_files + 0.5))
     folder = tmp_path / "limited"
-    store = ActivationStore(folder, "a", max_bytes=max_bytes)
+    store = _store(folder, "a", max_bytes=max_bytes)
     for number in range(0, 40, 5):
         _add(store, [number])
         assert _size(folder) <= max_bytes
     written = list(range(0, 5 * num_files, 5))
     assert _found(store, range(40)) == written
-    assert _found(ActivationStore(folder, "a"), range(40)) == written
+    assert _found(_store(folder, "a"), range(40)) == written
     assert len(_warnings(caplog)) == 1 and "reached its limit" in caplog.text
 
 
 def test_the_limit_is_on_all_names(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The files of another model count."""
-    _add(ActivationStore(tmp_path, "a"), range(3))
-    store = ActivationStore(tmp_path, "b", max_bytes=_size(tmp_path) + 100)
+    _add(_store(tmp_path, "a"), range(3))
+    store = _store(tmp_path, "b", max_bytes=_size(tmp_path) + 100)
     _add(store, range(3))
     assert _files(tmp_path / "b") == []
     assert len(_warnings(caplog)) == 1
@@ -219,9 +229,9 @@ def test_the_limit_is_on_all_names(tmp_path: Path, caplog: pytest.LogCaptureFixt
 
 def test_two_stores_keep_one_limit(tmp_path: Path) -> None:
     """Each store counts the files that the other has written, refreshed or not."""
-    _add(ActivationStore(tmp_path / "alike", "a"), [0])
+    _add(_store(tmp_path / "alike", "a"), [0])
     max_bytes, folder = int(_size(tmp_path / "alike") * 4.5), tmp_path / "limited"
-    stores = [ActivationStore(folder, "a", max_bytes=max_bytes) for _ in range(2)]
+    stores = [_store(folder, "a", max_bytes=max_bytes) for _ in range(2)]
     for number in range(0, 40, 5):
         _add(stores[number % 2], [number])
     assert _size(folder) <= max_bytes
@@ -232,7 +242,7 @@ def test_a_full_disk_ends_writing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No partial file stays, one warning names the error, and written entries are found."""
-    store = ActivationStore(tmp_path, "a")
+    store = _store(tmp_path, "a")
     _add(store, [0, 1])
     whole = Path.write_bytes
 
@@ -253,7 +263,7 @@ def test_a_failed_renaming_ends_writing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file that cannot be renamed leaves nothing behind."""
-    store = ActivationStore(tmp_path, "a")
+    store = _store(tmp_path, "a")
     _add(store, [0])
     monkeypatch.setattr(os, "replace", _refuse)
     _add(store, [1])
@@ -271,8 +281,8 @@ def test_a_folder_that_is_only_read(
     name: str,
 ) -> None:
     """In a read-only folder, one warning says that nothing is written, and entries are found."""
-    _add(ActivationStore(tmp_path, "a"), [0])
-    store = ActivationStore(tmp_path, "a")
+    _add(_store(tmp_path, "a"), [0])
+    store = _store(tmp_path, "a")
     with monkeypatch.context() as patch:
         patch.setattr(owner, name, _refuse)
         for number in (1, 2):
@@ -288,7 +298,7 @@ def test_a_folder_that_cannot_be_made(
     """A folder below a file, or behind a broken link, costs one warning and nothing else."""
     (tmp_path / "file").write_text("no folder")
     (tmp_path / "link").symlink_to(tmp_path / "file" / "nowhere")
-    store = ActivationStore(tmp_path / folder, "a")
+    store = _store(tmp_path / folder, "a")
     for number in range(2):
         _add(store, [number])
     assert _found(store, range(2)) == []
@@ -304,7 +314,7 @@ def test_a_file_system_without_locks(
         raise NotImplementedError("FileSystem does not appear to support flock")
 
     monkeypatch.setattr("filelock.FileLock.acquire", refuse)
-    store = ActivationStore(tmp_path, "a")
+    store = _store(tmp_path, "a")
     _add(store, [0])
     assert _files(tmp_path) == []
     assert len(_warnings(caplog)) == 1 and "flock" in caplog.text
@@ -312,13 +322,13 @@ def test_a_file_system_without_locks(
 
 def test_a_changed_file_is_set_aside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The entries of a changed file are missing, one warning names it, and other files stay."""
-    store = ActivationStore(tmp_path, "a")
+    store = _store(tmp_path, "a")
     _add(store, [0, 1])
     (damaged,) = _files(tmp_path)
     _add(store, [2])
     _flip(damaged, 1)
-    store = ActivationStore(tmp_path, "a")
-    assert store.find([_digest(1)]) == {}
+    store = _store(tmp_path, "a")
+    assert store.find(_lengths([_digest(1)])) == {}
     assert _found(store, [0]) == []
     for _ in range(2):
         store.refresh()
@@ -333,42 +343,42 @@ def test_a_cut_file_is_set_aside(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, share: float
 ) -> None:
     """A cut file is noticed when the folder is opened, with one warning, and other files stay."""
-    store = ActivationStore(tmp_path, "a")
+    store = _store(tmp_path, "a")
     _add(store, [0, 1])
     (damaged,) = _files(tmp_path)
     _add(store, [2])
     content = damaged.read_bytes()
     damaged.write_bytes(content[: int(share * len(content))])
-    store = ActivationStore(tmp_path, "a")
+    store = _store(tmp_path, "a")
     for _ in range(2):
         assert _found(store, range(3)) == [2]
         store.refresh()
     assert len(_files(tmp_path, ".damaged")) == 1
     assert len(_warnings(caplog)) == 1
     caplog.clear()
-    assert _found(ActivationStore(tmp_path, "a"), range(3)) == [2]
+    assert _found(_store(tmp_path, "a"), range(3)) == [2]
     assert _warnings(caplog) == []
 
 
 def test_damaged_entries_can_be_added_again(tmp_path: Path) -> None:
     """Later stores find the entries that were computed anew."""
-    _add(ActivationStore(tmp_path, "a"), [0, 1])
+    _add(_store(tmp_path, "a"), [0, 1])
     _flip(_files(tmp_path)[0], 0)
-    store = ActivationStore(tmp_path, "a")
-    assert store.find([_digest(0)]) == {}
+    store = _store(tmp_path, "a")
+    assert store.find(_lengths([_digest(0)])) == {}
     _add(store, [0, 1])
     assert _found(store, range(2)) == [0, 1]
-    assert _found(ActivationStore(tmp_path, "a"), range(2)) == [0, 1]
+    assert _found(_store(tmp_path, "a"), range(2)) == [0, 1]
 
 
 def test_an_entry_that_two_files_have_survives_the_damage_of_one(tmp_path: Path) -> None:
     """An entry that two processes have written is found in the other file."""
-    stores = [ActivationStore(tmp_path, "a") for _ in range(2)]
+    stores = [_store(tmp_path, "a") for _ in range(2)]
     for store in stores:
         _add(store, [0])
-    store = ActivationStore(tmp_path, "a")
+    store = _store(tmp_path, "a")
     _flip(_files(tmp_path)[0], 0)
-    for store in (ActivationStore(tmp_path, "a"), ActivationStore(tmp_path, "a")):
+    for store in (_store(tmp_path, "a"), _store(tmp_path, "a")):
         assert _found(store, [0]) == [0]
 
 
@@ -376,10 +386,10 @@ def test_a_file_that_was_set_aside_by_another_is_no_trouble(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Only the first store to notice a damaged file warns of it."""
-    _add(ActivationStore(tmp_path, "a"), [0])
+    _add(_store(tmp_path, "a"), [0])
     _flip(_files(tmp_path)[0], 0)
-    for store in [ActivationStore(tmp_path, "a"), ActivationStore(tmp_path, "a")]:
-        assert store.find([_digest(0)]) == {}
+    for store in [_store(tmp_path, "a"), _store(tmp_path, "a")]:
+        assert store.find(_lengths([_digest(0)])) == {}
     assert len(_warnings(caplog)) == 1
 
 
@@ -387,12 +397,12 @@ def test_a_damaged_file_may_have_to_stay(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a read-only folder, a damaged file costs one warning and is not read."""
-    _add(ActivationStore(tmp_path, "a"), [0])
+    _add(_store(tmp_path, "a"), [0])
     _flip(_files(tmp_path)[0], 0)
-    store = ActivationStore(tmp_path, "a")
+    store = _store(tmp_path, "a")
     monkeypatch.setattr(os, "replace", _refuse)
     for _ in range(2):
-        assert store.find([_digest(0)]) == {}
+        assert store.find(_lengths([_digest(0)])) == {}
         store.refresh()
     assert len(_files(tmp_path)) == 1
     assert len(_warnings(caplog)) == 1
@@ -402,13 +412,13 @@ def test_a_file_that_may_not_be_read_is_not_damaged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file without permission to read it stays for those who have it."""
-    _add(ActivationStore(tmp_path, "a"), [0])
+    _add(_store(tmp_path, "a"), [0])
     with monkeypatch.context() as patch:
         for owner, name in ((h5py, "File"), (builtins, "open"), (io, "open"), (os, "open")):
             patch.setattr(owner, name, _refuse)
-        assert _found(ActivationStore(tmp_path, "a"), [0]) == []
+        assert _found(_store(tmp_path, "a"), [0]) == []
     assert _files(tmp_path, ".damaged") == []
-    assert _found(ActivationStore(tmp_path, "a"), [0]) == [0]
+    assert _found(_store(tmp_path, "a"), [0]) == [0]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts open files by /proc")
@@ -416,7 +426,7 @@ def test_more_files_than_can_be_open_are_not_damaged(tmp_path: Path) -> None:
     """A folder may have more files than a process may open."""
     import resource
 
-    store = ActivationStore(tmp_path, "a")
+    store = _store(tmp_path, "a")
     for number in range(40):
         _add(store, [number])
     del store
@@ -424,19 +434,19 @@ def test_more_files_than_can_be_open_are_not_damaged(tmp_path: Path) -> None:
     num_open = len(os.listdir("/proc/self/fd"))
     resource.setrlimit(resource.RLIMIT_NOFILE, (num_open + 20, limits[1]))
     try:
-        _found(ActivationStore(tmp_path, "a"), range(40))
+        _found(_store(tmp_path, "a"), range(40))
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
     assert _files(tmp_path, ".damaged") == []
-    assert _found(ActivationStore(tmp_path, "a"), range(40)) == list(range(40))
+    assert _found(_store(tmp_path, "a"), range(40)) == list(range(40))
 
 
 def test_partial_files_of_a_killed_process_are_removed(tmp_path: Path) -> None:
     """The next writing removes partial files, also in the subfolders of other names."""
     for name in ("a", "b"):
-        _add(ActivationStore(tmp_path, name), [0])
+        _add(_store(tmp_path, name), [0])
         (tmp_path / name / ("0123456789abcdef" * 2 + ".partial")).write_bytes(b"half")
-    store = ActivationStore(tmp_path, "a")
+    store = _store(tmp_path, "a")
     assert _found(store, [0]) == [0]
     _add(store, [1])
     assert _files(tmp_path, ".partial") == []
@@ -449,8 +459,8 @@ def test_files_of_others_are_not_removed(tmp_path: Path) -> None:
     (tmp_path / "downloads").mkdir()
     for name in names:
         (tmp_path / name).write_text("half a film")
-    _add(ActivationStore(tmp_path, "a"), [0])
-    _found(ActivationStore(tmp_path, "a"), [0])
+    _add(_store(tmp_path, "a"), [0])
+    _found(_store(tmp_path, "a"), [0])
     assert [name for name in names if not (tmp_path / name).exists()] == []
 
 
@@ -460,7 +470,7 @@ def test_files_may_be_deleted_at_any_time(
 ) -> None:
     """Deleted entries are missing without a warning, and the next writing makes the folder."""
     root = tmp_path / "root"
-    store = ActivationStore(root, "a")
+    store = _store(root, "a")
     _add(store, [0, 1])
     assert _found(store, [0]) == [0]
     shutil.rmtree(root if with_root else root / "a")
@@ -468,22 +478,22 @@ def test_files_may_be_deleted_at_any_time(
     assert _found(store, range(2)) == []
     _add(store, [1, 2])
     assert _found(store, range(3)) == [1, 2]
-    assert _found(ActivationStore(root, "a"), range(3)) == [1, 2]
+    assert _found(_store(root, "a"), range(3)) == [1, 2]
     assert _warnings(caplog) == []
 
 
 def test_a_store_that_is_deleted_has_written(tmp_path: Path) -> None:
     """Entries that wait are written when the store is deleted."""
-    store = ActivationStore(tmp_path, "a")
+    store = _store(tmp_path, "a")
     store.add(_entries([0]), 1.0)
     del store
-    assert _found(ActivationStore(tmp_path, "a"), [0]) == [0]
+    assert _found(_store(tmp_path, "a"), [0]) == [0]
 
 
 def add_and_end(folder: str, how: str) -> None:
     """Adds entries in a process that ends without a flush."""
     global unflushed
-    unflushed = ActivationStore(folder, "a")
+    unflushed = _store(folder, "a")
     unflushed.add(_entries([0, 1]), 1.0)
     if how == "exit":
         sys.exit(3)
@@ -496,23 +506,23 @@ def add_and_end(folder: str, how: str) -> None:
 def test_a_process_that_ends_has_written(tmp_path: Path, how: str) -> None:
     """Entries that wait are written at the end of a process, by an error as well."""
     _start("add_and_end", str(tmp_path), how).wait()
-    assert _found(ActivationStore(tmp_path, "a"), range(3)) == [0, 1]
+    assert _found(_store(tmp_path, "a"), range(3)) == [0, 1]
 
 
 def _delete_when_looked_at(path: Path, when: str, patch: pytest.MonkeyPatch) -> None:
     """Deletes a file just before or after its size is asked for, as another process may."""
-    stat = os.stat
+    lstat = os.lstat
 
     def stat_now(asked: Any, *arguments: Any, **options: Any) -> os.stat_result:
         is_path = str(asked) == str(path)
-        if is_path and when == "before" and os.path.lexists(path):
+        if is_path and when == "before" and os.path.exists(path):
             os.unlink(path)
-        result = stat(asked, *arguments, **options)
+        result = lstat(asked, *arguments, **options)
         if is_path and when == "after":
             os.unlink(path)
         return result
 
-    patch.setattr(os, "stat", stat_now)
+    patch.setattr(os, "lstat", stat_now)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -520,13 +530,13 @@ def test_a_file_that_goes_while_sizes_are_added_up(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     """A store writes while another model's subfolder is deleted."""
-    _add(ActivationStore(tmp_path, "b"), [0])
-    store = ActivationStore(tmp_path, "a", max_bytes=10**6)
+    _add(_store(tmp_path, "b"), [0])
+    store = _store(tmp_path, "a", max_bytes=10**6)
     with monkeypatch.context() as patch:
         _delete_when_looked_at(_files(tmp_path)[0], when, patch)
         _add(store, [0])
     assert _warnings(caplog) == [] and not _files(tmp_path / "b")
-    assert _found(ActivationStore(tmp_path, "a"), [0]) == [0]
+    assert _found(_store(tmp_path, "a"), [0]) == [0]
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -534,7 +544,7 @@ def test_sizes_can_be_added_up_while_files_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     """The size is that of the files that are left."""
-    store = ActivationStore(tmp_path, "a")
+    store = _store(tmp_path, "a")
     _add(store, [0])
     _add(store, [1])
     first, second = _files(tmp_path)
@@ -547,7 +557,7 @@ def test_sizes_can_be_added_up_while_files_go(
 
 def write_and_read(folder: str, group: str, other: str) -> None:
     """Writes and reads beside another process, entries of its own and entries of both."""
-    store = ActivationStore(folder, "a", segment_bytes=400)
+    store = _store(folder, "a", segment_bytes=400)
     for number in range(30):
         store.add(_entries([number], int(group)), 0.1)
         store.add(_entries([number % 7], 9), 0.1)
@@ -563,13 +573,13 @@ def test_processes_write_and_read_at_once(tmp_path: Path) -> None:
     processes = [
         _start("write_and_read", str(tmp_path), *groups) for groups in (("1", "2"), ("2", "1"))
     ]
-    store = ActivationStore(tmp_path, "a")
+    store = _store(tmp_path, "a")
     while any(process.poll() is None for process in processes):
         store.refresh()
         _found(store, range(30), 1)
         time.sleep(0.01)
     assert [process.returncode for process in processes] == [0, 0]
-    store = ActivationStore(tmp_path, "a")
+    store = _store(tmp_path, "a")
     for group, count in ((1, 30), (2, 30), (9, 7)):
         assert _found(store, range(count), group) == list(range(count))
     assert _files(tmp_path, ".damaged") == _files(tmp_path, ".partial") == []
@@ -577,7 +587,7 @@ def test_processes_write_and_read_at_once(tmp_path: Path) -> None:
 
 def write_for_ever(folder: str, group: str) -> None:
     """Writes a file for each entry until the process is killed."""
-    store, number = ActivationStore(folder, "a", segment_bytes=1), 0
+    store, number = _store(folder, "a", segment_bytes=1), 0
     while True:
         store.add(_entries([number], int(group)), 0.1)
         number += 1
@@ -599,7 +609,7 @@ def test_a_killed_process_leaves_nothing_wrong(
         with h5py.File(path, "r") as file:
             stored += len(file["digests"])
     assert stored >= 30
-    store = ActivationStore(tmp_path, "a")
+    store = _store(tmp_path, "a")
     _add(store, [])
     found = [_found(store, range(stored), group) for group in range(3)]
     assert sum(map(len, found)) == stored
@@ -618,21 +628,21 @@ def test_an_interrupted_process_leaves_no_part(
             file.write(content[:100])
         raise KeyboardInterrupt
 
-    store = ActivationStore(tmp_path, "a")
+    store = _store(tmp_path, "a")
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", interrupt)
         with pytest.raises(KeyboardInterrupt):
             _add(store, [0])
     assert _files(tmp_path, ".partial") == _files(tmp_path) == []
     _add(store, [1])
-    assert _found(ActivationStore(tmp_path, "a"), [1]) == [1]
+    assert _found(_store(tmp_path, "a"), [1]) == [1]
 
 
 def test_entries_of_several_files_are_found_together(tmp_path: Path) -> None:
     """One call finds waiting entries and those of several files, and leaves out the others."""
-    store = ActivationStore(tmp_path, "a")
+    store = _store(tmp_path, "a")
     _add(store, [0, 1])
     _add(store, [2, 3])
     store.add(_entries([4]), 1.0)
     assert _found(store, [5, 4, 0, 3, 0, 2]) == [4, 0, 3, 2]
-    assert store.find([]) == {}
+    assert store.find({}) == {}
