@@ -9,7 +9,7 @@ those of the "HDF5 File Format Specification".
 """
 
 import struct
-from typing import Dict, Iterator, List, NamedTuple, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Tuple, Union
 
 import numpy
 
@@ -139,8 +139,8 @@ class Hdf5Structure:
 
     arrays: Dict[bytes, StoredArray]
     """The place of each dataset."""
-    attributes: Dict[bytes, bytes]
-    """The bytes of each attribute of the root group: a number, or a text in UTF-8."""
+    attributes: Dict[bytes, Union[bytes, float]]
+    """Each attribute of the root group: a text in UTF-8, or a number."""
 
     def __init__(self, content: FileBytes) -> None:
         self._content = content
@@ -214,7 +214,7 @@ class Hdf5Structure:
         _expect("size of a dataset in bytes", num_bytes, array.num_bytes)
         return array
 
-    def _attribute(self, message: bytes) -> Tuple[bytes, bytes]:
+    def _attribute(self, message: bytes) -> Tuple[bytes, Union[bytes, float]]:
         version, *sizes = _unpack("<Bx3H", message)
         _expect("version of an attribute", version, 1)
         parts, offset = [], 8
@@ -222,11 +222,12 @@ class Hdf5Structure:
             parts.append(message[offset : offset + size])
             offset += size + -size % 8
         name, datatype, _ = parts
-        value = message[offset:]
-        if datatype[:1] == bytes([TEXT]):
-            length, address, number = _unpack("<IQI", value)
-            value = self._heap_object(address, number)[:length]
-        return name.rstrip(b"\0"), value
+        kind, bits, size = _unpack("<BB2xI", datatype)
+        if kind == TEXT:
+            length, address, number = _unpack("<IQI", message[offset:])
+            return name.rstrip(b"\0"), self._heap_object(address, number)[:length]
+        _expect("type of an attribute", DTYPES.get((kind, bits, size)), "float64")
+        return name.rstrip(b"\0"), _unpack("<d", message[offset:])[0]
 
     def _heap_object(self, address: int, number: int) -> bytes:
         """Returns an object of a global heap."""

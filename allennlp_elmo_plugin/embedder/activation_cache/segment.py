@@ -23,7 +23,7 @@ import os
 import stat
 import struct
 from threading import RLock
-from typing import IO, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import IO, Dict, List, Mapping, Sequence, Tuple, Union
 from uuid import uuid4
 from zlib import crc32
 
@@ -147,8 +147,9 @@ class Segment:
             content, start, num_bytes = _read_around_layers(path)
             structure = Hdf5Structure(content)
             layers = _checked_arrays(structure, start, num_bytes)[b"layers"]
+            arrays = structure.arrays
             digests, lengths, checksums = (
-                structure.arrays[name].read(content) for name in (b"digests", b"lengths", b"checksums")
+                arrays[name].read(content) for name in (b"digests", b"lengths", b"checksums")
             )
             self.seconds = _checked_seconds(structure)
         except UnexpectedBytes as error:
@@ -268,12 +269,16 @@ class Segment:
 
 
 def _open(path: Union[str, "os.PathLike[str]"]) -> IO[bytes]:
-    """Opens a file; a pipe or a device has no content, and is not waited for."""
-    file = open(path, "rb", buffering=0, opener=lambda path, _: os.open(path, OPEN_FLAGS))
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
+    """Opens a file; neither waits for a pipe nor reads a device."""
+    return open(path, "rb", buffering=0, opener=_open_regular)
+
+
+def _open_regular(path: str, _: int) -> int:
+    opened = os.open(path, OPEN_FLAGS)
+    if not stat.S_ISREG(os.fstat(opened).st_mode):
+        os.close(opened)
         raise DamagedSegment("it is not a file")
-    return file
+    return opened
 
 
 def _read_around_layers(path: Union[str, "os.PathLike[str]"]) -> Tuple[FileBytes, int, int]:
@@ -301,9 +306,9 @@ def _checked_arrays(
     structure: Hdf5Structure, start: int, num_bytes: int
 ) -> Dict[bytes, StoredArray]:
     """Checks the format, and the types, shapes and places of the datasets."""
-    text = structure.attributes.get(b"format", b"").decode("ascii", "replace")
-    if text != FORMAT:
-        raise DamagedSegment(f"expected format '{FORMAT}', got '{text}'")
+    form = structure.attributes.get(b"format")
+    if form != FORMAT.encode():
+        raise DamagedSegment(f"expected format '{FORMAT}', got {form!r}")
     arrays = structure.arrays
     for name, (dtypes, rank) in ARRAYS.items():
         if name not in arrays:
@@ -324,10 +329,7 @@ def _checked_arrays(
 
 
 def _checked_seconds(structure: Hdf5Structure) -> float:
-    content = structure.attributes.get(b"seconds", b"")
-    if len(content) < 8:
-        raise DamagedSegment("it has no number of seconds")
-    (seconds,) = struct.unpack("<d", content[:8])
-    if not (math.isfinite(seconds) and seconds >= 0.0):
-        raise DamagedSegment(f"expected a number of seconds, got {seconds}")
-    return float(seconds)
+    seconds = structure.attributes.get(b"seconds")
+    if not (isinstance(seconds, float) and math.isfinite(seconds) and seconds >= 0.0):
+        raise DamagedSegment(f"expected a number of seconds, got {seconds!r}")
+    return seconds

@@ -7,7 +7,7 @@ import os
 import time
 from math import inf
 from pathlib import Path
-from typing import Any, Collection, Dict, List, Mapping, NamedTuple, Optional, Set, Tuple, Union
+from typing import Any, Collection, Dict, Mapping, NamedTuple, Optional, Set, Tuple, Union
 
 import numpy
 
@@ -279,7 +279,10 @@ class ActivationStore:
 
     def _warn_unreadable(self, path: Path, error: OSError) -> None:
         # What somebody deleted needs no warning.
-        if isinstance(error, (FileNotFoundError, NotADirectoryError)) or str(path) in self._warned_of:
+        if (
+            isinstance(error, (FileNotFoundError, NotADirectoryError))
+            or str(path) in self._warned_of
+        ):
             return
         self._warned_of.add(str(path))
         logger.warning("'%s' cannot be read (%s). Its sentences are computed again.", path, error)

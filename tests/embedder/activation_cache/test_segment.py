@@ -1,11 +1,14 @@
 """One file of layers: what is written comes back, and damage is noticed."""
 
 import os
+import struct
 import subprocess
 import sys
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
-from typing import Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
 import h5py
 import numpy
@@ -18,6 +21,7 @@ from allennlp_elmo_plugin.embedder.activation_cache.segment import (
     Segment,
     encode_segment,
 )
+from tests.embedder.activation_cache.crafted import craft, damage_structure
 from tests.embedder.activation_cache.version_1 import write_version_1
 from tests.support.paths import REPOSITORY
 
@@ -320,62 +324,204 @@ def _without(name: str) -> Callable[[h5py.File], None]:
     return change
 
 
-def _with(name: str, values: List[int]) -> Callable[[h5py.File], None]:
+def _with(name: str, values: Any, dtype: Any = None, **options: Any) -> Callable[[h5py.File], None]:
     def change(file: h5py.File) -> None:
-        dtype = file[name].dtype
+        new = numpy.asarray(values, dtype or file[name].dtype)
         del file[name]
-        file.create_dataset(name, data=values, dtype=dtype)
+        file.create_dataset(name, data=new, **options)
 
     return change
 
 
-def _other_format(file: h5py.File) -> None:
-    file.attrs["format"] = "allennlp_elmo_plugin activations 0"
+def _attribute(name: str, value: Any) -> Callable[[h5py.File], None]:
+    def change(file: h5py.File) -> None:
+        del file.attrs[name]
+        if value is not None:
+            file.attrs[name] = value
+
+    return change
 
 
-def _no_format(file: h5py.File) -> None:
-    del file.attrs["format"]
-
-
-def _compressed(file: h5py.File) -> None:
-    layers = file["layers"][()]
+def _external(file: h5py.File) -> None:
     del file["layers"]
-    file.create_dataset("layers", data=layers, compression="gzip")
+    source = [("/dev/zero", 0, 9 * 12 * 4)]
+    file.create_dataset("layers", (9, 12), "float32", external=source)
+
+
+def _virtual(file: h5py.File) -> None:
+    del file["layers"]
+    layout = h5py.VirtualLayout((9, 12), "float32")
+    layout[:] = h5py.VirtualSource("nowhere.hdf5", "layers", (9, 12))
+    file.create_virtual_dataset("layers", layout)
+
+
+def _never_written(file: h5py.File) -> None:
+    del file["layers"]
+    file.create_dataset("layers", (2**40, 2**20), "float32")
+
+
+def _group(file: h5py.File) -> None:
+    del file["lengths"]
+    file.create_group("lengths")
+
+
+def _link(file: h5py.File) -> None:
+    del file["lengths"]
+    file["lengths"] = h5py.SoftLink("/lengths")
+
+
+def _link_to_another_file(file: h5py.File) -> None:
+    del file["lengths"]
+    file["lengths"] = h5py.ExternalLink("/dev/zero", "/lengths")
+
+
+NUMBERS = numpy.zeros((9, 12), "float32")
+
+CRAFTED: Dict[str, Callable[[h5py.File], None]] = {
+    **{f"no {name}": _without(name) for name in ("digests", "lengths", "checksums", "layers")},
+    "a length too little": _with("lengths", [2, 4]),
+    "another sum": _with("lengths", [2, 4, 4]),
+    "a negative length": _with("lengths", [-2, 8, 3]),
+    "a length of 0": _with("lengths", [0, 6, 3]),
+    "lengths that overflow": _with("lengths", [2**62, 2**62, 2**62]),
+    "lengths of another sum modulo 2**64": _with("lengths", [2**63 - 1, 2**63 - 1, 11]),
+    "floats as lengths": _with("lengths", [2.0, 4.0, 3.0], "float64"),
+    "short lengths": _with("lengths", [2, 4, 3], "int32"),
+    "big-endian lengths": _with("lengths", [2, 4, 3], ">i8"),
+    "lengths in a column": _with("lengths", [[2], [4], [3]]),
+    "one number as lengths": _with("lengths", 9),
+    "no lengths at all": _with("lengths", []),
+    "a checksum too little": _with("checksums", [0]),
+    "texts as digests": _with("digests", [b"a", b"b", b"c"], "S1"),
+    "flat digests": _with("digests", [1, 2, 3]),
+    "empty digests": _with("digests", numpy.zeros((3, 0))),
+    "a digest too many": _with("digests", numpy.zeros((4, 16))),
+    "doubles": _with("layers", NUMBERS, "float64"),
+    "integers": _with("layers", NUMBERS, "int32"),
+    "complex numbers": _with("layers", NUMBERS, "complex64"),
+    "truth values": _with("layers", NUMBERS, "bool"),
+    "big-endian layers": _with("layers", NUMBERS, ">f4"),
+    "records": _with("layers", numpy.zeros(9, "f4,f4"), "f4,f4"),
+    "three dimensions": _with("layers", NUMBERS.reshape(9, 3, 4)),
+    "a dimension of 0": _with("layers", numpy.zeros((9, 0))),
+    "a scalar": _with("layers", 1.0),
+    "another format": _attribute("format", "allennlp_elmo_plugin activations 0"),
+    "a number as format": _attribute("format", 2),
+    "bytes as format": _attribute("format", numpy.void(b"\xff\xfe")),
+    "a list as format": _attribute("format", ["a", "b"]),
+    "an empty format": _attribute("format", h5py.Empty("f4")),
+    "no format": _attribute("format", None),
+    "no seconds": _attribute("seconds", None),
+    "seconds that are not a number": _attribute("seconds", float("nan")),
+    "infinite seconds": _attribute("seconds", float("inf")),
+    "negative seconds": _attribute("seconds", -1.0),
+    "a text as seconds": _attribute("seconds", "long"),
+    "short seconds": _attribute("seconds", numpy.float32(1.0)),
+    "chunks": _with("layers", NUMBERS, chunks=(3, 4)),
+    "compression": _with("layers", NUMBERS, compression="gzip"),
+    "external storage": _external,
+    "a virtual dataset": _virtual,
+    "storage that was never written": _never_written,
+    "a group": _group,
+    "a link to itself": _link,
+    "a link to another file": _link_to_another_file,
+}
+
+
+@pytest.mark.parametrize("name", CRAFTED)
+def test_another_layout_is_damage(tmp_path: Path, name: str) -> None:
+    """An HDF5 file that was made otherwise is refused, though its checksum is right."""
+    craft(tmp_path / "a.hdf5", _random_layers([2, 4, 3]), CRAFTED[name])
+    with pytest.raises(DamagedSegment, match="."):
+        Segment(tmp_path / "a.hdf5")
+
+
+def test_a_file_that_h5py_has_opened_is_read(tmp_path: Path) -> None:
+    """A file to which h5py has changed nothing is as good as before, if its checksum is right."""
+    layers = _random_layers([2, 4, 3])
+    craft(tmp_path / "a.hdf5", layers, lambda file: None)
+    segment = Segment(tmp_path / "a.hdf5")
+    for sentence, array in enumerate(layers.values()):
+        _assert_same(_read(segment, sentence), array)
+
+
+@pytest.mark.parametrize("group", range(3))
+def test_a_crafted_structure_is_read_or_damage(tmp_path: Path, group: int) -> None:
+    """Other numbers around the layers, with the right checksum, stop nothing and take no time."""
+    content, path = encode_segment(_random_layers([2, 4, 3]), 1.0), tmp_path / "a.hdf5"
+    started = time.process_time()
+    num_damaged = 0
+    for seed in range(200 * group, 200 * (group + 1)):
+        path.write_bytes(damage_structure(content, seed))
+        try:
+            segment = Segment(path)
+        except DamagedSegment:
+            num_damaged += 1
+            continue
+        for sentence in range(len(segment.digests)):
+            with suppress(DamagedSegment):
+                assert _read(segment, sentence).size == 12 * segment.lengths[sentence]
+    assert 50 < num_damaged < 200
+    assert time.process_time() - started < 5.0
 
 
 @pytest.mark.parametrize(
-    "change",
-    [
-        _without("digests"),
-        _without("lengths"),
-        _without("checksums"),
-        _without("layers"),
-        _with("lengths", [2, 4]),
-        _with("lengths", [2, 4, 4]),
-        _with("checksums", [0]),
-        _other_format,
-        _no_format,
-        _compressed,
-    ],
+    "start, size",
+    [(0, 0), (0, 2**40), (2**40, 0), (2**63, 2**63), (2**64 - 1, 2**64 - 1), (1, 2**64 - 1)],
 )
-def test_another_layout_is_damage(tmp_path: Path, change: Callable[[h5py.File], None]) -> None:
-    """An HDF5 file whose datasets are missing or do not fit is refused with a reason."""
-    path = _write(tmp_path / "a.hdf5", _random_layers([2, 4, 3]))
-    with h5py.File(path, "r+") as file:
-        change(file)
+def test_a_crafted_trailer_is_damage(tmp_path: Path, start: int, size: int) -> None:
+    """Layers that are said to lie elsewhere are refused before anything is read."""
+    content = encode_segment(_random_layers([2, 4, 3]), 1.0)
+    trailer = struct.pack("<QQI8s", start, size, _crc32(content[:-28]), b"elmo_act")
+    (tmp_path / "a.hdf5").write_bytes(content[:-28] + trailer)
     with pytest.raises(DamagedSegment, match="."):
-        Segment(path)
+        Segment(tmp_path / "a.hdf5")
 
 
-@pytest.mark.parametrize("lengths", [[-2, 8, 3], [2, -4, 11], [0, 6, 3], [4, 2, 3]])
-def test_wrong_lengths_give_no_wrong_number(tmp_path: Path, lengths: List[int]) -> None:
-    """Lengths of the right sum that are not those of the sentences give no layers."""
+@pytest.mark.skipif(os.name != "posix", reason="needs files with holes")
+def test_a_huge_file_takes_no_memory(tmp_path: Path) -> None:
+    """A file of a terabyte that is nearly all holes is refused before it is read."""
+    for start in (0, 2**40 - 2**20):
+        with open(tmp_path / "a.hdf5", "wb") as file:
+            file.truncate(2**40)
+            file.seek(0, os.SEEK_END)
+            file.write(struct.pack("<QQI8s", start, 2**10, 0, b"elmo_act"))
+        with pytest.raises(DamagedSegment, match="bytes beside the layers"):
+            Segment(tmp_path / "a.hdf5")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs pipes")
+def test_what_is_not_a_file_is_damage(tmp_path: Path) -> None:
+    """A pipe is not waited for, and a device is not read."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    for name in ("pipe", "device"):
+        with pytest.raises(DamagedSegment, match="not a file"):
+            Segment(tmp_path / name)
+
+
+def test_bytes_are_checked_again_after_the_file_has_changed(tmp_path: Path) -> None:
+    """A sentence that was read before is damaged once somebody has changed its bytes."""
     layers = _random_layers([2, 4, 3])
     path = _write(tmp_path / "a.hdf5", layers)
-    with h5py.File(path, "r+") as file:
-        _with("lengths", lengths)(file)
-    for digest, found in _all_readable(path):
-        assert found.tobytes() == layers[digest].tobytes()
+    segment = Segment(path)
+    for sentence in range(3):
+        _read(segment, sentence)
+    content = bytearray(path.read_bytes())
+    content[content.index(list(layers.values())[1].tobytes()) + 3] ^= 1
+    path.write_bytes(content)
+    os.utime(path, (1.0, 1.0))
+    with pytest.raises(DamagedSegment, match="checksum of sentence 1"):
+        _read(segment, 1)
+    _assert_same(_read(segment, 2), list(layers.values())[2])
+
+
+def test_wrong_lengths_give_no_wrong_number(tmp_path: Path) -> None:
+    """Lengths of the right sum that are not those of the sentences give no layers."""
+    layers = _random_layers([2, 4, 3])
+    craft(tmp_path / "a.hdf5", layers, _with("lengths", [4, 2, 3]))
+    ((digest, found),) = _all_readable(tmp_path / "a.hdf5")
+    assert found.tobytes() == layers[digest].tobytes() and len(found) == 3
 
 
 def test_a_sentence_that_bears_the_digest_of_another_is_damage(tmp_path: Path) -> None:
