@@ -11,10 +11,12 @@ import pickle
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
 
 import h5py
+import numpy
 import pytest
 import torch
 from allennlp.common import Params
@@ -33,7 +35,7 @@ from allennlp_elmo_plugin import (
     Hdf5ActivationCache,
     NoActivationCache,
 )
-from allennlp_elmo_plugin.embedder.activation_cache.segment import FORMAT_VERSION
+from allennlp_elmo_plugin.embedder.activation_cache.segment import FORMAT_VERSION, encode_segment
 from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
 from tests.embedder.activation_cache.version_1 import write_version_1
 from tests.support.elmo_files import ElmoFiles, elmo_options, write_elmo_files
@@ -714,6 +716,15 @@ def test_damage_costs_speed_alone(files: ElmoFiles, path: str) -> None:
     assert _cache_of(again).misses == 0
 
 
+@pytest.mark.parametrize("limit", [1e300, 10**400])
+def test_a_limit_above_every_disk_is_no_limit(path: str, limit: float) -> None:
+    """A number of gigabytes that no float can hold in bytes is accepted."""
+    cache = Hdf5ActivationCache(path, max_gigabytes=limit)
+    _call(cache, _Encoder(), WARM)
+    cache.flush()
+    assert len(_hdf5_files(path)) == 1
+
+
 @pytest.mark.parametrize("mode", [True, False])
 def test_a_new_mode_writes_waiting_layers(files: ElmoFiles, path: str, mode: bool) -> None:
     """Setting the mode, as the trainer does for each epoch, writes a file."""
@@ -811,6 +822,127 @@ def test_a_cache_that_is_deleted_has_written(path: str) -> None:
     again, encoder = Hdf5ActivationCache(path), _Encoder()
     _call(again, encoder, WARM)
     assert encoder.batches == []
+
+
+class _CountingEncoder(_Encoder):
+    """An encoder in which two threads have to meet."""
+
+    def __init__(self, num_threads: int) -> None:
+        super().__init__()
+        self.barrier = threading.Barrier(num_threads)
+
+    @overrides
+    def forward(
+        self, batch: SentenceBatch, num_representations: Optional[int] = None
+    ) -> EncodedSentences:
+        self.barrier.wait(60.0)
+        return super().forward(batch, num_representations)
+
+
+def _in_threads(function: Callable[[int], None], num_threads: int = 8) -> None:
+    """Runs a function in several threads that take turns as often as possible."""
+    errors: List[BaseException] = []
+
+    def run(number: int) -> None:
+        try:
+            function(number)
+        except BaseException as error:
+            errors.append(error)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(num_threads)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120.0)
+    sys.setswitchinterval(interval)
+    assert not any(thread.is_alive() for thread in threads)
+    if errors:
+        raise errors[0]
+
+
+def test_threads_share_a_cache(path: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Eight threads get the encoder's layers, modes change meanwhile, and counts add up exactly."""
+    cache, encoder = Hdf5ActivationCache(path), _Encoder(doubles_token_layer=True)
+    words = ["the", "cat", "sat", "dog", "too"]
+    batches = [
+        spell(*[" ".join(words[: 1 + (i * j) % 5]) + f" {(i + j) % 9}" for j in range(4)])
+        for i in range(12)
+    ]
+    expected = [_encoded(_Encoder(), ids) for ids in batches]
+    sizes = [len({tuple(row.flatten().tolist()) for row in ids}) for ids in batches]
+    assert min(sizes) > 1
+
+    def work(number: int) -> None:
+        for step in range(12):
+            at = (step + number) % 12
+            encoded = _call(cache, encoder, batches[at])
+            assert torch.equal(encoded.layers, expected[at].layers)
+            assert torch.equal(encoded.mask, expected[at].mask)
+            if step % 4 == number % 4:
+                cache.train(step % 8 < 4)
+                cache.summary()
+
+    _in_threads(work)
+    assert cache.hits + cache.misses == 8 * sum(map(len, batches))
+    # A batch that two threads compute at once is a miss for both.
+    assert cache.misses == sum(map(len, encoder.batches))
+    cache.flush()
+    later, fresh = Hdf5ActivationCache(path), _Encoder(doubles_token_layer=True)
+    for ids, encoded in zip(batches, expected):
+        assert torch.equal(_call(later, fresh, ids).layers, encoded.layers)
+    assert fresh.batches == []
+    assert "damaged" not in caplog.text and "only read" not in caplog.text
+
+
+def test_threads_encode_at_the_same_time(path: str) -> None:
+    """No thread waits for the sentences that another one computes."""
+    cache, encoder = Hdf5ActivationCache(path), _CountingEncoder(4)
+    _in_threads(lambda number: _call(cache, encoder, spell("cat " * (1 + number))) and None, 4)
+    assert (cache.hits, cache.misses) == (0, 4)
+
+
+def test_threads_with_two_encoders_share_a_cache(path: str) -> None:
+    """Threads whose encoders differ get their own layers, and none are lost."""
+    cache, ids = Hdf5ActivationCache(path), spell(*SENTENCES)
+    encoders = [_Encoder(b"one", 1.0), _Encoder(b"two", 2.0)]
+
+    def work(number: int) -> None:
+        encoder = encoders[number % 2]
+        expected = _encoded(_Encoder(scale=encoder.scale), ids)
+        for _ in range(5):
+            assert torch.equal(_call(cache, encoder, ids).layers, expected.layers)
+
+    _in_threads(work, 4)
+    cache.flush()
+    for encoder in encoders:
+        again = _Encoder(encoder.name, encoder.scale)
+        _call(Hdf5ActivationCache(path), again, ids)
+        assert again.batches == []
+
+
+def test_layers_of_another_size_are_set_aside(path: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Files whose numbers fit another encoder, or sentences of another length, cost no error."""
+    encoder, ids = _Encoder(), spell(*SENTENCES)
+    name = f"{encoder.digest().hex()}-3-float32-v{FORMAT_VERSION}"
+    keys = list(_wrong_layers(ids))
+    tokens = [len(sentence.split()) + 2 for sentence in SENTENCES]
+    arrays = {
+        "0": [numpy.zeros((length, 17), "float32") for length in tokens],
+        "1": [numpy.zeros((length, 18), "float16") for length in tokens],
+        "2": [numpy.zeros((length + 1, 18), "float32") for length in tokens],
+    }
+    (Path(path) / name).mkdir(parents=True)
+    for digit, layers in arrays.items():
+        content = encode_segment(dict(zip(keys, layers)), 1.0)
+        (Path(path) / name / (digit * 32 + ".hdf5")).write_bytes(content)
+    cache = Hdf5ActivationCache(path)
+    for _ in range(2):
+        assert torch.equal(_call(cache, encoder, ids).layers, _encoded(_Encoder(), ids).layers)
+    assert encoder.batches == [[3, 1, 5, 1]]
+    assert len(list(Path(path).glob("*/*.damaged"))) == 3
+    assert caplog.text.count("set aside") == 3
 
 
 # Without importing all of AllenNLP, which takes its time.

@@ -3,104 +3,39 @@
 import builtins
 import errno
 import io
-import logging
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, NoReturn, Optional, Union
+from typing import Any, NoReturn, Optional
 
 import h5py
-import numpy
 import pytest
 
 from allennlp_elmo_plugin.embedder.activation_cache.store import ActivationStore
-from tests.support.paths import REPOSITORY
-
-SIZE = 12
+from tests.embedder.activation_cache.entries import (
+    add_file,
+    digest_of,
+    entries_of,
+    files_in,
+    find_right,
+    layers_of,
+    lengths_of,
+    open_store,
+    size_of,
+    start_process,
+    warnings_in,
+)
 
 unflushed: Optional[ActivationStore] = None
-
-# Without importing AllenNLP, which takes its time.
-CHILD = """
-import sys, types
-package = types.ModuleType("allennlp_elmo_plugin")
-package.__path__ = ["allennlp_elmo_plugin"]
-sys.modules["allennlp_elmo_plugin"] = package
-from tests.embedder.activation_cache import test_store
-getattr(test_store, sys.argv[1])(*sys.argv[2:])
-"""
-
-
-def _start(function: str, *arguments: str) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        [sys.executable, "-c", CHILD, function, *arguments], cwd=str(REPOSITORY)
-    )
-
-
-def _store(folder: Union[str, Path], name: str, **options: Any) -> ActivationStore:
-    return ActivationStore(folder, name, "float32", SIZE, **options)
-
-
-def _digest(number: int, group: int = 0) -> bytes:
-    return bytes([group]) + number.to_bytes(15, "big")
-
-
-def _layers(digest: bytes) -> numpy.ndarray:
-    """Returns the layers of a digest."""
-    random = numpy.random.RandomState(list(digest))
-    return random.normal(size=(2 + digest[-1] % 5, SIZE)).astype("float32")
-
-
-def _entries(numbers: Iterable[int], group: int = 0) -> Dict[bytes, numpy.ndarray]:
-    return {digest: _layers(digest) for digest in (_digest(n, group) for n in numbers)}
-
-
-def _lengths(digests: Iterable[bytes]) -> Dict[bytes, int]:
-    return {digest: len(_layers(digest)) for digest in digests}
-
-
-def _add(store: ActivationStore, numbers: Iterable[int]) -> None:
-    """Adds entries in a file of their own."""
-    store.add(_entries(numbers), 1.0)
-    store.flush()
-
-
-def _found(store: ActivationStore, numbers: Iterable[int], group: int = 0) -> List[int]:
-    """Lists the entries that are found, and fails if one of them is not right."""
-    digests = {number: _digest(number, group) for number in numbers}
-    found = store.find(_lengths(digests.values()))
-    assert found.keys() <= set(digests.values())
-    for digest, layers in found.items():
-        expected = _layers(digest)
-        assert (layers.dtype, layers.shape) == (expected.dtype, expected.shape)
-        assert layers.tobytes() == expected.tobytes()
-    return [number for number, digest in digests.items() if digest in found]
-
-
-def _files(folder: Path, ending: str = ".hdf5") -> List[Path]:
-    return sorted(path for path in folder.glob("**/*") if path.name.endswith(ending))
-
-
-def _size(folder: Path) -> int:
-    return sum(
-        os.path.getsize(os.path.join(parent, name))
-        for parent, _, names in os.walk(str(folder))
-        for name in names
-    )
-
-
-def _warnings(caplog: pytest.LogCaptureFixture) -> List[str]:
-    return [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
 
 
 def _flip(path: Path, number: int) -> None:
     """Changes a byte of the layers of one entry."""
     content = bytearray(path.read_bytes())
-    content[content.index(_layers(_digest(number)).tobytes()) + 5] ^= 0x10
+    content[content.index(layers_of(digest_of(number)).tobytes()) + 5] ^= 0x10
     path.write_bytes(content)
 
 
@@ -110,94 +45,94 @@ def _refuse(*_: Any, **__: Any) -> NoReturn:
 
 def test_waiting_entries_are_found(tmp_path: Path) -> None:
     """An entry is found before it is written."""
-    store = _store(tmp_path, "a")
-    store.add(_entries(range(3)), 1.0)
-    assert _files(tmp_path) == []
-    assert _found(store, range(5)) == [0, 1, 2]
+    store = open_store(tmp_path, "a")
+    store.add(entries_of(range(3)), 1.0)
+    assert files_in(tmp_path) == []
+    assert find_right(store, range(5)) == [0, 1, 2]
 
 
 def test_written_entries_are_found(tmp_path: Path) -> None:
     """An entry is found after a flush by the store that wrote it."""
-    store = _store(tmp_path, "a")
-    _add(store, range(3))
-    assert len(_files(tmp_path)) == 1
-    assert _found(store, range(5)) == [0, 1, 2]
+    store = open_store(tmp_path, "a")
+    add_file(store, range(3))
+    assert len(files_in(tmp_path)) == 1
+    assert find_right(store, range(5)) == [0, 1, 2]
 
 
 def test_the_next_store_finds_it(tmp_path: Path) -> None:
     """Entries of several files are found by a store that opens the folder later."""
-    store = _store(tmp_path, "a")
-    _add(store, [0, 1])
-    _add(store, [2])
-    assert _found(_store(str(tmp_path), "a"), range(5)) == [0, 1, 2]
+    store = open_store(tmp_path, "a")
+    add_file(store, [0, 1])
+    add_file(store, [2])
+    assert find_right(open_store(str(tmp_path), "a"), range(5)) == [0, 1, 2]
 
 
 def test_another_name_finds_nothing(tmp_path: Path) -> None:
     """Stores of several names share a folder, and no entries."""
-    _add(_store(tmp_path, "a"), range(3))
-    assert _found(_store(tmp_path, "b"), range(3)) == []
+    add_file(open_store(tmp_path, "a"), range(3))
+    assert find_right(open_store(tmp_path, "b"), range(3)) == []
 
 
 def test_nothing_is_created_before_the_first_writing(tmp_path: Path) -> None:
     """A store that is only read leaves no trace."""
-    store = _store(tmp_path / "deep" / "folder", "a")
+    store = open_store(tmp_path / "deep" / "folder", "a")
     store.refresh()
     store.flush()
-    assert store.find(_lengths([_digest(0)])) == {}
+    assert store.find(lengths_of([digest_of(0)])) == {}
     assert store.num_bytes == 0
     assert list(tmp_path.iterdir()) == []
-    _add(store, [0])
-    assert _found(store, [0]) == [0]
+    add_file(store, [0])
+    assert find_right(store, [0]) == [0]
 
 
 def test_new_files_are_seen_after_refresh(tmp_path: Path) -> None:
     """A store finds the entries that another one writes."""
-    first, second = _store(tmp_path, "a"), _store(tmp_path, "a")
+    first, second = open_store(tmp_path, "a"), open_store(tmp_path, "a")
     for number in range(3):
-        _add(first, [number])
+        add_file(first, [number])
         second.refresh()
-        assert _found(second, range(3)) == list(range(number + 1))
+        assert find_right(second, range(3)) == list(range(number + 1))
 
 
 def test_enough_for_a_file_is_written(tmp_path: Path) -> None:
     """Below the size nothing is written, and at it everything."""
-    entries = _entries(range(3))
+    entries = entries_of(range(3))
     last = entries.popitem()
     size = sum(array.nbytes for array in (*entries.values(), last[1]))
-    store = _store(tmp_path, "a", segment_bytes=size)
+    store = open_store(tmp_path, "a", segment_bytes=size)
     store.add(entries, 1.0)
-    assert _files(tmp_path) == []
+    assert files_in(tmp_path) == []
     store.add(dict([last]), 1.0)
-    assert _found(_store(tmp_path, "a"), range(3)) == [0, 1, 2]
+    assert find_right(open_store(tmp_path, "a"), range(3)) == [0, 1, 2]
 
 
 def test_nothing_is_written_twice(tmp_path: Path) -> None:
     """A flush without anything new makes no file."""
-    store = _store(tmp_path, "a")
-    _add(store, [0])
+    store = open_store(tmp_path, "a")
+    add_file(store, [0])
     store.flush()
     store.add({}, 0.0)
     store.flush()
-    assert len(_files(tmp_path)) == 1
+    assert len(files_in(tmp_path)) == 1
 
 
 def test_tokens_and_seconds_are_of_all_files(tmp_path: Path) -> None:
     """The sums are over the files of all stores."""
-    first, second = _store(tmp_path, "a"), _store(tmp_path, "a")
-    _add(first, [0, 1])
-    _add(second, [2])
+    first, second = open_store(tmp_path, "a"), open_store(tmp_path, "a")
+    add_file(first, [0, 1])
+    add_file(second, [2])
     first.refresh()
-    tokens = sum(len(array) for array in _entries(range(3)).values())
-    for store in (first, second, _store(tmp_path, "a")):
+    tokens = sum(len(array) for array in entries_of(range(3)).values())
+    for store in (first, second, open_store(tmp_path, "a")):
         assert (store.num_tokens, store.seconds) == (tokens, 2.0)
 
 
 def test_num_bytes_is_of_the_whole_folder(tmp_path: Path) -> None:
     """The size includes other subfolders and files of other programs."""
-    _add(_store(tmp_path, "a"), [0])
-    _add(_store(tmp_path, "b"), [0])
+    add_file(open_store(tmp_path, "a"), [0])
+    add_file(open_store(tmp_path, "b"), [0])
     (tmp_path / "notes.txt").write_text("mine")
-    assert _store(tmp_path, "a").num_bytes == _size(tmp_path) > 2 * 4
+    assert open_store(tmp_path, "a").num_bytes == size_of(tmp_path) > 2 * 4
 
 
 @pytest.mark.parametrize("num_files", [0, 2, 4])
@@ -205,45 +140,45 @@ def test_a_limit_ends_writing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, num_files: int
 ) -> None:
     """The limit is never exceeded, one warning names it, and written entries are found."""
-    _add(_store(tmp_path / "alike", "a"), [0])
-    max_bytes = int(_size(tmp_path / "alike") * (num_files + 0.5))
+    add_file(open_store(tmp_path / "alike", "a"), [0])
+    max_bytes = int(size_of(tmp_path / "alike") * (num_files + 0.5))
     folder = tmp_path / "limited"
-    store = _store(folder, "a", max_bytes=max_bytes)
+    store = open_store(folder, "a", max_bytes=max_bytes)
     for number in range(0, 40, 5):
-        _add(store, [number])
-        assert _size(folder) <= max_bytes
+        add_file(store, [number])
+        assert size_of(folder) <= max_bytes
     written = list(range(0, 5 * num_files, 5))
-    assert _found(store, range(40)) == written
-    assert _found(_store(folder, "a"), range(40)) == written
-    assert len(_warnings(caplog)) == 1 and "reached its limit" in caplog.text
+    assert find_right(store, range(40)) == written
+    assert find_right(open_store(folder, "a"), range(40)) == written
+    assert len(warnings_in(caplog)) == 1 and "reached its limit" in caplog.text
 
 
 def test_the_limit_is_on_all_names(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The files of another model count."""
-    _add(_store(tmp_path, "a"), range(3))
-    store = _store(tmp_path, "b", max_bytes=_size(tmp_path) + 100)
-    _add(store, range(3))
-    assert _files(tmp_path / "b") == []
-    assert len(_warnings(caplog)) == 1
+    add_file(open_store(tmp_path, "a"), range(3))
+    store = open_store(tmp_path, "b", max_bytes=size_of(tmp_path) + 100)
+    add_file(store, range(3))
+    assert files_in(tmp_path / "b") == []
+    assert len(warnings_in(caplog)) == 1
 
 
 def test_two_stores_keep_one_limit(tmp_path: Path) -> None:
     """Each store counts the files that the other has written, refreshed or not."""
-    _add(_store(tmp_path / "alike", "a"), [0])
-    max_bytes, folder = int(_size(tmp_path / "alike") * 4.5), tmp_path / "limited"
-    stores = [_store(folder, "a", max_bytes=max_bytes) for _ in range(2)]
+    add_file(open_store(tmp_path / "alike", "a"), [0])
+    max_bytes, folder = int(size_of(tmp_path / "alike") * 4.5), tmp_path / "limited"
+    stores = [open_store(folder, "a", max_bytes=max_bytes) for _ in range(2)]
     for number in range(0, 40, 5):
-        _add(stores[number % 2], [number])
-    assert _size(folder) <= max_bytes
-    assert len(_files(folder)) == 4
+        add_file(stores[number % 2], [number])
+    assert size_of(folder) <= max_bytes
+    assert len(files_in(folder)) == 4
 
 
 def test_a_full_disk_ends_writing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No partial file stays, one warning names the error, and written entries are found."""
-    store = _store(tmp_path, "a")
-    _add(store, [0, 1])
+    store = open_store(tmp_path, "a")
+    add_file(store, [0, 1])
     whole = Path.write_bytes
 
     def write_half(path: Path, content: bytes) -> int:
@@ -251,25 +186,25 @@ def test_a_full_disk_ends_writing(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(Path, "write_bytes", write_half)
-    before = _size(tmp_path)
+    before = size_of(tmp_path)
     for number in (2, 3):
-        _add(store, [number])
-    assert _size(tmp_path) == before and _files(tmp_path, ".partial") == []
-    assert _found(store, range(4)) == [0, 1]
-    assert len(_warnings(caplog)) == 1 and os.strerror(errno.ENOSPC) in caplog.text
+        add_file(store, [number])
+    assert size_of(tmp_path) == before and files_in(tmp_path, ".partial") == []
+    assert find_right(store, range(4)) == [0, 1]
+    assert len(warnings_in(caplog)) == 1 and os.strerror(errno.ENOSPC) in caplog.text
 
 
 def test_a_failed_renaming_ends_writing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file that cannot be renamed leaves nothing behind."""
-    store = _store(tmp_path, "a")
-    _add(store, [0])
+    store = open_store(tmp_path, "a")
+    add_file(store, [0])
     monkeypatch.setattr(os, "replace", _refuse)
-    _add(store, [1])
-    assert _files(tmp_path, ".partial") == []
-    assert _found(store, range(2)) == [0]
-    assert len(_warnings(caplog)) == 1
+    add_file(store, [1])
+    assert files_in(tmp_path, ".partial") == []
+    assert find_right(store, range(2)) == [0]
+    assert len(warnings_in(caplog)) == 1
 
 
 @pytest.mark.parametrize("owner, name", [(Path, "mkdir"), (Path, "write_bytes"), (os, "open")])
@@ -281,14 +216,14 @@ def test_a_folder_that_is_only_read(
     name: str,
 ) -> None:
     """In a read-only folder, one warning says that nothing is written, and entries are found."""
-    _add(_store(tmp_path, "a"), [0])
-    store = _store(tmp_path, "a")
+    add_file(open_store(tmp_path, "a"), [0])
+    store = open_store(tmp_path, "a")
     with monkeypatch.context() as patch:
         patch.setattr(owner, name, _refuse)
         for number in (1, 2):
-            _add(store, [number])
-    assert _found(store, range(3)) == [0]
-    assert len(_warnings(caplog)) == 1 and "Permission denied" in caplog.text
+            add_file(store, [number])
+    assert find_right(store, range(3)) == [0]
+    assert len(warnings_in(caplog)) == 1 and "Permission denied" in caplog.text
 
 
 @pytest.mark.parametrize("folder", ["file/folder", "link"])
@@ -298,11 +233,11 @@ def test_a_folder_that_cannot_be_made(
     """A folder below a file, or behind a broken link, costs one warning and nothing else."""
     (tmp_path / "file").write_text("no folder")
     (tmp_path / "link").symlink_to(tmp_path / "file" / "nowhere")
-    store = _store(tmp_path / folder, "a")
+    store = open_store(tmp_path / folder, "a")
     for number in range(2):
-        _add(store, [number])
-    assert _found(store, range(2)) == []
-    assert len(_warnings(caplog)) == 1
+        add_file(store, [number])
+    assert find_right(store, range(2)) == []
+    assert len(warnings_in(caplog)) == 1
 
 
 def test_a_file_system_without_locks(
@@ -314,28 +249,28 @@ def test_a_file_system_without_locks(
         raise NotImplementedError("FileSystem does not appear to support flock")
 
     monkeypatch.setattr("filelock.FileLock.acquire", refuse)
-    store = _store(tmp_path, "a")
-    _add(store, [0])
-    assert _files(tmp_path) == []
-    assert len(_warnings(caplog)) == 1 and "flock" in caplog.text
+    store = open_store(tmp_path, "a")
+    add_file(store, [0])
+    assert files_in(tmp_path) == []
+    assert len(warnings_in(caplog)) == 1 and "flock" in caplog.text
 
 
 def test_a_changed_file_is_set_aside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The entries of a changed file are missing, one warning names it, and other files stay."""
-    store = _store(tmp_path, "a")
-    _add(store, [0, 1])
-    (damaged,) = _files(tmp_path)
-    _add(store, [2])
+    store = open_store(tmp_path, "a")
+    add_file(store, [0, 1])
+    (damaged,) = files_in(tmp_path)
+    add_file(store, [2])
     _flip(damaged, 1)
-    store = _store(tmp_path, "a")
-    assert store.find(_lengths([_digest(1)])) == {}
-    assert _found(store, [0]) == []
+    store = open_store(tmp_path, "a")
+    assert store.find(lengths_of([digest_of(1)])) == {}
+    assert find_right(store, [0]) == []
     for _ in range(2):
         store.refresh()
-        assert _found(store, range(3)) == [2]
-    assert [path.stem for path in _files(tmp_path, ".damaged")] == [damaged.stem]
-    assert len(_files(tmp_path)) == 1
-    assert len(_warnings(caplog)) == 1 and "set aside" in caplog.text
+        assert find_right(store, range(3)) == [2]
+    assert [path.stem for path in files_in(tmp_path, ".damaged")] == [damaged.stem]
+    assert len(files_in(tmp_path)) == 1
+    assert len(warnings_in(caplog)) == 1 and "set aside" in caplog.text
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
@@ -343,82 +278,82 @@ def test_a_cut_file_is_set_aside(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, share: float
 ) -> None:
     """A cut file is noticed when the folder is opened, with one warning, and other files stay."""
-    store = _store(tmp_path, "a")
-    _add(store, [0, 1])
-    (damaged,) = _files(tmp_path)
-    _add(store, [2])
+    store = open_store(tmp_path, "a")
+    add_file(store, [0, 1])
+    (damaged,) = files_in(tmp_path)
+    add_file(store, [2])
     content = damaged.read_bytes()
     damaged.write_bytes(content[: int(share * len(content))])
-    store = _store(tmp_path, "a")
+    store = open_store(tmp_path, "a")
     for _ in range(2):
-        assert _found(store, range(3)) == [2]
+        assert find_right(store, range(3)) == [2]
         store.refresh()
-    assert len(_files(tmp_path, ".damaged")) == 1
-    assert len(_warnings(caplog)) == 1
+    assert len(files_in(tmp_path, ".damaged")) == 1
+    assert len(warnings_in(caplog)) == 1
     caplog.clear()
-    assert _found(_store(tmp_path, "a"), range(3)) == [2]
-    assert _warnings(caplog) == []
+    assert find_right(open_store(tmp_path, "a"), range(3)) == [2]
+    assert warnings_in(caplog) == []
 
 
 def test_damaged_entries_can_be_added_again(tmp_path: Path) -> None:
     """Later stores find the entries that were computed anew."""
-    _add(_store(tmp_path, "a"), [0, 1])
-    _flip(_files(tmp_path)[0], 0)
-    store = _store(tmp_path, "a")
-    assert store.find(_lengths([_digest(0)])) == {}
-    _add(store, [0, 1])
-    assert _found(store, range(2)) == [0, 1]
-    assert _found(_store(tmp_path, "a"), range(2)) == [0, 1]
+    add_file(open_store(tmp_path, "a"), [0, 1])
+    _flip(files_in(tmp_path)[0], 0)
+    store = open_store(tmp_path, "a")
+    assert store.find(lengths_of([digest_of(0)])) == {}
+    add_file(store, [0, 1])
+    assert find_right(store, range(2)) == [0, 1]
+    assert find_right(open_store(tmp_path, "a"), range(2)) == [0, 1]
 
 
 def test_an_entry_that_two_files_have_survives_the_damage_of_one(tmp_path: Path) -> None:
     """An entry that two processes have written is found in the other file."""
-    stores = [_store(tmp_path, "a") for _ in range(2)]
+    stores = [open_store(tmp_path, "a") for _ in range(2)]
     for store in stores:
-        _add(store, [0])
-    store = _store(tmp_path, "a")
-    _flip(_files(tmp_path)[0], 0)
-    for store in (_store(tmp_path, "a"), _store(tmp_path, "a")):
-        assert _found(store, [0]) == [0]
+        add_file(store, [0])
+    store = open_store(tmp_path, "a")
+    _flip(files_in(tmp_path)[0], 0)
+    for store in (open_store(tmp_path, "a"), open_store(tmp_path, "a")):
+        assert find_right(store, [0]) == [0]
 
 
 def test_a_file_that_was_set_aside_by_another_is_no_trouble(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Only the first store to notice a damaged file warns of it."""
-    _add(_store(tmp_path, "a"), [0])
-    _flip(_files(tmp_path)[0], 0)
-    for store in [_store(tmp_path, "a"), _store(tmp_path, "a")]:
-        assert store.find(_lengths([_digest(0)])) == {}
-    assert len(_warnings(caplog)) == 1
+    add_file(open_store(tmp_path, "a"), [0])
+    _flip(files_in(tmp_path)[0], 0)
+    for store in [open_store(tmp_path, "a"), open_store(tmp_path, "a")]:
+        assert store.find(lengths_of([digest_of(0)])) == {}
+    assert len(warnings_in(caplog)) == 1
 
 
 def test_a_damaged_file_may_have_to_stay(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a read-only folder, a damaged file costs one warning and is not read."""
-    _add(_store(tmp_path, "a"), [0])
-    _flip(_files(tmp_path)[0], 0)
-    store = _store(tmp_path, "a")
+    add_file(open_store(tmp_path, "a"), [0])
+    _flip(files_in(tmp_path)[0], 0)
+    store = open_store(tmp_path, "a")
     monkeypatch.setattr(os, "replace", _refuse)
     for _ in range(2):
-        assert store.find(_lengths([_digest(0)])) == {}
+        assert store.find(lengths_of([digest_of(0)])) == {}
         store.refresh()
-    assert len(_files(tmp_path)) == 1
-    assert len(_warnings(caplog)) == 1
+    assert len(files_in(tmp_path)) == 1
+    assert len(warnings_in(caplog)) == 1
 
 
 def test_a_file_that_may_not_be_read_is_not_damaged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file without permission to read it stays for those who have it."""
-    _add(_store(tmp_path, "a"), [0])
+    add_file(open_store(tmp_path, "a"), [0])
     with monkeypatch.context() as patch:
         for owner, name in ((h5py, "File"), (builtins, "open"), (io, "open"), (os, "open")):
             patch.setattr(owner, name, _refuse)
-        assert _found(_store(tmp_path, "a"), [0]) == []
-    assert _files(tmp_path, ".damaged") == []
-    assert _found(_store(tmp_path, "a"), [0]) == [0]
+        assert find_right(open_store(tmp_path, "a"), [0]) == []
+    assert files_in(tmp_path, ".damaged") == []
+    assert find_right(open_store(tmp_path, "a"), [0]) == [0]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts open files by /proc")
@@ -426,31 +361,82 @@ def test_more_files_than_can_be_open_are_not_damaged(tmp_path: Path) -> None:
     """A folder may have more files than a process may open."""
     import resource
 
-    store = _store(tmp_path, "a")
+    store = open_store(tmp_path, "a")
     for number in range(40):
-        _add(store, [number])
+        add_file(store, [number])
     del store
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     num_open = len(os.listdir("/proc/self/fd"))
     resource.setrlimit(resource.RLIMIT_NOFILE, (num_open + 20, limits[1]))
     try:
-        _found(_store(tmp_path, "a"), range(40))
+        find_right(open_store(tmp_path, "a"), range(40))
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-    assert _files(tmp_path, ".damaged") == []
-    assert _found(_store(tmp_path, "a"), range(40)) == list(range(40))
+    assert files_in(tmp_path, ".damaged") == []
+    assert find_right(open_store(tmp_path, "a"), range(40)) == list(range(40))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs pipes and symbolic links")
+def test_what_is_no_file_of_layers_costs_no_time(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Pipes, folders, links and hidden files named like files of layers stop no store."""
+    add_file(open_store(tmp_path, "a"), [0])
+    names = [digit * 32 + ".hdf5" for digit in "0123456"]
+    pipe, folder, nowhere, device, loop, link, own = (tmp_path / "a" / name for name in names)
+    os.mkfifo(pipe)
+    folder.mkdir()
+    nowhere.symlink_to("nowhere")
+    device.symlink_to("/dev/zero")
+    loop.symlink_to(loop.name)
+    link.symlink_to(files_in(tmp_path)[-1])
+    own.write_text("no layers")
+    hidden = [tmp_path / "a" / name for name in (".hidden.hdf5", "." + names[0], "mine.hdf5")]
+    for path in hidden:
+        path.write_text("mine")
+    started = time.monotonic()
+    for _ in range(3):
+        store = open_store(tmp_path, "a")
+        assert find_right(store, range(2)) == [0]
+        store.refresh()
+        add_file(store, [0])
+    add_file(store, [1])
+    assert find_right(open_store(tmp_path, "a"), range(2)) == [0, 1]
+    assert time.monotonic() - started < 5.0
+    assert [path.read_text() for path in hidden] == ["mine"] * 3
+    set_aside = {path.stem[0] for path in files_in(tmp_path, ".damaged")}
+    assert set_aside == {"0", "1", "3", "6"}
+
+
+def test_a_listing_is_not_repeated_without_a_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that was last changed some time ago is listed once, and again after a change."""
+    add_file(open_store(tmp_path, "a"), [0])
+    os.utime(tmp_path / "a", (1e9, 1e9))
+    listed = []
+    whole = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: listed.append(path) or whole(path))
+    store = open_store(tmp_path, "a")
+    for _ in range(5):
+        store.refresh()
+        assert find_right(store, range(2)) == [0]
+    assert len(listed) == 1
+    add_file(open_store(tmp_path, "a"), [1])
+    store.refresh()
+    assert find_right(store, range(2)) == [0, 1]
 
 
 def test_partial_files_of_a_killed_process_are_removed(tmp_path: Path) -> None:
     """The next writing removes partial files, also in the subfolders of other names."""
     for name in ("a", "b"):
-        _add(_store(tmp_path, name), [0])
+        add_file(open_store(tmp_path, name), [0])
         (tmp_path / name / ("0123456789abcdef" * 2 + ".partial")).write_bytes(b"half")
-    store = _store(tmp_path, "a")
-    assert _found(store, [0]) == [0]
-    _add(store, [1])
-    assert _files(tmp_path, ".partial") == []
-    assert _found(store, range(2)) == [0, 1]
+    store = open_store(tmp_path, "a")
+    assert find_right(store, [0]) == [0]
+    add_file(store, [1])
+    assert files_in(tmp_path, ".partial") == []
+    assert find_right(store, range(2)) == [0, 1]
 
 
 def test_files_of_others_are_not_removed(tmp_path: Path) -> None:
@@ -459,8 +445,8 @@ def test_files_of_others_are_not_removed(tmp_path: Path) -> None:
     (tmp_path / "downloads").mkdir()
     for name in names:
         (tmp_path / name).write_text("half a film")
-    _add(_store(tmp_path, "a"), [0])
-    _found(_store(tmp_path, "a"), [0])
+    add_file(open_store(tmp_path, "a"), [0])
+    find_right(open_store(tmp_path, "a"), [0])
     assert [name for name in names if not (tmp_path / name).exists()] == []
 
 
@@ -470,31 +456,31 @@ def test_files_may_be_deleted_at_any_time(
 ) -> None:
     """Deleted entries are missing without a warning, and the next writing makes the folder."""
     root = tmp_path / "root"
-    store = _store(root, "a")
-    _add(store, [0, 1])
-    assert _found(store, [0]) == [0]
+    store = open_store(root, "a")
+    add_file(store, [0, 1])
+    assert find_right(store, [0]) == [0]
     shutil.rmtree(root if with_root else root / "a")
     store.refresh()
-    assert _found(store, range(2)) == []
-    _add(store, [1, 2])
-    assert _found(store, range(3)) == [1, 2]
-    assert _found(_store(root, "a"), range(3)) == [1, 2]
-    assert _warnings(caplog) == []
+    assert find_right(store, range(2)) == []
+    add_file(store, [1, 2])
+    assert find_right(store, range(3)) == [1, 2]
+    assert find_right(open_store(root, "a"), range(3)) == [1, 2]
+    assert warnings_in(caplog) == []
 
 
 def test_a_store_that_is_deleted_has_written(tmp_path: Path) -> None:
     """Entries that wait are written when the store is deleted."""
-    store = _store(tmp_path, "a")
-    store.add(_entries([0]), 1.0)
+    store = open_store(tmp_path, "a")
+    store.add(entries_of([0]), 1.0)
     del store
-    assert _found(_store(tmp_path, "a"), [0]) == [0]
+    assert find_right(open_store(tmp_path, "a"), [0]) == [0]
 
 
 def add_and_end(folder: str, how: str) -> None:
     """Adds entries in a process that ends without a flush."""
     global unflushed
-    unflushed = _store(folder, "a")
-    unflushed.add(_entries([0, 1]), 1.0)
+    unflushed = open_store(folder, "a")
+    unflushed.add(entries_of([0, 1]), 1.0)
     if how == "exit":
         sys.exit(3)
     if how == "error":
@@ -505,8 +491,8 @@ def add_and_end(folder: str, how: str) -> None:
 @pytest.mark.parametrize("how", ["end", "exit", "error"])
 def test_a_process_that_ends_has_written(tmp_path: Path, how: str) -> None:
     """Entries that wait are written at the end of a process, by an error as well."""
-    _start("add_and_end", str(tmp_path), how).wait()
-    assert _found(_store(tmp_path, "a"), range(3)) == [0, 1]
+    start_process("test_store", "add_and_end", str(tmp_path), how).wait()
+    assert find_right(open_store(tmp_path, "a"), range(3)) == [0, 1]
 
 
 def _delete_when_looked_at(path: Path, when: str, patch: pytest.MonkeyPatch) -> None:
@@ -530,13 +516,13 @@ def test_a_file_that_goes_while_sizes_are_added_up(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     """A store writes while another model's subfolder is deleted."""
-    _add(_store(tmp_path, "b"), [0])
-    store = _store(tmp_path, "a", max_bytes=10**6)
+    add_file(open_store(tmp_path, "b"), [0])
+    store = open_store(tmp_path, "a", max_bytes=10**6)
     with monkeypatch.context() as patch:
-        _delete_when_looked_at(_files(tmp_path)[0], when, patch)
-        _add(store, [0])
-    assert _warnings(caplog) == [] and not _files(tmp_path / "b")
-    assert _found(_store(tmp_path, "a"), [0]) == [0]
+        _delete_when_looked_at(files_in(tmp_path)[0], when, patch)
+        add_file(store, [0])
+    assert warnings_in(caplog) == [] and not files_in(tmp_path / "b")
+    assert find_right(open_store(tmp_path, "a"), [0]) == [0]
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -544,10 +530,10 @@ def test_sizes_can_be_added_up_while_files_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     """The size is that of the files that are left."""
-    store = _store(tmp_path, "a")
-    _add(store, [0])
-    _add(store, [1])
-    first, second = _files(tmp_path)
+    store = open_store(tmp_path, "a")
+    add_file(store, [0])
+    add_file(store, [1])
+    first, second = files_in(tmp_path)
     size = second.stat().st_size
     with monkeypatch.context() as patch:
         _delete_when_looked_at(first, when, patch)
@@ -557,39 +543,40 @@ def test_sizes_can_be_added_up_while_files_go(
 
 def write_and_read(folder: str, group: str, other: str) -> None:
     """Writes and reads beside another process, entries of its own and entries of both."""
-    store = _store(folder, "a", segment_bytes=400)
+    store = open_store(folder, "a", segment_bytes=400)
     for number in range(30):
-        store.add(_entries([number], int(group)), 0.1)
-        store.add(_entries([number % 7], 9), 0.1)
+        store.add(entries_of([number], int(group)), 0.1)
+        store.add(entries_of([number % 7], 9), 0.1)
         store.refresh()
-        _found(store, range(30), int(other))
-        _found(store, range(7), 9)
+        find_right(store, range(30), int(other))
+        find_right(store, range(7), 9)
     store.flush()
-    assert _found(store, range(30), int(group)) == list(range(30))
+    assert find_right(store, range(30), int(group)) == list(range(30))
 
 
 def test_processes_write_and_read_at_once(tmp_path: Path) -> None:
     """Every entry that a process reads is right, and at the end all are there."""
     processes = [
-        _start("write_and_read", str(tmp_path), *groups) for groups in (("1", "2"), ("2", "1"))
+        start_process("test_store", "write_and_read", str(tmp_path), *groups)
+        for groups in (("1", "2"), ("2", "1"))
     ]
-    store = _store(tmp_path, "a")
+    store = open_store(tmp_path, "a")
     while any(process.poll() is None for process in processes):
         store.refresh()
-        _found(store, range(30), 1)
+        find_right(store, range(30), 1)
         time.sleep(0.01)
     assert [process.returncode for process in processes] == [0, 0]
-    store = _store(tmp_path, "a")
+    store = open_store(tmp_path, "a")
     for group, count in ((1, 30), (2, 30), (9, 7)):
-        assert _found(store, range(count), group) == list(range(count))
-    assert _files(tmp_path, ".damaged") == _files(tmp_path, ".partial") == []
+        assert find_right(store, range(count), group) == list(range(count))
+    assert files_in(tmp_path, ".damaged") == files_in(tmp_path, ".partial") == []
 
 
 def write_for_ever(folder: str, group: str) -> None:
     """Writes a file for each entry until the process is killed."""
-    store, number = _store(folder, "a", segment_bytes=1), 0
+    store, number = open_store(folder, "a", segment_bytes=1), 0
     while True:
-        store.add(_entries([number], int(group)), 0.1)
+        store.add(entries_of([number], int(group)), 0.1)
         number += 1
 
 
@@ -599,23 +586,23 @@ def test_a_killed_process_leaves_nothing_wrong(
 ) -> None:
     """After a process is killed, each file is complete, and the next process goes on writing."""
     for group in range(3):
-        process = _start("write_for_ever", str(tmp_path), str(group))
-        while process.poll() is None and len(_files(tmp_path)) < 10 * (group + 1):
+        process = start_process("test_store", "write_for_ever", str(tmp_path), str(group))
+        while process.poll() is None and len(files_in(tmp_path)) < 10 * (group + 1):
             time.sleep(0.003 * group)
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
     stored = 0
-    for path in _files(tmp_path):
+    for path in files_in(tmp_path):
         with h5py.File(path, "r") as file:
             stored += len(file["digests"])
     assert stored >= 30
-    store = _store(tmp_path, "a")
-    _add(store, [])
-    found = [_found(store, range(stored), group) for group in range(3)]
+    store = open_store(tmp_path, "a")
+    add_file(store, [])
+    found = [find_right(store, range(stored), group) for group in range(3)]
     assert sum(map(len, found)) == stored
     # Entries are written in order: nothing is missing before the last.
     assert found == [list(range(len(numbers))) for numbers in found]
-    assert _warnings(caplog) == []
+    assert warnings_in(caplog) == []
 
 
 def test_an_interrupted_process_leaves_no_part(
@@ -628,21 +615,21 @@ def test_an_interrupted_process_leaves_no_part(
             file.write(content[:100])
         raise KeyboardInterrupt
 
-    store = _store(tmp_path, "a")
+    store = open_store(tmp_path, "a")
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            _add(store, [0])
-    assert _files(tmp_path, ".partial") == _files(tmp_path) == []
-    _add(store, [1])
-    assert _found(_store(tmp_path, "a"), [1]) == [1]
+            add_file(store, [0])
+    assert files_in(tmp_path, ".partial") == files_in(tmp_path) == []
+    add_file(store, [1])
+    assert find_right(open_store(tmp_path, "a"), [1]) == [1]
 
 
 def test_entries_of_several_files_are_found_together(tmp_path: Path) -> None:
     """One call finds waiting entries and those of several files, and leaves out the others."""
-    store = _store(tmp_path, "a")
-    _add(store, [0, 1])
-    _add(store, [2, 3])
-    store.add(_entries([4]), 1.0)
-    assert _found(store, [5, 4, 0, 3, 0, 2]) == [4, 0, 3, 2]
+    store = open_store(tmp_path, "a")
+    add_file(store, [0, 1])
+    add_file(store, [2, 3])
+    store.add(entries_of([4]), 1.0)
+    assert find_right(store, [5, 4, 0, 3, 0, 2]) == [4, 0, 3, 2]
     assert store.find({}) == {}
