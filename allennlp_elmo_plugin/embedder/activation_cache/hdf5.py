@@ -42,8 +42,9 @@ class Hdf5ActivationCache(ActivationCache):
     shapes its layers (weights, options, precision, initial state), so a changed model never reads
     the layers of another.
 
-    Files appear when they are complete and are never changed. A process may be killed at any time,
-    and several may use the folder at once. A damaged file is renamed and no longer read.
+    Files appear when they are complete and are never changed. A process may be killed at any time.
+    Several processes may use the folder at once, and several threads the cache. A damaged file is
+    renamed and no longer read.
 
     Registered as an `ActivationCache` with name "hdf5".
 

@@ -103,7 +103,7 @@ def test_stores_of_several_threads_come_and_go(
     """Stores that threads make, forget in cycles and collect lose nothing."""
 
     def work(group: int) -> None:
-        for number in range(10):
+        for number in range(4):
             store = open_store(tmp_path, "a")
             store.add(entries_of([number], group), 0.5)
             cycle: List[Any] = [store]
@@ -114,7 +114,7 @@ def test_stores_of_several_threads_come_and_go(
     _run(work)
     store = open_store(tmp_path, "a")
     for group in range(NUM_THREADS):
-        assert find_right(store, range(10), group) == list(range(10))
+        assert find_right(store, range(4), group) == list(range(4))
     assert warnings_in(caplog) == []
 
 
