@@ -183,7 +183,7 @@ def test_a_signal_handler_may_flush(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 @fork_only
 def test_a_forked_process_writes_what_it_adds(tmp_path: Path) -> None:
-    """What waited at the fork is written once, by the parent, though a thread was writing."""
+    """A forked process leaves to its parent what waited, though a thread was writing."""
     store, inside, done = open_store(tmp_path, "a"), threading.Event(), threading.Event()
     store.add(entries_of([0]), 1.0)
     whole = writer.write_segment
