@@ -3,7 +3,7 @@ Locks and flags for objects that several threads use, and that are copied, pickl
 """
 
 import os
-from threading import Lock
+from threading import RLock
 from typing import Any, Dict, Hashable, Tuple
 from weakref import WeakSet
 
@@ -12,20 +12,20 @@ __all__ = ["ForkSafeLock", "Once"]
 
 class ForkSafeLock:
     """
-    A lock that no thread of a parent process can hold in its child.
+    A re-entrant lock that no thread of a parent process can hold in its child.
 
     A fork copies a lock as it is, and the thread that would release it is missing in the child. The
     child's lock is therefore a new one. So code under the lock must leave its object usable
     wherever it is cut off. Copies and pickles are new locks as well.
     """
 
-    current: Lock
+    current: RLock
     """The lock of this process, for a `with` statement."""
 
     # It has no `__enter__` of its own: an interrupt from the keyboard in its Python code would keep
     # the lock taken.
     def __init__(self) -> None:
-        self.current = Lock()
+        self.current = RLock()
         _ALL.add(self)
 
     def __reduce__(self) -> Tuple[Any, ...]:
@@ -37,7 +37,7 @@ _ALL: "WeakSet[ForkSafeLock]" = WeakSet()
 
 def _renew_all() -> None:
     for lock in _ALL:
-        lock.current = Lock()
+        lock.current = RLock()
 
 
 # Windows has no fork.

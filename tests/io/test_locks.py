@@ -31,6 +31,14 @@ def test_one_thread_at_a_time() -> None:
     assert counts == [4000]
 
 
+def test_the_thread_that_holds_it_need_not_wait() -> None:
+    """A thread may take a lock that it holds already."""
+    lock = ForkSafeLock()
+    with lock.current:
+        assert lock.current.acquire(blocking=False)
+        lock.current.release()
+
+
 @needs_fork
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_child_gets_a_lock_that_a_thread_of_its_parent_holds() -> None:

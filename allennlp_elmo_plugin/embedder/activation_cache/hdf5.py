@@ -18,7 +18,7 @@ from allennlp_elmo_plugin.embedder.activation_cache.layer_rows import LayerRows
 from allennlp_elmo_plugin.embedder.activation_cache.segment import FORMAT_VERSION
 from allennlp_elmo_plugin.embedder.activation_cache.store import ActivationStore
 from allennlp_elmo_plugin.embedder.encoder import ElmoEncoder, EncodedSentences
-from allennlp_elmo_plugin.io.thread_lock import ThreadLock
+from allennlp_elmo_plugin.io.locks import ForkSafeLock
 from allennlp_elmo_plugin.network.reduced_precision import needs_gradients
 from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
 
@@ -96,7 +96,7 @@ class Hdf5ActivationCache(ActivationCache):
         self._max_bytes = None
         if max_gigabytes is not None and max_gigabytes < MAX_GIGABYTES:
             self._max_bytes = max_gigabytes * GIGABYTE
-        self._lock = ThreadLock()
+        self._lock = ForkSafeLock()
         self._name = ""
         self._store: Optional[ActivationStore] = None
         self.hits = self.misses = 0
@@ -214,7 +214,7 @@ class Hdf5ActivationCache(ActivationCache):
             found.update(store.find({key: lengths[key] for key in keys if key not in found}))
         # Rows with the same key are computed once.
         missing = {key: row for row, key in enumerate(keys) if key not in found}
-        with self._lock:
+        with self._lock.current:
             self._seconds_reading += perf_counter() - started
             self.misses += len(missing)
             self.hits += len(keys) - len(missing)
@@ -230,7 +230,7 @@ class Hdf5ActivationCache(ActivationCache):
             found.update(computed)
         started = perf_counter()
         layers = converter.to_layers([found[key] for key in keys], batch.timesteps)
-        with self._lock:
+        with self._lock.current:
             self._seconds_reading += perf_counter() - started
         return EncodedSentences(layers.to(batch.character_ids.device), batch.mask)
 
@@ -245,7 +245,7 @@ class Hdf5ActivationCache(ActivationCache):
     def _store_of(self, encoder: ElmoEncoder, converter: LayerRows) -> ActivationStore:
         layers, dtype = converter.num_representations, self.dtype
         name = f"{encoder.digest().hex()}-{layers}-{dtype}-v{FORMAT_VERSION}"
-        with self._lock:
+        with self._lock.current:
             if self._store is None or self._name != name:
                 self.flush()
                 self._name = name

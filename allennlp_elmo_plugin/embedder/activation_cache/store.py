@@ -15,7 +15,7 @@ from allennlp_elmo_plugin.embedder.activation_cache.segment import DamagedSegmen
 from allennlp_elmo_plugin.embedder.activation_cache.segment_files import list_segments, set_aside
 from allennlp_elmo_plugin.embedder.activation_cache.waiting_layers import StoreFolder, WaitingLayers
 from allennlp_elmo_plugin.embedder.activation_cache.writer import SegmentWriter, folder_size
-from allennlp_elmo_plugin.io.thread_lock import ThreadLock
+from allennlp_elmo_plugin.io.locks import ForkSafeLock
 
 __all__ = ["ActivationStore"]
 
@@ -77,7 +77,7 @@ class ActivationStore:
         segment_bytes = min(segment_bytes, (max_bytes or inf) / MIN_SEGMENTS)
         self._folder = StoreFolder(root, root / name, dtype, size, max_bytes, segment_bytes)
         self._waiting = WaitingLayers(self._folder)
-        self._lock = ThreadLock()
+        self._lock = ForkSafeLock()
         self._seen: Set[str] = set()
         self._segments: Dict[str, Segment] = {}
         self._locations: Dict[bytes, _Location] = {}
@@ -101,13 +101,13 @@ class ActivationStore:
     @property
     def num_tokens(self) -> int:
         """The number of tokens of the sentences on disk, boundaries included."""
-        with self._lock:
+        with self._lock.current:
             return sum(segment.num_tokens for segment in self._segments.values())
 
     @property
     def seconds(self) -> float:
         """The time that it took to compute the sentences on disk, in seconds."""
-        with self._lock:
+        with self._lock.current:
             return sum((segment.seconds for segment in self._segments.values()), 0.0)
 
     @property
@@ -117,7 +117,7 @@ class ActivationStore:
 
     def refresh(self) -> None:
         """Adds the files that other processes have written since, and forgets deleted ones."""
-        with self._lock:
+        with self._lock.current:
             # A file that goes between listing and opening may have been merged into a new one.
             for _ in range(MAX_LISTINGS):
                 if not (self._has_changed() and self._open_new()):
@@ -201,7 +201,7 @@ class ActivationStore:
             missing = [digest for digest in lengths if digest not in found]
             found.update(self._waiting.find(missing))
             by_segment: Dict[Segment, Dict[bytes, int]] = {}
-            with self._lock:
+            with self._lock.current:
                 for digest in missing:
                     if digest not in found and digest in self._locations:
                         segment, sentence = self._locations[digest]
@@ -239,7 +239,7 @@ class ActivationStore:
 
     def _drop(self, path: Path) -> None:
         """Forgets a file, and does not open it again."""
-        with self._lock:
+        with self._lock.current:
             self._forget([path.name])
             self._seen.add(path.name)
 
@@ -256,7 +256,7 @@ class ActivationStore:
         seconds : `float`
             The time that it took to compute them, in seconds.
         """
-        with self._lock:
+        with self._lock.current:
             new = {key: array for key, array in layers.items() if key not in self._locations}
         self._waiting.add(new, seconds)
         if self._waiting.num_bytes >= self._folder.segment_bytes:

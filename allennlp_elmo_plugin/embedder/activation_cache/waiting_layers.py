@@ -9,7 +9,7 @@ from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
 import numpy
 
 from allennlp_elmo_plugin.embedder.activation_cache.segment import MAX_SENTENCES
-from allennlp_elmo_plugin.io.thread_lock import ThreadLock
+from allennlp_elmo_plugin.io.locks import ForkSafeLock
 
 __all__ = ["MAX_WAITING_BYTES", "StoreFolder", "WaitingLayers"]
 
@@ -68,7 +68,7 @@ class WaitingLayers:
     def __init__(self, folder: StoreFolder) -> None:
         self.folder = folder
         self.accepts, self.merges, self.is_abandoned = True, True, False
-        self._lock = ThreadLock()
+        self._lock = ForkSafeLock()
         self.clear()
 
     def clear(self) -> None:
@@ -89,7 +89,7 @@ class WaitingLayers:
         seconds : `float`
             The time that it took to compute them, in seconds.
         """
-        with self._lock:
+        with self._lock.current:
             new = {digest: array for digest, array in layers.items() if digest not in self}
             if not new or not self.accepts or self.num_bytes >= MAX_WAITING_BYTES:
                 return
@@ -114,13 +114,13 @@ class WaitingLayers:
         `Dict[bytes, numpy.ndarray]`
             For each digest that was found, its layers, of shape (tokens, size).
         """
-        with self._lock:
+        with self._lock.current:
             parts = (self._written, self._unwritten)
             return {digest: part[digest] for digest in digests for part in parts if digest in part}
 
     def next_file(self) -> Tuple[Dict[bytes, numpy.ndarray], float]:
         """Returns the layers for the next file, none if nothing waits, and their seconds."""
-        with self._lock:
+        with self._lock.current:
             layers = dict(islice(self._unwritten.items(), MAX_SENTENCES))
             return layers, self._seconds
 
@@ -135,7 +135,7 @@ class WaitingLayers:
         seconds : `float`
             The time that the file says.
         """
-        with self._lock:
+        with self._lock.current:
             for digest in layers:
                 array = self._unwritten.pop(digest)
                 self._written[digest] = array
@@ -144,7 +144,7 @@ class WaitingLayers:
 
     def written(self) -> List[bytes]:
         """Returns the digests of the layers that are in a file and still here."""
-        with self._lock:
+        with self._lock.current:
             return list(self._written)
 
     def forget_written(self, digests: Iterable[bytes]) -> None:
@@ -156,12 +156,12 @@ class WaitingLayers:
         digests : `Iterable[bytes]`
             Digests that `written` has returned before the folder was listed.
         """
-        with self._lock:
+        with self._lock.current:
             for digest in digests:
                 self._written.pop(digest, None)
 
     def refuse(self) -> None:
         """Forgets everything, and accepts nothing more."""
-        with self._lock:
+        with self._lock.current:
             self.accepts = False
             self.clear()

@@ -21,7 +21,7 @@ from allennlp_elmo_plugin.embedder.activation_cache.waiting_layers import (
     MAX_WAITING_BYTES,
     WaitingLayers,
 )
-from allennlp_elmo_plugin.io.thread_lock import ThreadLock
+from allennlp_elmo_plugin.io.locks import ForkSafeLock
 
 __all__ = ["SegmentWriter", "folder_size"]
 
@@ -46,7 +46,7 @@ class SegmentWriter:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._lock = ThreadLock()
+        self._lock = ForkSafeLock()
         self._is_writing = False
         self._is_blocked = False
         self._waiting: Set[WaitingLayers] = set()
@@ -82,7 +82,7 @@ class SegmentWriter:
             waiting.clear()
 
     def _write(self, chosen: List[WaitingLayers]) -> None:
-        with self._lock:
+        with self._lock.current:
             # A signal handler may write in the middle of a writing.
             if self._is_writing:
                 return

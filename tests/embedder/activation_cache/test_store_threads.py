@@ -162,7 +162,7 @@ def test_a_copy_reads_and_writes_the_folder(
     store = open_store(tmp_path, "a")
     add_file(store, [0])
     store.add(entries_of([1]), 1.0)
-    with store._lock:
+    with store._lock.current:
         other = copied(store)
     assert find_right(other, range(3)) == [0]
     add_file(other, [2])
