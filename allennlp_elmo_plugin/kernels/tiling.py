@@ -7,6 +7,7 @@ bfloat16, 4 of int8. The rows of a panel are consecutive. If the rows of the mat
 gates of an LSTM, a panel has 16 rows of each gate, which is all that 16 cells need.
 """
 
+from math import inf, nan
 from typing import NamedTuple
 
 import torch
@@ -73,7 +74,7 @@ def tile_matrix(
         the number of rows of each gate.
     precision : `str`, optional (default = `"float32"`)
         Precision of the weights, one of `PRECISIONS`. In int8, each row has a scale of its own: its
-        largest weight is 127.
+        largest weight is 127. A row with infinity or NaN in it is NaN altogether.
     is_gates : `bool`, optional (default = `False`)
         If `True`, the rows are the four gates of an LSTM.
 
@@ -87,6 +88,8 @@ def tile_matrix(
         matrix = matrix.to(torch.bfloat16).view(torch.int16)
     elif precision == "int8":
         largest = matrix.abs().amax(dim=1)
+        # Integers have no infinity and no NaN, so the scale stands for either.
+        largest = largest.masked_fill(~(largest < inf), nan)
         steps = LARGEST / largest.clamp(min=TINY)
         matrix = (matrix * steps.unsqueeze(1)).round_().to(torch.int8)
         scale = tile_vector(largest / LARGEST, is_gates)
@@ -156,7 +159,7 @@ def round_activations(activations: torch.Tensor, precision: str) -> torch.Tensor
         Activations of shape (..., columns), float32.
     precision : `str`
         Precision of the weights, one of `PRECISIONS`. In int8, each row is scaled so that its
-        largest number is 127.
+        largest number is 127; one with infinity or NaN in it is NaN altogether.
 
     # Returns
 

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator
+from typing import Any, Dict, Iterator, Tuple
 from unittest.mock import patch
 
 import pytest
@@ -32,6 +32,13 @@ from tests.support.lstm_cases import (
     train,
 )
 from tests.support.paths import REPOSITORY
+from tests.support.specials import (
+    RESULTS,
+    SPOILED,
+    assert_same_specials,
+    spoiled_case,
+    train_with_specials,
+)
 
 HAS_GPU = torch.cuda.is_available()
 pytest.importorskip("triton", reason="Triton is not installed")
@@ -64,8 +71,11 @@ def _gpu_only() -> Iterator[None]:
 
 def _case(*arguments: Any, **options: Any) -> Case:
     """Returns a random case on the GPU, or on the CPU if there is none."""
+    return _on_device(random_case(*arguments, **options))
+
+
+def _on_device(case: Case) -> Case:
     device = torch.device("cuda" if HAS_GPU else "cpu")
-    case = random_case(*arguments, **options)
     hidden, cell = case.state
     return case._replace(
         layer=case.layer.to(device),
@@ -103,6 +113,17 @@ def test_nan_stays_in_its_row(clips: str) -> None:
     for name, expected in evaluate(case, plainly(case.layer)).items():
         assert torch.equal(got[name].isnan(), expected.isnan()), name
         assert expected.isnan().any() and not expected.isnan().all(), name
+
+
+@pytest.mark.parametrize("clips", ["no clip", "both clipped"])
+@pytest.mark.parametrize("spoiled", SPOILED + RESULTS, ids=" ".join)
+def test_nan_and_infinity_are_where_pytorch_has_them(spoiled: Tuple[str, str], clips: str) -> None:
+    """Specials in any tensor and any gradient reach the same outputs, states and gradients."""
+    case = _on_device(spoiled_case(*spoiled, clips, seed=0, shape=(16, 16)))
+    with _gpu_only():
+        got = train_with_specials(case, case.layer, spoiled, seed=0)
+    expected = train_with_specials(case, plainly(case.layer), spoiled, seed=0)
+    assert_same_specials(got, expected, 1e-5)
 
 
 def test_rows_without_a_timestep_keep_their_state() -> None:

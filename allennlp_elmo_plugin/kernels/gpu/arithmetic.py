@@ -33,8 +33,13 @@ def clip(values, limit):
 
 @triton.jit
 def clip_gradient(gradient, clipped, limit):
-    """Returns the gradient of `clip`: clipped values pass nothing on."""
-    return tl.where(tl.abs(clipped) >= limit, 0.0, gradient)
+    """
+    Returns the gradient of `clip`, as PyTorch does: clipped values and NaN pass nothing on.
+
+    Without a limit, everything is passed on.
+    """
+    is_inside = (tl.abs(clipped) < limit) | (limit == float("inf"))
+    return tl.where(is_inside, gradient, 0.0)
 
 
 @triton.jit
