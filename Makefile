@@ -19,7 +19,7 @@ READY = $(VENV)/.ready-$(STACK)-$(PYTHON_VERSION)
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
 
 .PHONY: help setup train test test-pinned pytest benchmark fuzz docs dist check-dist lint format lock
-.PHONY: clean
+.PHONY: sanitize clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -55,6 +55,9 @@ CASES =
 
 fuzz: setup  ## hand random input to everything that reads some
 	$(BIN)/python -W ignore -m reliability.fuzz $(if $(CASES),--cases "$(CASES)") $(ARGS)
+
+sanitize: setup  ## run the kernels under AddressSanitizer, UBSan and ThreadSanitizer
+	$(BIN)/python -m reliability.sanitize
 
 # "make docs" and "make dist" have tools of their own, each in an environment of its own.
 TOOLS_LOCKED = .locked-$(PYTHON_VERSION)

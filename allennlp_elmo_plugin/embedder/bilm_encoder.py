@@ -5,7 +5,7 @@ The encoder that runs a biLM.
 from dataclasses import asdict
 from functools import partial
 from hashlib import blake2b
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -256,7 +256,7 @@ class BilmEncoder(ArchivedModule, ElmoEncoder):
     def _with_all_gradients(self, layers: torch.Tensor) -> torch.Tensor:
         # Like gradients from a weight of 0: optimizers and distributed training do not expect a
         # parameter without a gradient.
-        if not torch.is_grad_enabled():
+        if not torch.is_grad_enabled() or torch.jit.is_tracing():
             return layers
         not_run = [
             parameter
@@ -265,9 +265,7 @@ class BilmEncoder(ArchivedModule, ElmoEncoder):
             for parameter in lstm.parameters()
             if parameter.requires_grad
         ]
-        if not_run:
-            layers = layers + 0.0 * sum(parameter.flatten()[0] for parameter in not_run)
-        return layers
+        return layers + _ZeroGradients.apply(*not_run) if not_run else layers
 
     def _load_from_state_dict(
         self, state_dict: Dict[str, torch.Tensor], prefix: str, *args: Any, **kwargs: Any
@@ -275,6 +273,24 @@ class BilmEncoder(ArchivedModule, ElmoEncoder):
         if all(prefix + name in state_dict for name in parameter_names(self.bilm.options)):
             self._missing = None
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+
+class _ZeroGradients(torch.autograd.Function):
+    """
+    A zero whose gradient of each parameter is zero, whatever the parameters are.
+
+    Zero times infinity would be NaN.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, *parameters: torch.Tensor) -> torch.Tensor:
+        # Not the parameters themselves: an optimizer may change them before the backward pass.
+        ctx.shapes = [parameter.shape for parameter in parameters]
+        return parameters[0].new_zeros(())
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> Tuple[torch.Tensor, ...]:
+        return tuple(gradient.new_zeros(shape) for shape in ctx.shapes)
 
 
 def _bytes(tensor: torch.Tensor) -> memoryview:
