@@ -23,6 +23,7 @@ from allennlp_elmo_plugin.network.derived_cache import DerivedCache
 from allennlp_elmo_plugin.network.elmo_bilm import ElmoBilm
 from allennlp_elmo_plugin.network.options import ElmoOptions
 from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
+from allennlp_elmo_plugin.network.tensor_checks import check_device
 from allennlp_elmo_plugin.weights import find_options_file, find_weight_file, parameter_names
 
 __all__ = ["BilmEncoder"]
@@ -203,13 +204,15 @@ class BilmEncoder(ArchivedModule, ElmoEncoder):
         # Raises
 
         `ConfigurationError`
-            When word ids are given that no cache reads, or when the weights are missing.
+            When word ids are given that no cache reads, when the batch is on another device than
+            the weights, or when the weights are missing.
         """
         if batch.word_ids is not None and not self.word_cache.reads_word_ids:
             raise ConfigurationError(
                 "Got 'word_inputs', but no word cache that reads them. Give the embedder the "
                 "'word_cache' 'vocabulary', or the indexer no 'word_namespace'."
             )
+        check_device("character ids", batch.character_ids, self.bilm.char_cnn.char_embedding.device)
         self._prepare()
         words, layout = batch.distinct_words(), batch.layout
         word_vectors = self.word_cache(words.character_ids, words.word_ids, self.bilm.char_cnn)

@@ -16,6 +16,7 @@ from allennlp_elmo_plugin.embedder.boundaries import remove_boundaries
 from allennlp_elmo_plugin.embedder.encoder import ElmoEncoder
 from allennlp_elmo_plugin.embedder.scalar_mix import ScalarMix
 from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
+from allennlp_elmo_plugin.network.tensor_checks import INTEGERS, check_tensor
 
 __all__ = ["Elmo"]
 
@@ -119,6 +120,9 @@ class Elmo(BuiltInElmo):
         `ConfigurationError`
             When a shape, a dtype or an id is not as described.
         """
+        check_tensor("'elmo_tokens'", inputs, INTEGERS)
+        if word_inputs is not None:
+            check_tensor("'word_inputs'", word_inputs, INTEGERS, inputs.device)
         if inputs.dim() < 3:
             raise ConfigurationError(
                 "Expected 'elmo_tokens' of shape (batch, timesteps, characters), or with more "

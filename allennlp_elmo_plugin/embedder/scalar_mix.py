@@ -11,6 +11,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.nn.util import tiny_value_of_dtype
 
 from allennlp_elmo_plugin.network.derived_cache import DerivedCache
+from allennlp_elmo_plugin.network.tensor_checks import FLOATS, check_tensor
 
 __all__ = ["FixedScalarMix", "LearnedScalarMix", "ScalarMix"]
 
@@ -83,15 +84,23 @@ class ScalarMix(torch.nn.Module, Registrable):
         # Raises
 
         `ConfigurationError`
-            When there are more layers than weights, or fewer than are read.
+            When there are more layers than weights, or fewer than are read, or when the layers or
+            the mask are no such tensors.
         """
+        check_tensor("layers", layers, FLOATS)
         weights, read = self._weights(), self._read_layers()
         if not max(read) < len(layers) <= len(weights):
             raise ConfigurationError(
                 f"Expected {len(weights)} layers, one for each weight of the scalar mix, of which "
                 f"the first {1 + max(read)} are read, got {len(layers)}."
             )
+        if layers.dim() < 2:
+            raise ConfigurationError(
+                "Expected layers of shape (num_representations, batch, timesteps, size), got shape "
+                f"{tuple(layers.shape)}."
+            )
         if self.do_layer_norm:
+            _check_mask(mask, layers)
             return self.gamma * sum(weights[k] * _normalize(layers[k], mask) for k in read)
         if len(read) == 1:
             return self.gamma * weights[read[0]] * layers[read[0]]
@@ -214,6 +223,15 @@ def _logarithms(normalized: List[float]) -> List[float]:
             f"{normalized}. 'scalar_parameters' takes weights before a softmax."
         )
     return [log(weight) if weight > 0 else LOG_OF_ZERO for weight in normalized]
+
+
+def _check_mask(mask: torch.Tensor, layers: torch.Tensor) -> None:
+    check_tensor("the mask", mask, (torch.bool,), layers.device)
+    if mask.shape != layers.shape[1:-1]:
+        raise ConfigurationError(
+            f"Expected a mask of shape {tuple(layers.shape[1:-1])}, one element for each token of "
+            f"the layers, got shape {tuple(mask.shape)}."
+        )
 
 
 def _normalize(layer: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -8,6 +8,7 @@ is computed once. The value at a filter position is then a sum of such products.
 from typing import Any, List, NamedTuple, Optional, Tuple
 
 import torch
+from allennlp.common.checks import ConfigurationError
 from torch.autograd.function import once_differentiable
 
 from allennlp_elmo_plugin.kernels.abi import ConvolutionArguments, Filters
@@ -87,7 +88,7 @@ def kernel_convolutions(
 
     # Raises
 
-    `IndexError`
+    `ConfigurationError`
         If a word has a character without products.
     """
     words = words.to(torch.int64).contiguous()
@@ -157,5 +158,5 @@ def _run(
         argmax=None if argmax is None else argmax.data_ptr(),
     )
     if not kernels.run("convolution", arguments):
-        raise IndexError(f"Expected characters from 0 to {num_characters - 1}, got others.")
+        raise ConfigurationError(f"Expected characters from 0 to {num_characters - 1}, got others.")
     return outputs

@@ -1,6 +1,7 @@
 """A matrix product with a bias, on the compiled kernels."""
 
 import torch
+from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin.kernels.abi import LinearArguments, matrix_pointers
 from allennlp_elmo_plugin.kernels.dispatch import Kernels
@@ -33,13 +34,13 @@ def kernel_linear(
 
     # Raises
 
-    `RuntimeError`
+    `ConfigurationError`
         If the size of the inputs is not the number of columns, or their dtype is not float32.
     """
     num_rows, num_inputs = inputs.shape
     _, units, _, unit = matrix.weight.shape
     if num_inputs != units * unit or inputs.dtype != torch.float32:
-        raise RuntimeError(
+        raise ConfigurationError(
             f"Expected float32 inputs of size {units * unit}, the columns of the matrix, got "
             f"shape {tuple(inputs.shape)} and dtype {inputs.dtype}."
         )

@@ -4,6 +4,7 @@ from math import inf
 from typing import Any, List, NamedTuple, Optional, Tuple
 
 import torch
+from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin.kernels.abi import (
     LstmBackwardArguments,
@@ -79,7 +80,7 @@ class PreparedLstm:
 
     # Raises
 
-    `RuntimeError`
+    `ConfigurationError`
         If the shapes or dtypes do not fit each other.
     """
 
@@ -129,12 +130,12 @@ class PreparedLstm:
 
         # Raises
 
-        `RuntimeError`
+        `ConfigurationError`
             If the batch sizes grow, exceed the rows or do not sum to the tokens.
         """
         if not self._kernels.run("lstm_forward", self._arguments):
             _, batch_sizes, *_ = self._tensors
-            raise RuntimeError(
+            raise ConfigurationError(
                 "Expected batch sizes that never grow, are at most "
                 f"{self._arguments.num_rows}, the number of rows, and sum to "
                 f"{self._arguments.num_tokens}, the number of tokens, got {batch_sizes.tolist()}."
@@ -178,7 +179,7 @@ def kernel_lstm(
 
     # Raises
 
-    `RuntimeError`
+    `ConfigurationError`
         If the shapes or dtypes do not fit each other.
     """
     inputs = inputs.contiguous()
@@ -340,7 +341,7 @@ def _check_shapes(
     weights: TiledLstm,
     outputs: torch.Tensor,
 ) -> None:
-    """Raises a `RuntimeError` if the kernel would leave the memory of one of these tensors."""
+    """Raises a `ConfigurationError` if the kernel would leave the memory of one of these tensors."""
     projection_dim, cell_size = weights.weight_hr.rows, weights.weight_hh.rows // 4
     num_tokens, num_rows = inputs.size(0), hidden.size(0)
     expected = (num_tokens, projection_dim, num_rows, projection_dim, num_rows, cell_size)
@@ -350,7 +351,7 @@ def _check_shapes(
         or batch_sizes.dtype != torch.int64
         or batch_sizes.device.type != "cpu"
     ):
-        raise RuntimeError(
+        raise ConfigurationError(
             f"Expected float32 inputs of shape (tokens, {projection_dim}), a float32 state of "
             f"shapes (rows, {projection_dim}) and (rows, {cell_size}), and int64 batch sizes on "
             f"the CPU, got shapes {tuple(inputs.shape)}, {tuple(hidden.shape)} and "
@@ -362,7 +363,7 @@ def _check_shapes(
         or outputs.dtype != torch.float32
         or not outputs.is_contiguous()
     ):
-        raise RuntimeError(
+        raise ConfigurationError(
             f"Expected contiguous float32 'outputs' of shape {tuple(inputs.shape)}, got shape "
             f"{tuple(outputs.shape)}, strides {outputs.stride()} and dtype {outputs.dtype}."
         )

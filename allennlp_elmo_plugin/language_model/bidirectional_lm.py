@@ -33,6 +33,7 @@ from allennlp_elmo_plugin.network.dropout import fast_dropout
 from allennlp_elmo_plugin.network.elmo_bilm import ElmoBilm
 from allennlp_elmo_plugin.network.options import ElmoOptions
 from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
+from allennlp_elmo_plugin.network.tensor_checks import INTEGERS, check_device, check_tensor
 from allennlp_elmo_plugin.network.time_major import TimeMajorLayout
 from allennlp_elmo_plugin.weights import find_options_file, read_softmax, write_softmax
 
@@ -236,7 +237,8 @@ class BidirectionalLm(ArchivedModule, Model):
         # Raises
 
         `ConfigurationError`
-            When the inputs are not character ids, or the directions differ in length.
+            When the inputs are not character ids, the targets not ids of words, or the directions
+            differ in length.
         """
         batches = self._checked_batches(forward_inputs, backward_inputs)
         layout = batches[0].layout
@@ -244,9 +246,7 @@ class BidirectionalLm(ArchivedModule, Model):
         vectors = self.bilm.char_cnn(words.character_ids).index_select(0, words.word_of_token)
         inputs = vectors.view(len(DIRECTIONS), len(layout.positions), vectors.size(-1))
         top = self._top_layer(inputs, layout, metadata)
-        targets = torch.stack(
-            [_only(targets)["tokens"] for targets in (forward_targets, backward_targets)]
-        )
+        targets = self._checked_targets(batches[0], forward_targets, backward_targets)
         kept, targets = _time_major_targets(targets, batches[0])
         losses = self._losses_of(top.index_select(1, kept).flatten(0, 1), targets.flatten())
         losses = losses.view(targets.shape)
@@ -290,9 +290,11 @@ class BidirectionalLm(ArchivedModule, Model):
     def _checked_batches(self, *inputs: TextFieldTensors) -> List[SentenceBatch]:
         width = self.bilm.options.max_characters_per_token
         batches = [
-            SentenceBatch.from_padded(_only(tensors)["elmo_tokens"], width, adds_boundaries=False)
+            SentenceBatch.from_padded(_only(tensors, "elmo_tokens"), width, adds_boundaries=False)
             for tensors in inputs
         ]
+        for batch in batches:
+            check_device("'elmo_tokens'", batch.character_ids, self.softmax.weight.device)
         first, second = (batch.num_tokens for batch in batches)
         if first != second:
             raise ConfigurationError(
@@ -300,6 +302,34 @@ class BidirectionalLm(ArchivedModule, Model):
                 f"got {second} and {first}."
             )
         return batches
+
+    def _checked_targets(self, batch: SentenceBatch, *targets: TextFieldTensors) -> torch.Tensor:
+        """Returns the targets of both directions, stacked."""
+        tensors = [_only(tensors, "tokens") for tensors in targets]
+        # Both may be padded further than the longest row.
+        rows, fewest = len(batch), max(0, max(batch.num_tokens, default=0) - 1)
+        for tensor in tensors:
+            check_tensor("targets", tensor, INTEGERS[:1], batch.character_ids.device)
+            fits = tensor.dim() == 2 and fewest <= tensor.size(1) <= batch.timesteps
+            if not fits or len(tensor) != rows:
+                raise ConfigurationError(
+                    f"Expected targets of shape ({rows}, {fewest} to {batch.timesteps}), one for "
+                    f"each input or for each but the last, got {tuple(tensor.shape)}."
+                )
+        if tensors[0].shape != tensors[1].shape:
+            raise ConfigurationError(
+                f"Expected targets of one shape in both directions, got {tuple(tensors[0].shape)} "
+                f"and {tuple(tensors[1].shape)}."
+            )
+        stacked = torch.stack(tensors)
+        num_words = len(self.softmax.weight)
+        if stacked.numel() and bool(((stacked < 0) | (stacked >= num_words)).any()):
+            raise ConfigurationError(
+                f"Expected targets from 0 to {num_words - 1}, the ids of the vocabulary's words, "
+                f"got ids from {int(stacked.min())} to {int(stacked.max())}. Do the reader and the "
+                "model name the same namespace?"
+            )
+        return stacked
 
     def _top_layer(
         self, inputs: torch.Tensor, layout: TimeMajorLayout, metadata: List[Dict[str, Any]]
@@ -322,9 +352,13 @@ class BidirectionalLm(ArchivedModule, Model):
         return self.softmax(vectors, targets)
 
 
-def _only(tensors: TextFieldTensors) -> Dict[str, torch.Tensor]:
-    ((_, indexed),) = tensors.items()
-    return indexed
+def _only(tensors: TextFieldTensors, key: str) -> torch.Tensor:
+    """Returns a tensor of the only indexer."""
+    indexed = list(tensors.values())
+    if len(indexed) != 1 or key not in indexed[0]:
+        found = {indexer: list(named) for indexer, named in tensors.items()}
+        raise ConfigurationError(f"Expected one indexer, which gives '{key}', got {found}.")
+    return indexed[0][key]
 
 
 def _time_major_targets(

@@ -6,6 +6,7 @@ from math import sqrt
 from typing import Callable, Dict, List, cast
 
 import torch
+from allennlp.common.checks import ConfigurationError
 from torch.nn.functional import embedding, relu
 
 from allennlp_elmo_plugin.kernels import (
@@ -109,6 +110,11 @@ class CharCnn(torch.nn.Module):
 
         `torch.Tensor`
             Shape (words, projection_dim), float32.
+
+        # Raises
+
+        `ConfigurationError`
+            When a character has no vector.
         """
         if not len(character_ids):
             return self.char_embedding.new_zeros(0, self.projection_dim)
@@ -116,7 +122,7 @@ class CharCnn(torch.nn.Module):
         if kernels is None:
             self.derived.clear()
             trimmed = self._trimmed(character_ids)
-            characters = embedding(trimmed, self.char_embedding, padding_idx=0).transpose(1, 2)
+            characters = self._embedded(trimmed).transpose(1, 2)
             pooled = torch.cat(
                 [convolution(characters).max(dim=-1).values for convolution in self.convolutions], 1
             )
@@ -125,6 +131,14 @@ class CharCnn(torch.nn.Module):
                 kernels, character_ids, self._character_products(), PADDING + 1
             )
         return self.projection(self._highways(self.activation(pooled)))
+
+    def _embedded(self, words: torch.Tensor) -> torch.Tensor:
+        try:
+            return embedding(words, self.char_embedding, padding_idx=0)
+        except IndexError as error:
+            raise ConfigurationError(
+                f"Expected characters from 0 to {NUM_CHARACTERS}, got others."
+            ) from error
 
     def _trimmed(self, words: torch.Tensor) -> torch.Tensor:
         # Padding takes part in the max-pooling through its learned vector: as long as each filter

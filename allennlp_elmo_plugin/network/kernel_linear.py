@@ -5,6 +5,7 @@ A linear layer that the kernels can run.
 from typing import Tuple
 
 import torch
+from allennlp.common.checks import ConfigurationError
 from torch.nn import functional
 
 from allennlp_elmo_plugin.kernels import (
@@ -42,6 +43,7 @@ class KernelLinear(LinearWeights):
 
     def __init__(self, num_inputs: int, num_outputs: int) -> None:
         super().__init__(num_inputs, num_outputs)
+        self.num_inputs = num_inputs
         self.precision = "float32"
         self.derived = DerivedCache()
 
@@ -74,8 +76,14 @@ class KernelLinear(LinearWeights):
         # Raises
 
         `ConfigurationError`
-            When gradients are needed and the precision is reduced.
+            When the vectors have another size, or when gradients are needed and the precision is
+            reduced.
         """
+        if vectors.dim() != 2 or vectors.size(1) != self.num_inputs:
+            raise ConfigurationError(
+                f"Expected vectors of shape (words, {self.num_inputs}), got shape "
+                f"{tuple(vectors.shape)}."
+            )
         differentiates = needs_gradients(self, vectors)
         if differentiates:
             refuse_gradients(self.precision)

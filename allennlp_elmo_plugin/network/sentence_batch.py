@@ -16,6 +16,7 @@ from allennlp_elmo_plugin.network.spelling import (
     NUM_CHARACTERS,
     spell_word,
 )
+from allennlp_elmo_plugin.network.tensor_checks import INTEGERS, check_tensor
 from allennlp_elmo_plugin.network.time_major import TimeMajorLayout
 
 __all__ = ["BEGIN_OF_SENTENCE_ID", "END_OF_SENTENCE_ID", "SentenceBatch"]
@@ -196,6 +197,7 @@ def _boundary_characters(width: int) -> torch.Tensor:
 
 
 def _check_form(character_ids: torch.Tensor, width: int, word_ids: Optional[torch.Tensor]) -> None:
+    check_tensor("character ids", character_ids, INTEGERS)
     if character_ids.dim() != 3:
         raise ConfigurationError(
             "Expected character ids of shape (batch, timesteps, characters), got shape "
@@ -207,10 +209,10 @@ def _check_form(character_ids: torch.Tensor, width: int, word_ids: Optional[torc
             f"the options of this biLM, got {character_ids.size(-1)}. Give the 'elmo_characters' "
             f"indexer 'max_characters_per_token': {width}."
         )
-    for name, ids in (("character ids", character_ids), ("word ids", word_ids)):
-        if ids is not None and ids.dtype not in (torch.int64, torch.int32):
-            raise ConfigurationError(f"Expected {name} of type torch.int64, got {ids.dtype}.")
-    if word_ids is not None and word_ids.shape != character_ids.shape[:-1]:
+    if word_ids is None:
+        return
+    check_tensor("word ids", word_ids, INTEGERS, character_ids.device)
+    if word_ids.shape != character_ids.shape[:-1]:
         raise ConfigurationError(
             f"Expected 'word_inputs' of shape {tuple(character_ids.shape[:-1])}, one id for each "
             f"token of 'elmo_tokens', got shape {tuple(word_ids.shape)}."

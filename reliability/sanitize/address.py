@@ -34,6 +34,8 @@ TESTS = (
 )
 """The tests that run compiled kernels."""
 
+PYTEST = (sys.executable, "-m", "pytest", "-q", "-x", "--capture=sys", "-p", "no:cacheprovider")
+
 # Triton is another compiler, and the choice of kernels is tested with libraries of its own.
 LEFT_OUT = ("tests/kernels/test_gpu.py", "tests/kernels/test_dispatch.py")
 
@@ -80,7 +82,10 @@ def sanitized_environment(threads: int = 2) -> Dict[str, str]:
     """
     runtimes = [
         subprocess.run(
-            [find_compiler(), f"-print-file-name={name}"], capture_output=True, text=True, check=True
+            [find_compiler(), f"-print-file-name={name}"],
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout.strip()
         for name in ("libasan.so", "libubsan.so")
     ]
@@ -88,8 +93,8 @@ def sanitized_environment(threads: int = 2) -> Dict[str, str]:
         **os.environ,
         # A library's sanitizer has to be there before any memory is allocated.
         "LD_PRELOAD": " ".join(runtimes),
-        # Python keeps memory until it ends.
-        "ASAN_OPTIONS": "detect_leaks=0:halt_on_error=1",
+        # Python keeps memory until it ends, and a test asks for more memory than there is.
+        "ASAN_OPTIONS": "detect_leaks=0:halt_on_error=1:allocator_may_return_null=1",
         "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
         "OMP_NUM_THREADS": str(threads),
     }
@@ -119,7 +124,8 @@ def run_tests(folder: Path, tests: Sequence[str] = TESTS) -> str:
     copy_with_sanitizers(folder)
     ignored = [f"--ignore={test}" for test in LEFT_OUT]
     result = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *ignored, *tests],
+        # Pytest would keep what a sanitizer writes before it ends the process.
+        [*PYTEST, *ignored, *tests],
         cwd=folder,
         env={**sanitized_environment(), "PYTHONPATH": str(folder)},
         stdout=subprocess.PIPE,

@@ -67,8 +67,7 @@ def run_program(program: Path, threads: int, callers: int) -> str:
     result = subprocess.run(
         [str(program), str(threads), str(callers)],
         env={"TSAN_OPTIONS": "halt_on_error=1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         encoding="utf-8",
     )
     if result.returncode:

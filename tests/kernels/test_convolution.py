@@ -4,6 +4,7 @@ from typing import Any, Iterator, List, NamedTuple, Sequence, Tuple
 
 import pytest
 import torch
+from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin import ElmoOptions
 from allennlp_elmo_plugin.kernels import (
@@ -152,7 +153,7 @@ def test_unknown_characters_are_refused(kernels: Kernels, position: int, charact
     """A character without products is an error, as in an embedding."""
     words = _words([12, 12, 12], 12)
     words[1, position] = character
-    with pytest.raises(IndexError, match="from 0 to 19"):
+    with pytest.raises(ConfigurationError, match="from 0 to 19"):
         kernel_convolutions(kernels, words, _network().products(), FILLER)
 
 
@@ -223,7 +224,7 @@ def test_unknown_characters_are_refused_alike(capability: str, character: int) -
     """An unknown character is an error with kernels and without."""
     words = torch.tensor([spell_word("cat")])
     words[0, 1] = character
-    with use_kernels(capability), torch.no_grad(), pytest.raises(IndexError):
+    with use_kernels(capability), torch.no_grad(), pytest.raises(ConfigurationError):
         _char_cnn()(words)
 
 

@@ -6,6 +6,7 @@ from unittest.mock import patch
 
 import pytest
 import torch
+from allennlp.common.checks import ConfigurationError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -527,7 +528,7 @@ def test_a_prepared_layer_writes_into_the_given_memory(capability: str, precisio
 def test_unsuitable_memory_for_the_outputs_is_refused(outputs: torch.Tensor) -> None:
     """Memory of another shape, layout or dtype than the outputs is an error."""
     case = random_case((48, 80), [5, 5, 3, 1])
-    with pytest.raises(RuntimeError, match=r"'outputs' of shape \(14, 48\)"):
+    with pytest.raises(ConfigurationError, match=r"'outputs' of shape \(14, 48\)"):
         PreparedLstm(
             *(_chosen(CAPABILITIES[0]), case.inputs, case.batch_sizes, case.state),
             *(_tiled(case.layer), (None, None), outputs),
@@ -551,7 +552,7 @@ def test_wrong_batch_sizes_are_refused(capability: str, name: str, trains: bool)
     """Batch sizes that do not fit the rows and tokens are an error that lists them."""
     case = random_case((48, 80), [5, 5, 3, 1])
     batch_sizes = torch.tensor(WRONG_BATCH_SIZES[name], dtype=torch.long)
-    with pytest.raises(RuntimeError, match="14, the number of tokens") as error:
+    with pytest.raises(ConfigurationError, match="14, the number of tokens") as error:
         if trains:
             layer = case.layer
             weights = (layer.weight_ih, layer.weight_hh, layer.weight_hr, layer.bias)
@@ -598,7 +599,7 @@ def _changed(case: Case, name: str) -> Case:
 def test_shapes_and_dtypes_that_do_not_fit_are_refused(name: str) -> None:
     """The error gives the expected and the given shapes and dtypes."""
     case = _changed(random_case((48, 80), [5, 5, 3, 1]), name)
-    with pytest.raises(RuntimeError, match=r"shape \(tokens, 48\).*shapes.*\(rows, 80\)"):
+    with pytest.raises(ConfigurationError, match=r"shape \(tokens, 48\).*shapes.*\(rows, 80\)"):
         kernel_lstm(
             _chosen(CAPABILITIES[0]),
             case.inputs,
