@@ -341,7 +341,7 @@ def _check_shapes(
     weights: TiledLstm,
     outputs: torch.Tensor,
 ) -> None:
-    """Raises a `ConfigurationError` if the kernel would leave the memory of one of these tensors."""
+    """Raises an error if the kernel would leave the memory of one of these tensors."""
     projection_dim, cell_size = weights.weight_hr.rows, weights.weight_hh.rows // 4
     num_tokens, num_rows = inputs.size(0), hidden.size(0)
     expected = (num_tokens, projection_dim, num_rows, projection_dim, num_rows, cell_size)

@@ -23,6 +23,7 @@ from allennlp_elmo_plugin import (
     WordCache,
     ZeroState,
 )
+from allennlp_elmo_plugin.kernels import use_kernels
 from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
 from tests.support.builtin import BuiltInEmbedder
 from tests.support.elmo_files import ElmoFiles, elmo_options, write_elmo_files
@@ -119,6 +120,39 @@ def test_trained_layers_that_are_not_run_get_gradients_of_zero(files: ElmoFiles)
         found = ours.get_parameter(name).grad
         assert found is not None and gradient is not None
         assert torch.allclose(found, gradient, atol=1e-4), name
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("nan")])
+def test_weights_that_are_not_run_change_nothing(files: ElmoFiles, number: float) -> None:
+    """An infinite weight of a layer that is not run reaches neither vectors nor gradients."""
+    ours = embedder(files, requires_grad=True, scalar_mix={"type": "fixed", "layers": 1})
+    vectors = ours(IDS[0])
+    unused = ours.encoder.bilm.lstm.layers[1][0]
+    ours.encoder.initial_state.reset_states()
+    with torch.no_grad():
+        for parameter in unused.parameters():
+            parameter.flatten()[0] = number
+    found = ours(IDS[0])
+    assert torch.equal(found, vectors)
+    found.pow(2).sum().backward()
+    for name, parameter in ours.encoder.named_parameters():
+        assert parameter.grad is None or parameter.grad.isfinite().all(), name
+    for parameter in unused.parameters():
+        assert parameter.grad is not None and not parameter.grad.any()
+
+
+def test_layers_that_are_not_run_allow_second_order(files: ElmoFiles) -> None:
+    """A loss that contains gradients can be differentiated, and gives them zeros as well."""
+    ours = embedder(files, requires_grad=True, scalar_mix={"type": "fixed", "layers": 1})
+    unused = list(ours.encoder.bilm.lstm.layers[1][0].parameters())
+    used = ours.encoder.bilm.lstm.layers[0][0].bias
+    with use_kernels("plain"):
+        loss = ours(IDS[0]).pow(2).sum()
+        gradient, *zeros = torch.autograd.grad(loss, [used, *unused], create_graph=True)
+        (loss + gradient.pow(2).sum() + sum(zero.sum() for zero in zeros)).backward()
+    assert used.grad is not None and used.grad.any()
+    for parameter in unused:
+        assert parameter.grad is not None and not parameter.grad.any()
 
 
 @pytest.mark.parametrize("word_cache", [NoWordCache, LruWordCache])
