@@ -136,6 +136,14 @@ def run_tests(folder: Path, tests: Sequence[str] = TESTS) -> str:
     if result.returncode:
         raise RuntimeError(
             f"The kernels under {SANITIZERS} ended with status {result.returncode}:\n"
-            + result.stdout[-6000:]
+            + _report_in(result.stdout)
         )
     return result.stdout.strip().splitlines()[-1]
+
+
+def _report_in(output: str) -> str:
+    """Returns the output from the first report on, or its end if there is none."""
+    places = [output.find(mark) for mark in ("runtime error:", "ERROR: AddressSanitizer")]
+    found = [place for place in places if place >= 0]
+    begin = max(0, min(found) - 500) if found else max(0, len(output) - 6000)
+    return output[begin : begin + 6000]
