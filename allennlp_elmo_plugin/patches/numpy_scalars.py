@@ -6,14 +6,19 @@ much more than numbers, so they are not allowed themselves. Two strict stand-ins
 their names instead.
 """
 
+import inspect
+import io
 from contextlib import contextmanager
+from functools import lru_cache
 from pickle import UnpicklingError
 from typing import Any, Callable, Iterator, List, Tuple, Union
 
 import numpy
 import torch
 
-__all__ = ["allow_numpy_scalars"]
+from allennlp_elmo_plugin.io.torch_files import load_torch_file
+
+__all__ = ["allow_numpy_scalars", "load_with_numpy_scalars"]
 
 _CODES = frozenset(["b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"])
 _BYTE_ORDERS = frozenset("<>=|")
@@ -85,3 +90,47 @@ def allow_numpy_scalars() -> Iterator[None]:
     ]
     with torch.serialization.safe_globals(stand_ins):
         yield
+
+
+@lru_cache(maxsize=None)
+def _can_allow() -> bool:
+    """Returns `True` from PyTorch 2.6 on, which takes stand-ins under other names."""
+    if not hasattr(torch.serialization, "safe_globals"):
+        return False
+    file = io.BytesIO()
+    torch.save(numpy.float64(0.0), file)
+    file.seek(0)
+    try:
+        with allow_numpy_scalars():
+            torch.load(file, weights_only=True)
+    except Exception:  # noqa: B902 - Some versions fail in other ways than by refusing.
+        return False
+    return True
+
+
+def load_with_numpy_scalars(path: Any, *args: Any, **options: Any) -> Any:
+    """
+    Reads a file of a checkpoint, in which numbers can be NumPy's.
+
+    PyTorch 1.13 to 2.5 cannot read NumPy's numbers with `weights_only`, so it is not set there.
+
+    # Parameters
+
+    path : `Union[str, PathLike]`
+        Path of the file.
+    args, options :
+        Further arguments of `torch.load`.
+
+    # Raises
+
+    `DamagedFileError`
+        If the file is empty, cut off or damaged.
+    `ConfigurationError`
+        If the file holds objects that `torch.load` refuses.
+    """
+    if _can_allow():
+        with allow_numpy_scalars():
+            return load_torch_file(path, *args, **options)
+    if "weights_only" in inspect.signature(torch.load).parameters:
+        options.setdefault("weights_only", False)
+    return load_torch_file(path, *args, **options)

@@ -1,68 +1,26 @@
-"""The patch for `--recover`, and what it lets a checkpoint contain."""
+"""Trainings that `--recover` continues end where they would have."""
 
-import io
+import errno
 import json
 import os
+import re
 import subprocess
 import sys
-import zipfile
+from contextlib import contextmanager
 from pathlib import Path
-from pickle import UnpicklingError
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Iterator, List
+from unittest import mock
 
-import numpy
 import pytest
 import torch
-from allennlp.training.checkpointer import Checkpointer
-from allennlp.training.trainer import TrainerCheckpoint
+from allennlp.common.checks import ConfigurationError
+from allennlp.models import load_archive
 
-from allennlp_elmo_plugin.patches.recover import patch_recover
 from tests.support.paths import REPOSITORY
 
 from .experiment import config, final_weights, interrupt, train
 
 COSINE = {"type": "cosine", "t_initial": 4}
-
-
-class Sentinel:
-    """A class that no checkpoint may contain."""
-
-
-def torch_refuses_numpy() -> bool:
-    """Returns `True` if `torch.load` reads weights only by default."""
-    checkpoint = io.BytesIO()
-    torch.save(numpy.float64(1.0), checkpoint)
-    checkpoint.seek(0)
-    try:
-        torch.load(checkpoint)
-    except UnpicklingError:
-        return True
-    return False
-
-
-only_where_torch_refuses = pytest.mark.skipif(
-    not torch_refuses_numpy(), reason="this torch.load reads every pickle"
-)
-
-
-def save(folder: Path, state: Any) -> Checkpointer:
-    """Saves a checkpoint with an object in the trainer's state."""
-
-    class Trainer:
-        def get_checkpoint_state(self) -> TrainerCheckpoint:
-            counts = {"epochs_completed": 1, "batches_in_epoch_completed": 0}
-            return TrainerCheckpoint({}, {**counts, "state": state})
-
-    checkpointer = Checkpointer(str(folder))
-    checkpointer.save_checkpoint(Trainer())  # type: ignore[arg-type]
-    return checkpointer
-
-
-def load(checkpointer: Checkpointer) -> Any:
-    """Loads the object that `save` put into the trainer's state."""
-    checkpoint = checkpointer.load_checkpoint()
-    assert checkpoint is not None
-    return checkpoint.trainer_state["state"]
 
 
 @pytest.mark.parametrize(
@@ -160,115 +118,164 @@ def test_command_recovers(tmp_path: Path) -> None:
         torch.testing.assert_close(recovered[name], weight, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize(
-    "number",
-    [
-        numpy.bool_(True),
-        numpy.int8(-7),
-        numpy.int16(-300),
-        numpy.int32(-70000),
-        numpy.int64(-(2**40)),
-        numpy.uint8(200),
-        numpy.uint16(60000),
-        numpy.uint32(2**31),
-        numpy.uint64(2**63),
-        numpy.float16(0.5),
-        numpy.float32(0.1),
-        numpy.float64(0.1),
-        numpy.float64("nan"),
-        numpy.float64("-inf"),
-    ],
-    ids=lambda number: f"{type(number).__name__}({number})",
-)
-def test_numpy_number_survives(tmp_path: Path, number: numpy.generic) -> None:
-    """A NumPy number in the trainer's state is read back with the same type and bits."""
-    loaded = load(save(tmp_path, {"best_so_far": number}))["best_so_far"]
-
-    assert type(loaded) is type(number)
-    assert loaded.tobytes() == number.tobytes()
+class Killed(BaseException):
+    """An exception in place of a kill, which no code of AllenNLP catches."""
 
 
-@pytest.mark.parametrize("core", ["core", "_core"])
-def test_checkpoint_of_other_numpy_loads(tmp_path: Path, core: str) -> None:
-    """NumPy 1 and NumPy 2 give `scalar` different module names, and both are read."""
-    if core == "_core" and not torch_refuses_numpy():
-        pytest.skip("a torch.load that reads every pickle imports the name from NumPy")
-    checkpointer = save(tmp_path, numpy.float64(0.25))
-    path = tmp_path / "training_state_e1_b0.th"
-    other = tmp_path / "other.th"
-    with zipfile.ZipFile(str(path)) as old, zipfile.ZipFile(str(other), "w") as new:
-        for name in old.namelist():
-            data = old.read(name)
-            if name.endswith("data.pkl"):
-                own = numpy.float64.__reduce__(numpy.float64(0.0))[0].__module__.encode()
-                assert own + b"\nscalar\n" in data
-                data = data.replace(own, f"numpy.{core}.multiarray".encode())
-            new.writestr(name, data)
-    other.replace(path)
+@contextmanager
+def killed_at(number: int, before: bool) -> Iterator[List[str]]:
+    """Ends the training before or after it completes its file of this number, from 0."""
+    completed: List[str] = []
+    replace = os.replace
 
-    assert load(checkpointer) == 0.25
+    def replace_or_end(source: Any, target: Any) -> None:
+        if before and len(completed) == number:
+            raise Killed
+        replace(source, target)
+        completed.append(Path(target).name)
+        if not before and len(completed) > number:
+            raise Killed
+
+    with mock.patch("os.replace", replace_or_end):
+        yield completed
 
 
-@only_where_torch_refuses
-@pytest.mark.parametrize(
-    "foreign",
-    [
-        pytest.param(Sentinel(), id="class"),
-        pytest.param(os.system, id="function"),
-        pytest.param(numpy.zeros(2), id="array"),
-        pytest.param(numpy.str_("a"), id="text"),
-        pytest.param(numpy.bytes_(b"a"), id="bytes"),
-        pytest.param(numpy.datetime64("2020-01-01"), id="date"),
-        pytest.param(numpy.complex64(1j), id="complex"),
-        pytest.param(numpy.dtype("O"), id="type"),
-        pytest.param(numpy.zeros(1, dtype=[("a", "f8")])[0], id="record"),
-    ],
-)
-def test_everything_else_is_refused(tmp_path: Path, foreign: Any) -> None:
-    """An object that is no number is refused, as without the patch."""
-    checkpointer = save(tmp_path, foreign)
-
-    with pytest.raises(UnpicklingError):
-        checkpointer.load_checkpoint()
+def read_metrics(folder: Path) -> Dict[str, Any]:
+    """Returns the final metrics, without times and memory."""
+    metrics = json.loads((folder / "metrics.json").read_text())
+    return {name: metrics[name] for name in metrics if not re.search("duration|memory", name)}
 
 
-@only_where_torch_refuses
-def test_torch_load_elsewhere_is_untouched(tmp_path: Path) -> None:
-    """After a checkpoint is loaded, `torch.load` refuses NumPy numbers again."""
-    load(save(tmp_path, numpy.float64(1.0)))
-
-    assert torch_refuses_numpy()
-
-
-@only_where_torch_refuses
-def test_what_the_user_allowed_stays_allowed(tmp_path: Path) -> None:
-    """Loading a checkpoint respects the user's own list of safe globals and leaves it as it was."""
-    own: List[Any] = [Sentinel, numpy.dtype, type(numpy.dtype("f8"))]
-    with torch.serialization.safe_globals(own):
-        loaded = load(save(tmp_path, [Sentinel(), numpy.float64(1.5), numpy.dtype("f8")]))
-        allowed = torch.serialization.get_safe_globals()
-
-    assert isinstance(loaded[0], Sentinel)
-    assert loaded[1:] == [1.5, numpy.dtype("f8")]
-    assert set(own) <= set(allowed)
+def assert_same_results(expected: Path, found: Path) -> None:
+    """Compares metrics, the last checkpoint, the best weights and the archive."""
+    assert read_metrics(found) == read_metrics(expected)
+    assert (found / "vocabulary" / "tokens.txt").read_bytes() == (
+        expected / "vocabulary" / "tokens.txt"
+    ).read_bytes()
+    weights = []
+    for folder in (expected, found):
+        archived = load_archive(folder / "model.tar.gz").model.state_dict()
+        weights.append([archived, torch.load(folder / "best.th"), final_weights(folder)])
+    for first, second in zip(*weights):
+        assert first.keys() == second.keys()
+        assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_no_checkpoint_is_no_error(tmp_path: Path) -> None:
-    """For a folder without a checkpoint, `load_checkpoint` returns `None`."""
-    checkpoint: Optional[TrainerCheckpoint] = Checkpointer(str(tmp_path)).load_checkpoint()
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+def test_a_kill_at_any_file_changes_nothing(tmp_path: Path, before: bool) -> None:
+    """A training that ends before or after any of its files is complete recovers to the bit."""
+    experiment = config(
+        tmp_path,
+        validation_metric="+accuracy",
+        checkpointer={"save_every_num_batches": 2, "keep_most_recent_by_count": 2},
+    )
+    experiment["model"]["encoder"].update(num_layers=2, dropout=0.5)
+    experiment["data_loader"]["shuffle"] = True
+    expected = tmp_path / "expected"
+    with killed_at(1000, before) as completed:
+        train(experiment, expected)
+    assert {"config.json", "best.th", "metrics.json", "model.tar.gz"} <= set(completed)
+    # The metrics of an epoch's training cover its rest, if it is recovered within it.
+    checkpoints = [place for place, name in enumerate(completed) if "model_state_e1_b2" in name]
+    for number in range(len(completed)):
+        output = tmp_path / f"output_{number}"
+        with pytest.raises(Killed), killed_at(number, before):
+            train(experiment, output)
+        train(experiment, output, recover=True)
+        within_last_epoch = checkpoints[0] < number + (not before) <= checkpoints[0] + 3
+        if not within_last_epoch:
+            assert_same_results(expected, output)
+        assert not list(output.glob("*.damaged"))
 
-    assert checkpoint is None
+
+def test_the_best_weights_survive_a_kill_after_the_checkpoint(tmp_path: Path) -> None:
+    """AllenNLP removes `best.th` before it links it to the checkpoint."""
+    experiment = config(tmp_path)
+    output, expected = tmp_path / "output", tmp_path / "expected"
+    train(experiment, expected)
+    train(experiment, output)
+    for name in ("best.th", "model.tar.gz", "metrics.json"):
+        (output / name).unlink()
+
+    train(experiment, output, recover=True)
+
+    assert_same_results(expected, output)
 
 
-def test_it_is_patched_only_where_needed() -> None:
-    """`load_checkpoint` is AllenNLP's own where `torch.load` reads NumPy numbers."""
-    assert hasattr(Checkpointer.load_checkpoint, "__wrapped__") is torch_refuses_numpy()
+def test_lost_best_weights_are_told_before_the_training_goes_on(tmp_path: Path) -> None:
+    """The error names the file and what to do, if no checkpoint has the best weights."""
+    experiment = config(tmp_path, validation_metric="-accuracy", optimizer={"type": "sgd", "lr": 2})
+    output = tmp_path / "output"
+    train(experiment, output)
+    assert json.loads((output / "metrics.json").read_text())["best_epoch"] == 0
+    (output / "best.th").write_bytes(b"")
+
+    with pytest.raises(ConfigurationError, match="best.th', but it is empty.*Put back a copy"):
+        train(experiment, output, recover=True)
 
 
-def test_patching_twice_changes_nothing() -> None:
-    """A second call leaves the method that the first one put there."""
-    method = Checkpointer.load_checkpoint
+def test_a_folder_can_be_moved(tmp_path: Path) -> None:
+    """A recovered training reads the best weights of its folder, not of the former one."""
+    experiment = config(tmp_path, validation_metric="-accuracy", optimizer={"type": "sgd", "lr": 2})
+    train(experiment, tmp_path / "expected")
+    train(experiment, tmp_path / "former")
+    (tmp_path / "former").rename(tmp_path / "output")
 
-    patch_recover()
+    train(experiment, tmp_path / "output", recover=True)
 
-    assert Checkpointer.load_checkpoint is method
+    assert_same_results(tmp_path / "expected", tmp_path / "output")
+
+
+def test_a_training_that_stopped_early_stays_stopped(tmp_path: Path) -> None:
+    """Recovering it trains no further epoch."""
+    experiment = config(
+        tmp_path, validation_metric="-accuracy", patience=1, optimizer={"type": "sgd", "lr": 2}
+    )
+    experiment["trainer"]["num_epochs"] = 9
+    train(experiment, tmp_path / "expected")
+    train(experiment, tmp_path / "output")
+    epochs = sorted(path.name for path in (tmp_path / "output").glob("metrics_epoch_*.json"))
+    assert len(epochs) < 9
+
+    train(experiment, tmp_path / "output", recover=True)
+
+    found = sorted(path.name for path in (tmp_path / "output").glob("metrics_epoch_*.json"))
+    assert found == epochs
+    assert read_metrics(tmp_path / "output") == read_metrics(tmp_path / "expected")
+
+
+def test_the_interval_of_validation_stays(tmp_path: Path) -> None:
+    """The epochs that are validated are the same after a recovery."""
+    experiment = config(
+        tmp_path, callbacks=[{"type": "should_validate_callback", "validation_interval": 2}]
+    )
+    train(experiment, tmp_path / "expected")
+    train(experiment, tmp_path / "output")
+    interrupt(tmp_path / "output")
+
+    train(experiment, tmp_path / "output", recover=True)
+
+    assert "best_validation_loss" in read_metrics(tmp_path / "expected")
+    found = read_metrics(tmp_path / "output")
+    assert found["best_epoch"] == read_metrics(tmp_path / "expected")["best_epoch"]
+    assert "validation_loss" not in found
+
+
+def test_a_full_disk_ends_a_training_that_recovers(tmp_path: Path) -> None:
+    """The error says what to do, and after it is done the numbers are those of an unbroken run."""
+    experiment = config(tmp_path)
+    train(experiment, tmp_path / "expected")
+
+    write = torch.save
+    full = mock.Mock(side_effect=OSError(errno.ENOSPC, "No space left on device"))
+
+    def save_to_full_disk(content: Any, file: Any) -> None:
+        if isinstance(content, dict) and content.get("epochs_completed") == 2:
+            full()
+        write(content, file)
+
+    error = pytest.raises(ConfigurationError, match="No space left.*allennlp train --recover")
+    with error, mock.patch("torch.save", save_to_full_disk):
+        train(experiment, tmp_path / "output")
+    train(experiment, tmp_path / "output", recover=True)
+    assert_same_results(tmp_path / "expected", tmp_path / "output")

@@ -73,7 +73,7 @@ def tagger(
                         "type": "elmo_token_embedder",
                         "options_file": files.options_file,
                         "weight_file": files.weight_file,
-                        # A training that is recovered drops other elements than one that is not.
+                        # AllenNLP's class drops other elements.
                         "dropout": 0.0,
                         **embedder,
                     }
