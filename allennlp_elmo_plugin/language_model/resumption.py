@@ -1,16 +1,19 @@
 """
-Resuming the training of a biLM as if it had not been interrupted.
+Resuming a training as if it had not been interrupted.
 """
 
-from typing import Any, Dict
+import random
+from typing import Any, Dict, List, Optional, Tuple
 
 import torch
 from allennlp.training import TrainerCallback
 from allennlp.training.gradient_descent_trainer import GradientDescentTrainer
 from overrides import overrides
 
+from allennlp_elmo_plugin.embedder.initial_state.carry import CarryState
 from allennlp_elmo_plugin.language_model.bidirectional_lm import BidirectionalLm
 from allennlp_elmo_plugin.language_model.corpus_reader import BilmCorpusReader
+from allennlp_elmo_plugin.network.bidirectional_lstm import LstmState
 
 __all__ = ["BilmResumption"]
 
@@ -18,13 +21,14 @@ __all__ = ["BilmResumption"]
 @TrainerCallback.register("bilm_resumption")
 class BilmResumption(TrainerCallback):
     """
-    A trainer callback that saves the LSTM and random states of a `bidirectional_lm`'s training.
+    A trainer callback that saves random states and LSTM states.
 
-    Each checkpoint gets the LSTM states of the training streams and the states of PyTorch's random
-    number generators, which dropout and the sampled softmax use. A training on one processor that
-    is resumed with `--recover` then ends with the same numbers as one that ran through. In a
-    distributed training this holds for the first process; the streams of the others start from the
-    initial state.
+    Each checkpoint gets the states of the random number generators, which dropout, the sampled
+    softmax and the order of the batches use; the LSTM states of a `bidirectional_lm`'s training
+    streams; and those that an embedder's `carry` remembers. A training on one processor that is
+    resumed with `--recover` then ends with the same numbers as
+    one that ran through. In a distributed training this holds for the first process; the streams of
+    the others start from the initial state.
 
     The callback also tells a `bilm_corpus` that workers read which pass over the corpus begins.
 
@@ -35,13 +39,14 @@ class BilmResumption(TrainerCallback):
     def __init__(self, serialization_dir: str) -> None:
         super().__init__(serialization_dir)
         self._restored: Dict[str, Any] = {}
+        self._start_of_epoch: Dict[str, Any] = {}
 
     @overrides
     def on_start(
         self, trainer: GradientDescentTrainer, is_primary: bool = True, **kwargs: Any
     ) -> None:
         """
-        Restores the states of streams and random number generators.
+        Restores the states of streams, and those of random number generators when they are due.
 
         # Parameters
 
@@ -52,11 +57,44 @@ class BilmResumption(TrainerCallback):
         """
         super().on_start(trainer, is_primary, **kwargs)
         _set_num_passes(trainer, trainer._start_after_epochs_completed)
-        if self._restored and is_primary and isinstance(trainer.model, BidirectionalLm):
+        self._start_of_epoch = _random_states()
+        if not self._restored or not is_primary:
+            return
+        if isinstance(trainer.model, BidirectionalLm):
             trainer.model.training_streams.load_state_dict(self._restored["streams"])
-            torch.set_rng_state(self._restored["cpu"])
-            if self._restored["cuda"]:
-                torch.cuda.set_rng_state_all(self._restored["cuda"])
+        self._restore_when_due(trainer)
+
+    def _restore_when_due(self, trainer: GradientDescentTrainer) -> None:
+        """
+        Lets the trainer set the random states where the checkpoint's epoch and next batch begin.
+
+        Until then AllenNLP draws again what it drew before the checkpoint.
+        """
+        restored, train_epoch, batch_outputs = (
+            self._restored,
+            trainer._train_epoch,
+            trainer.batch_outputs,
+        )
+
+        # Checkpoints of older versions have no states from the start of the epoch.
+        has_start = "start_of_epoch" in restored
+
+        def patched_epoch(epoch: int) -> Dict[str, float]:
+            if epoch == trainer._start_after_epochs_completed and has_start:
+                self._start_of_epoch = restored["start_of_epoch"]
+                _set_random_states(self._start_of_epoch)
+            return train_epoch(epoch)
+
+        def patched_batch(batch: Any, for_training: bool) -> Dict[str, torch.Tensor]:
+            if for_training:
+                vars(trainer).update(batch_outputs=batch_outputs)
+                # At the start of an epoch the order of its batches is drawn by now.
+                if trainer._start_after_batches_in_epoch_completed or not has_start:
+                    _set_random_states(restored)
+                _set_carried_states(trainer.model, restored.get("carried", []))
+            return batch_outputs(batch, for_training)
+
+        vars(trainer).update(_train_epoch=patched_epoch, batch_outputs=patched_batch)
 
     @overrides
     def on_epoch(
@@ -68,7 +106,7 @@ class BilmResumption(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """
-        Tells the reader which pass over the corpus begins.
+        Remembers the random states, and tells the reader which pass over the corpus begins.
 
         # Parameters
 
@@ -82,6 +120,7 @@ class BilmResumption(TrainerCallback):
             Ignored.
         """
         _set_num_passes(trainer, epoch + 1)
+        self._start_of_epoch = _random_states()
 
     @overrides
     def state_dict(self) -> Dict[str, Any]:
@@ -91,16 +130,21 @@ class BilmResumption(TrainerCallback):
         # Returns
 
         `Dict[str, Any]`
-            `streams`, the state dict of the training streams; `cpu` and `cuda`, the states of the
-            random number generators. Empty if the model is not a `bidirectional_lm`.
+            `cpu`, `cuda` and `python`, the states of the random number generators;
+            `start_of_epoch`, the same where the epoch began; `carried`, the states that `carry`
+            remembers; for a `bidirectional_lm` also `streams`, the state dict of the training
+            streams. Empty before the training starts.
         """
-        if self.trainer is None or not isinstance(self.trainer.model, BidirectionalLm):
+        if self.trainer is None:
             return {}
-        return {
-            "streams": self.trainer.model.training_streams.state_dict(),
-            "cpu": torch.get_rng_state(),
-            "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        states = {
+            **_random_states(),
+            "start_of_epoch": self._start_of_epoch,
+            "carried": _carried_states(self.trainer.model),
         }
+        if isinstance(self.trainer.model, BidirectionalLm):
+            states["streams"] = self.trainer.model.training_streams.state_dict()
+        return states
 
     @overrides
     def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
@@ -113,6 +157,38 @@ class BilmResumption(TrainerCallback):
             Content returned by `state_dict`.
         """
         self._restored = state_dict
+
+
+def _random_states() -> Dict[str, Any]:
+    return {
+        "cpu": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "python": random.getstate(),
+    }
+
+
+def _set_random_states(states: Dict[str, Any]) -> None:
+    torch.set_rng_state(states["cpu"])
+    if states["cuda"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(states["cuda"])
+    # Checkpoints of older versions have none.
+    if "python" in states:
+        random.setstate(states["python"])
+
+
+def _carried_states(model: torch.nn.Module) -> List[Optional[Tuple[torch.Tensor, ...]]]:
+    carries = [module for module in model.modules() if isinstance(module, CarryState)]
+    remembered = [carry._remembered for carry in carries]
+    # Not a class of this package, which `torch.load` would refuse.
+    return [None if state is None else tuple(state) for state in remembered]
+
+
+def _set_carried_states(
+    model: torch.nn.Module, states: List[Optional[Tuple[torch.Tensor, ...]]]
+) -> None:
+    carries = [module for module in model.modules() if isinstance(module, CarryState)]
+    for carry, state in zip(carries, states):
+        carry._remembered = None if state is None else LstmState(*state)
 
 
 def _set_num_passes(trainer: GradientDescentTrainer, num_passes: int) -> None:

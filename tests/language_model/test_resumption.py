@@ -9,6 +9,7 @@ from allennlp.models import load_archive
 from allennlp.training import TrainerCallback
 
 from allennlp_elmo_plugin import BilmCorpusReader
+from tests.support import tagger_experiment
 from tests.support.language_model_experiment import language_model, train
 
 
@@ -78,6 +79,33 @@ def test_a_resumed_training_ends_with_the_same_numbers(
     assert {key: actual[key] for key in validation} == {key: expected[key] for key in validation}
     whole, stopped = (
         load_archive(tmp_path / name).model.state_dict() for name in ("whole", "stopped")
+    )
+    assert all(torch.equal(whole[name], stopped[name]) for name in whole)
+
+
+@pytest.mark.parametrize("when", [(1, 1), (1, 3), (2, 2), (2, 4)], ids=str)
+def test_a_resumed_tagger_ends_with_the_same_numbers(
+    tmp_path: Path, stop_at: Any, when: Tuple[int, int]
+) -> None:
+    """Dropout, the order of shuffled batches, and the states of `carry` continue."""
+    config = tagger_experiment.tagger(tmp_path, requires_grad=True, dropout=0.5)
+    tagger_experiment.write_data(tmp_path / "train.txt", 1, 18)
+    config["data_loader"]["shuffle"] = True
+    config["trainer"]["callbacks"] = ["stop_in_time"]
+    config["trainer"]["checkpointer"] = {"save_every_num_batches": 2}
+    tagger_experiment.train(config, tmp_path / "whole")
+    stop_at(when)
+    with pytest.raises(Stopped):
+        tagger_experiment.train(config, tmp_path / "stopped")
+    stop_at(None)
+    tagger_experiment.train(config, tmp_path / "stopped", recover=True)
+    metrics = []
+    for folder in (tmp_path / "whole", tmp_path / "stopped"):
+        final = tagger_experiment.final_metrics(folder)
+        metrics.append({key: final[key] for key in final if "validation" in key})
+    assert len(metrics[0]) >= 6 and metrics[0] == metrics[1]
+    whole, stopped = (
+        torch.load(tmp_path / name / "model_state_e3_b0.th") for name in ("whole", "stopped")
     )
     assert all(torch.equal(whole[name], stopped[name]) for name in whole)
 
