@@ -149,7 +149,7 @@ class BilmEncoder(ArchivedModule, ElmoEncoder):
             bilm = ElmoBilm.from_files(options_file, weight_file, precision)
         else:
             with torch.random.fork_rng(devices=[]):
-                bilm = ElmoBilm(ElmoOptions.from_fields(archived["options"]))
+                bilm = ElmoBilm(ElmoOptions.from_fields(archived.get("options", {})))
             bilm.reduce_precision(precision)
         encoder = cls(bilm, initial_state, word_cache, requires_grad)
         encoder._files, encoder._missing = files, missing

@@ -163,7 +163,7 @@ class BidirectionalLm(ArchivedModule, Model):
         if options is not None:
             bilm = ElmoBilm(ElmoOptions.from_dict(options))
         elif archived is not None:
-            bilm = ElmoBilm(ElmoOptions.from_fields(archived["options"]))
+            bilm = ElmoBilm(ElmoOptions.from_fields(archived.get("options", {})))
         elif weight_file is not None:
             bilm = ElmoBilm.from_files(str(options_file), weight_file)
         else:

@@ -13,7 +13,12 @@ from overrides import overrides
 from torch.nn.functional import embedding
 
 from allennlp_elmo_plugin.archive.archived_module import ArchivedModule
-from allennlp_elmo_plugin.archive.facts import FACTS, find_facts
+from allennlp_elmo_plugin.archive.facts import (
+    checked_numbers,
+    checked_words,
+    facts_of,
+    find_facts,
+)
 from allennlp_elmo_plugin.embedder.word_cache.base import WordCache
 from allennlp_elmo_plugin.io.locks import Once
 from allennlp_elmo_plugin.io.text_lines import read_lines
@@ -121,7 +126,7 @@ class VocabularyWordCache(ArchivedModule, WordCache):
             )
         if file is not None:
             archived = find_facts(serialization_dir, cls.component, file=file)
-            found = archived["words"] if archived else _read_lines(file)
+            found = checked_words(archived, "words") if archived else _read_lines(file)
             cache = cls(_checked(found, f"the file '{file}'"))
             cache._file = file
             return cache
@@ -215,9 +220,10 @@ class VocabularyWordCache(ArchivedModule, WordCache):
         *args: Any,
     ) -> None:
         # Archives of AllenNLP's built-in lack the boundaries; it takes them from the weight file.
-        boundaries = local_metadata.get(FACTS, {}).get("boundaries")
-        if boundaries is not None:
-            self.boundaries = self.boundaries.new_tensor(boundaries)
+        facts = facts_of(local_metadata)
+        if "boundaries" in facts:
+            found = checked_numbers(facts, "boundaries", self.boundaries.shape)
+            self.boundaries = found.to(self.boundaries)
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *args)
 
     def _warn_of_other_words(self, word_ids: torch.Tensor) -> None:
