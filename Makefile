@@ -19,7 +19,7 @@ READY = $(VENV)/.ready-$(STACK)-$(PYTHON_VERSION)
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
 
 .PHONY: help setup train test test-pinned pytest benchmark fuzz docs dist check-dist lint format lock
-.PHONY: sanitize clean
+.PHONY: kills sanitize clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -55,6 +55,10 @@ CASES =
 
 fuzz: setup  ## hand random input to everything that reads some
 	$(BIN)/python -W ignore -m reliability.fuzz $(if $(CASES),--cases "$(CASES)") $(ARGS)
+
+# ARGS="--kills 5 --only fine_tuning", for example, is shorter.
+kills: setup  ## kill trainings at random moments, and compare what --recover makes of them
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m reliability.kills $(ARGS)
 
 sanitize: setup  ## run the kernels under AddressSanitizer, UBSan and ThreadSanitizer
 	$(BIN)/python -m reliability.sanitize
