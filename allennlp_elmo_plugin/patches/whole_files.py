@@ -104,10 +104,10 @@ def _patch_save_vocabulary(save_to_files: Method) -> Method:
         if os.listdir(directory):
             logger.warning("vocabulary serialization directory %s is not empty", directory)
         # Without the last file AllenNLP reads none, so the vocabulary is complete when it comes.
-        with FileLock(os.path.join(directory, ".lock")):
-            with write_together(Path(directory), last=NAMESPACE_PADDING_FILE) as partial:
-                save_to_files(self, partial)
-                (partial / ".lock").unlink(missing_ok=True)
+        lock = FileLock(os.path.join(directory, ".lock"))
+        with lock, write_together(Path(directory), last=NAMESPACE_PADDING_FILE) as partial:
+            save_to_files(self, partial)
+            (partial / ".lock").unlink(missing_ok=True)
 
     return patched
 
