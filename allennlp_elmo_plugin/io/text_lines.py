@@ -6,13 +6,14 @@ import bz2
 import gzip
 import lzma
 import os
-import stat
 import zlib
 from codecs import BOM_UTF8
 from typing import Any, BinaryIO, Callable, Dict, Iterator, Optional, Tuple, Union, cast
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
+
+from allennlp_elmo_plugin.io.regular_file import require_regular_file
 
 __all__ = ["BYTE_ORDER_MARK", "decode_lines", "open_text", "read_lines"]
 
@@ -92,25 +93,14 @@ def open_text(path: str, description: str = "a text file") -> BinaryIO:
     `ConfigurationError`
         If there is no regular file, or if it cannot be opened.
     """
+    require_regular_file(path, description)
     try:
-        mode = os.stat(path).st_mode
-        # Nothing else is opened: a pipe would wait for its writer, and a device may never end.
-        if stat.S_ISREG(mode):
-            return open(path, "rb")
-    except (OSError, ValueError) as error:
+        return open(path, "rb")
+    except OSError as error:
         raise ConfigurationError(
-            f"Expected {description} at '{path}', but it cannot be opened ({error}). Check the "
-            "path and its permissions."
+            f"Expected {description} at '{path}', but it cannot be opened ({error}). Check its "
+            "permissions."
         ) from error
-    if stat.S_ISDIR(mode):
-        raise ConfigurationError(
-            f"Expected {description} at '{path}', found a folder. Name a file in it. Where several "
-            "files are allowed, a pattern such as 'folder/*.txt' names all of them."
-        )
-    raise ConfigurationError(
-        f"Expected {description} at '{path}', found a pipe or a device. Write the text to a file "
-        "first."
-    )
 
 
 def decode_lines(file: BinaryIO, path: str) -> Iterator[str]:

@@ -18,6 +18,7 @@ from typing import Any, Dict, Iterator
 from allennlp.common.checks import ConfigurationError
 from allennlp.models import archival
 
+from allennlp_elmo_plugin.io.regular_file import require_regular_file
 from allennlp_elmo_plugin.patches.methods import Method, replace_method
 from allennlp_elmo_plugin.patches.tar_members import MemberChecks
 
@@ -59,6 +60,7 @@ class _BoundedReader(gzip.GzipFile):
 
 def _extract(archive_file: str, folder: str) -> None:
     """Extracts an archive, each member after its check, so that it is read only once."""
+    require_regular_file(archive_file, "an archive (tar.gz)")
     checks = MemberChecks(archive_file, shutil.disk_usage(folder).free)
     options: Dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
     with _BoundedReader(archive_file) as reader, tarfile.open(fileobj=reader, mode="r:") as archive:

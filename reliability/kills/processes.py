@@ -40,7 +40,7 @@ class Moment(NamedTuple):
 
 class Run(NamedTuple):
     """
-    What became of a training.
+    The end of a training.
 
     # Parameters
 

@@ -359,7 +359,7 @@ def test_wrong_character_ids_are_refused(
     [
         (torch.ones(1, 3).long(), "'word_inputs' of shape \\(1, 2\\)"),
         (torch.ones(2).long(), "'word_inputs' of shape \\(1, 2\\)"),
-        (torch.ones(1, 2), "word ids of type torch.int64, got torch.float32"),
+        (torch.ones(1, 2), "'word_inputs' of type torch.int64, got torch.float32"),
         (torch.tensor([[2, 0]]), "1 positions differ"),
         (torch.tensor([[2, -3]]), "1 positions differ"),
     ],

@@ -138,10 +138,10 @@ def test_only_regular_files_are_opened(tmp_path: Path, monkeypatch: pytest.Monke
         monkeypatch.chdir(tmp_path)
         server.bind("socket")
         for name, found in {
-            "pipe": "a pipe or a device",
-            "socket": "a pipe or a device",
-            "/dev/zero": "a pipe or a device",
-            "folder": "found a folder. Name a file in it",
+            "pipe": "a named pipe",
+            "socket": "a socket",
+            "/dev/zero": "a device",
+            "folder": "a folder. Name the file itself",
             "missing": "the words at '.*missing', but there is none",
         }.items():
             with pytest.raises(ConfigurationError, match=f"(?s){name}'.*{found}|{found}"):

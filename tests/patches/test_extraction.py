@@ -117,6 +117,17 @@ def test_honest_members_are_extracted(tmp_path: Path, temporary: Path) -> None:
     assert Path(folder, "config.json").is_file()
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_not_waited_for(tmp_path: Path, temporary: Path) -> None:
+    """A named pipe in place of an archive is an error that names it."""
+    archive = tmp_path / "model.tar.gz"
+    os.mkfifo(archive)
+    expected = pytest.raises(ConfigurationError, match="model.tar.gz' is a named pipe")
+    with expected, extracted_archive(str(archive)):
+        pass
+    assert os.listdir(temporary) == []
+
+
 def test_more_than_the_disk_has_is_refused(
     tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
