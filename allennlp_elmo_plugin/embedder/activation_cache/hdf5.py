@@ -204,7 +204,8 @@ class Hdf5ActivationCache(ActivationCache):
         converter = LayerRows(
             num_representations, encoder.get_output_dim(), encoder.doubles_token_layer, self.dtype
         )
-        store = self._store_of(encoder, converter)
+        digest = encoder.digest()
+        store = self._store_of(digest, converter)
         started = perf_counter()
         keys = _cache_keys(batch)
         lengths = dict(zip(keys, batch.lengths))
@@ -226,7 +227,9 @@ class Hdf5ActivationCache(ActivationCache):
             with torch.autocast(batch.character_ids.device.type, enabled=False):
                 encoded = encoder(uncached, num_representations)
             computed = dict(zip(missing, converter.from_layers(encoded, uncached.lengths)))
-            store.add(computed, perf_counter() - started)
+            # If another thread loads weights meanwhile, the layers may belong to no model.
+            if encoder.digest() == digest:
+                store.add(computed, perf_counter() - started)
             found.update(computed)
         started = perf_counter()
         layers = converter.to_layers([found[key] for key in keys], batch.timesteps)
@@ -242,9 +245,9 @@ class Hdf5ActivationCache(ActivationCache):
             )
             self._logged_that_it_is_off = True
 
-    def _store_of(self, encoder: ElmoEncoder, converter: LayerRows) -> ActivationStore:
+    def _store_of(self, digest: bytes, converter: LayerRows) -> ActivationStore:
         layers, dtype = converter.num_representations, self.dtype
-        name = f"{encoder.digest().hex()}-{layers}-{dtype}-v{FORMAT_VERSION}"
+        name = f"{digest.hex()}-{layers}-{dtype}-v{FORMAT_VERSION}"
         with self._lock.current:
             if self._store is None or self._name != name:
                 self.flush()

@@ -802,6 +802,21 @@ def test_two_encoders_may_take_turns(path: str) -> None:
     assert [len(encoder.batches) for encoder in encoders] == [1, 1]
 
 
+def test_weights_that_are_loaded_meanwhile_leave_nothing(path: str) -> None:
+    """Layers are not stored if the encoder is another one when they are computed."""
+
+    class _Changing(_Encoder):
+        def forward(self, *args: Any, **kwargs: Any) -> EncodedSentences:
+            self.name = b"after"
+            return super().forward(*args, **kwargs)
+
+    cache, ids = Hdf5ActivationCache(path), spell(*SENTENCES)
+    _call(cache, _Changing(b"before"), ids)
+    for name in (b"before", b"after"):
+        encoder = _Encoder(name, 2.0)
+        assert torch.equal(_call(cache, encoder, ids).layers, _encoded(encoder, ids).layers)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="counts open files by /proc")
 def test_encoders_that_take_turns_leave_no_files_open(path: str) -> None:
     """The number of open files does not grow with each change of the encoder."""
