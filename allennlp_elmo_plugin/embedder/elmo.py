@@ -37,14 +37,14 @@ class Elmo(BuiltInElmo):
     activation_cache : `ActivationCache`, optional (default = `NoActivationCache()`)
         The cache of whole sentences' layers.
     dropout : `float`, optional (default = `0.5`)
-        Probability of dropping each element of the mixed vectors in training, in [0, 1).
+        Probability of dropping each element of the mixed vectors in training, in [0, 1].
     keep_sentence_boundaries : `bool`, optional (default = `False`)
         If `True`, the vectors of `<S>` and `</S>` stay.
 
     # Raises
 
     `ConfigurationError`
-        When the activation cache cannot cache the encoder's layers.
+        When `dropout` is no probability, or the activation cache cannot cache the encoder's layers.
     """
 
     _elmo_lstm: ElmoEncoder
@@ -61,6 +61,10 @@ class Elmo(BuiltInElmo):
     ) -> None:
         # Not AllenNLP's own constructor, which reads files.
         torch.nn.Module.__init__(self)
+        if not isinstance(dropout, (int, float)) or not 0 <= dropout <= 1:
+            raise ConfigurationError(
+                f"Expected 'dropout' to be a number from 0 to 1, got {dropout!r}."
+            )
         # The names and the order of AllenNLP's `Elmo`: optimizers' checkpoints go by the order.
         self._elmo_lstm = encoder
         self._dropout = torch.nn.Dropout(dropout)

@@ -56,8 +56,9 @@ class ProjectedLstm(torch.nn.Module):
         super().__init__()
         cell, hidden = options.cell_size, options.projection_dim
         self.precision = "float32"
-        self.cell_clip = options.cell_clip
-        self.proj_clip = options.proj_clip
+        # An options file may have integers, which PyTorch's clamp takes up to 64 bits only.
+        self.cell_clip = None if options.cell_clip is None else float(options.cell_clip)
+        self.proj_clip = None if options.proj_clip is None else float(options.proj_clip)
         # The names and the order of AllenNLP's `LstmCellWithProjection`.
         self.input_linearity = LinearWeights(hidden, 4 * cell, has_bias=False)
         self.state_linearity = LinearWeights(hidden, 4 * cell)

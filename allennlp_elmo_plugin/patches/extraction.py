@@ -26,7 +26,10 @@ __all__ = ["patch_extraction"]
 
 DAMAGED_TAR = (
     EOFError,
+    FileExistsError,
+    IsADirectoryError,
     LookupError,
+    NotADirectoryError,
     OverflowError,
     RecursionError,
     ValueError,
@@ -34,7 +37,7 @@ DAMAGED_TAR = (
     tarfile.TarError,
     zlib.error,
 )
-"""Errors that `tarfile` and `gzip` raise for damaged files."""
+"""Errors for damaged files, and for members that stand in each other's way."""
 
 MAX_HEADER_BYTES = 1 << 18
 """The largest header that is read. A header's size is what the archive claims."""

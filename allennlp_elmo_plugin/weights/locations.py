@@ -207,6 +207,11 @@ def _resolve_pretrained(
     location: Union[str, "os.PathLike[str]"], key: str
 ) -> Union[str, "os.PathLike[str]"]:
     """Replaces the name of a biLM that comes with the plugin by its folder."""
+    if not isinstance(location, (str, os.PathLike)):
+        raise ConfigurationError(
+            f"Expected '{key}' to be a path or a URL, got {location!r:.{MAX_TEXT}}. Leave it out "
+            "for the published biLM."
+        )
     text = os.fspath(location)
     if not text.startswith(PRETRAINED):
         return location

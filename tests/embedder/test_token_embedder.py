@@ -380,6 +380,13 @@ def test_more_dimensions_are_sentences_too(files: ElmoFiles) -> None:
     assert torch.equal(module(ids.view(2, 2, 3, 50), words.view(2, 2, 3)), expected)
 
 
+@pytest.mark.parametrize("dropout", [-0.1, 1.5, float("nan"), None, "0.5"])
+def test_a_dropout_that_is_no_probability_is_refused(files: ElmoFiles, dropout: Any) -> None:
+    """The error says what it was."""
+    with pytest.raises(ConfigurationError, match=f"from 0 to 1, got '?{dropout}"):
+        ElmoTokenEmbedder(**files._asdict(), dropout=dropout)
+
+
 def test_word_ids_without_a_cache_are_refused(files: ElmoFiles) -> None:
     """Ids that nothing reads are a mistake in the config."""
     with pytest.raises(ConfigurationError, match="no word cache that reads them"):

@@ -89,6 +89,16 @@ def test_outputs_and_states_are_those_of_the_formula(kernels: str, shape: str) -
         assert numpy.abs(cell[row].numpy() - last_cell).max() < TOLERANCE
 
 
+@pytest.mark.parametrize("clip", [3, 10**30])
+def test_a_clip_may_be_an_integer(clip: int) -> None:
+    """An options file may write a number without a point, however large it is."""
+    options = ElmoOptions(((1, 4),), 4, 8, 1, cell_clip=clip, proj_clip=clip)
+    outputs, _ = ProjectedLstm(options)(
+        torch.rand(2, 4), torch.tensor([1, 1]), (torch.zeros(1, 4), torch.zeros(1, 8))
+    )
+    assert outputs.isfinite().all()
+
+
 @pytest.mark.parametrize("kernels", available_kernels())
 def test_no_tokens_leave_the_state(kernels: str) -> None:
     """A batch without tokens has no outputs and ends where it starts."""

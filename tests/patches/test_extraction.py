@@ -164,6 +164,15 @@ DAMAGES: Dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+def test_members_in_each_others_way_are_a_clear_error(tmp_path: Path, temporary: Path) -> None:
+    """A file cannot be extracted where an earlier member made a folder."""
+    folder = {"name": "vocabulary", "type": tarfile.DIRTYPE}
+    archive = write_archive(tmp_path / "model.tar.gz", "config.json", folder, "vocabulary")
+    with pytest.raises(ConfigurationError, match="whole archive.*model.tar.gz"):
+        load_archive(archive)
+    assert os.listdir(temporary) == []
+
+
 @pytest.mark.parametrize("damage", list(DAMAGES.values()), ids=list(DAMAGES))
 def test_a_damaged_archive_is_a_clear_error(
     tmp_path: Path, temporary: Path, damage: Callable[[bytes], bytes]

@@ -64,6 +64,13 @@ def test_a_url_is_downloaded(url: str, folder: Path) -> None:
     assert found.read_bytes() == (folder / "options.json").read_bytes()
 
 
+@pytest.mark.parametrize("location", [None, 3, ["options.json"]])
+def test_a_location_is_a_path(location: Any) -> None:
+    """Whatever is no path is named with the key that it was given for."""
+    with pytest.raises(ConfigurationError, match="Expected 'weight_file' to be a path or a URL"):
+        find_weight_file(location)
+
+
 @pytest.mark.parametrize("name", ["nothing.json", "no/such/folder"])
 def test_a_missing_file_is_named_with_its_key(name: str) -> None:
     """The error for a missing file names the key of the config."""

@@ -151,7 +151,8 @@ class ArchivesKind(Kind):
             True,
         )
         section[key] = random.choice(values)
-        if random.random() < 0.2:
+        # The defaults of the two files are downloaded.
+        if random.random() < 0.2 and key not in ("options_file", "weight_file"):
             del section[key]
         _write_tar(path, {**self._members, "config.json": json.dumps(config).encode()})
         return False

@@ -183,7 +183,11 @@ def _with_change(
     change: Optional[Callable[[Any], Any]] = None,
 ) -> Dict[str, Any]:
     content = copy.deepcopy(content)
-    holder, key = random.choice(list(_places(content)))
+    places = list(_places(content))
+    if not places:
+        # An earlier change has deleted everything.
+        return content
+    holder, key = random.choice(places)
     if change is not None:
         holder[key] = change(holder[key])
     elif random.random() < 0.15:
