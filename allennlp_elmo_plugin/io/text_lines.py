@@ -126,7 +126,7 @@ def decode_lines(file: BinaryIO, path: str) -> Iterator[str]:
     # Raises
 
     `ConfigurationError`
-        If the file is damaged, not in UTF-8, or not text. The message names the line.
+        If the file is damaged or not in UTF-8. The message names the line.
     """
     number = 0
     try:
@@ -180,9 +180,8 @@ def _blocks(file: BinaryIO, path: str) -> Iterator[bytes]:
 
 def _find_fault(block: bytes) -> Optional[Tuple[int, str]]:
     """Returns the place and the description of the first byte that is not text."""
-    end = block.find(b"\0")
     try:
-        block[: None if end < 0 else end].decode("utf-8")
+        block.decode("utf-8")
     except UnicodeDecodeError as error:
         return error.start, f"is not ({error.reason})"
-    return None if end < 0 else (end, "has a NUL byte")
+    return None

@@ -6,6 +6,7 @@ import os
 import random
 from typing import BinaryIO, Iterable, Iterator, List, Sequence, TypeVar
 
+from allennlp_elmo_plugin.io.regular_file import require_regular_file
 from allennlp_elmo_plugin.io.text_lines import decode_lines, open_text
 
 __all__ = ["Corpus", "shuffle_by_buffer"]
@@ -27,7 +28,7 @@ class Corpus:
 
     def __init__(self, files: Sequence[str]) -> None:
         self._files = files
-        self._size = sum(map(os.path.getsize, files))
+        self._size = sum(require_regular_file(file, "a text file") for file in files)
         self._size_before = 0
         self._current: List[BinaryIO] = []
 

@@ -17,7 +17,7 @@ from allennlp_elmo_plugin.network.spelling import BEGIN_OF_SENTENCE_TOKEN, END_O
 
 __all__ = ["BilmVocabulary", "write_vocabulary_file"]
 
-BLANKS = " \t"
+BLANKS = " \t\r"
 """Characters around a word that don't belong to it. bilm-tf strips them, too."""
 
 UNKNOWN_WORD = "<UNK>"
@@ -28,7 +28,7 @@ IGNORED_LINE = "!!!MAXTERMID"
 """A line of old vocabulary files that is no word. bilm-tf ignores it, too."""
 
 
-UNREADABLE = re.compile(f"[\n\r\0\ud800-\udfff]|^[{BLANKS}]|[{BLANKS}]$|^{IGNORED_LINE}$")
+UNREADABLE = re.compile(f"[\n\r\ud800-\udfff]|^[{BLANKS}]|[{BLANKS}]$|^{IGNORED_LINE}$")
 
 
 class BilmVocabulary(Vocabulary):
@@ -132,7 +132,7 @@ def write_vocabulary_file(
         raise ConfigurationError(
             "Expected words that a vocabulary file with one word a line can hold, got "
             f"{', '.join(map(ascii, unreadable[:5]))} (in all {len(unreadable)} of {len(lines)} "
-            "words). Line breaks, NUL, surrogates, spaces at the ends and the line "
+            "words). Line breaks, surrogates, spaces at the ends and the line "
             f"'{IGNORED_LINE}' cannot be read back. Take them out of the vocabulary, or write the "
             "biLM alone by its `to_folder`."
         )

@@ -28,6 +28,12 @@ def test_white_space_of_unicode_separates_tokens(tmp_path: Path) -> None:
     assert list(Corpus([str(path)])) == [["a", "b", "c", "d", "e\u200bf"], ["g"]]
 
 
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """The error says which file is missing."""
+    with pytest.raises(ConfigurationError, match="text file in the file '.*missing.txt'"):
+        Corpus([str(tmp_path / "missing.txt")])
+
+
 def test_gzipped_text_is_read(tmp_path: Path) -> None:
     """The sentences of several gzipped files follow each other."""
     for name in "ab":

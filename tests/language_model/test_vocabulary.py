@@ -90,7 +90,7 @@ def test_a_word_may_contain_other_line_ends(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["a\nb", "a\rb", "a\r", "\n", " a", "a\t", "a\0", "\ud800", "!!!MAXTERMID"], ids=ascii
+    "word", ["a\nb", "a\rb", "a\r", "\n", " a", "a\t", "\ud800", "!!!MAXTERMID"], ids=ascii
 )
 def test_a_word_that_cannot_be_read_back_is_not_written(tmp_path: Path, word: str) -> None:
     """The error names it, and no file appears."""
@@ -99,6 +99,13 @@ def test_a_word_that_cannot_be_read_back_is_not_written(tmp_path: Path, word: st
         write_vocabulary_file(tmp_path / "written.txt", vocabulary, "tokens")
     assert ascii(word) in str(raised.value) and "1 of 4" in str(raised.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_may_be_cut_within_the_last_line_end(tmp_path: Path) -> None:
+    """The carriage return that remains of it belongs to no word."""
+    (tmp_path / "words.txt").write_bytes(b"<S>\r\n</S>\r\n<UNK>\r\nrain\r")
+    vocabulary = BilmVocabulary.from_vocabulary_file(str(tmp_path / "words.txt"))
+    assert _words(vocabulary) == ["<S>", "</S>", "<UNK>", "rain"]
 
 
 def test_a_first_word_is_no_byte_order_mark(tmp_path: Path) -> None:

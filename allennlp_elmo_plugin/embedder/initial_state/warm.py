@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 TOLERANCE = 1e-5
 WARNING_TOLERANCE = 1e-2
 BATCH_SIZE = 64
+MAX_TOKENS, MAX_TOKENS_OF_SENTENCE = 20_000, 512
 
 
 @InitialState.register("warm")
@@ -55,7 +56,8 @@ class WarmState(InitialState):
     # Raises
 
     `ConfigurationError`
-        When there are no sentences, or `repeats` is less than 1.
+        When there are no sentences or more than 20,000 tokens, when a sentence has more than 512,
+        or when `repeats` is less than 1.
     """
 
     hidden: torch.Tensor
@@ -124,8 +126,8 @@ class WarmState(InitialState):
 
     def _compute(self, bilm: ElmoBilm) -> None:
         sentences = self._sentences if self._file is None else _read_lines(self._file)
-        width = bilm.options.max_characters_per_token
-        character_ids = spell_sentences([sentence.split() for sentence in sentences], width)
+        tokenized = _require_few([sentence.split() for sentence in sentences])
+        character_ids = spell_sentences(tokenized, bilm.options.max_characters_per_token)
         # Tensors made in inference mode could not be used in training.
         with torch.inference_mode(False), torch.no_grad():
             self._converge(bilm, character_ids.to(self.hidden.device))
@@ -204,6 +206,18 @@ def _converge(bilm: ElmoBilm, character_ids: torch.Tensor, repeats: int) -> Tupl
         if change <= TOLERANCE:
             break
     return state, change
+
+
+def _require_few(sentences: List[List[str]]) -> List[List[str]]:
+    """Refuses a whole corpus, which would be read for hours and says no more than its beginning."""
+    longest, total = max(map(len, sentences)), sum(map(len, sentences))
+    if longest > MAX_TOKENS_OF_SENTENCE or total > MAX_TOKENS:
+        raise ConfigurationError(
+            f"Expected at most {MAX_TOKENS:,} tokens in the sentences of the initial state 'warm', "
+            f"and {MAX_TOKENS_OF_SENTENCE} in each, got {total:,}, and {longest:,} in one. A few "
+            "sentences are enough: take the first of them."
+        )
+    return sentences
 
 
 def _without_empty(sentences: Sequence[str], source: str) -> List[str]:

@@ -219,7 +219,7 @@ def _word_ids(
     words = torch.randint(1, highest, is_token.shape) * is_token
     if sentences is not None and random.random() < 0.7:
         for row, sentence in zip(words, sentences):
-            for column, word in enumerate(sentence):
+            for column, word in enumerate(sentence[: row.numel()]):
                 row[column] = WORD_LIST.index(word) + 1
     if random.random() < 0.2:
         words = words.to(random.choice(DTYPES))
@@ -260,6 +260,8 @@ def _reshaped(random: Random, ids: torch.Tensor) -> torch.Tensor:
 
 def _strided(random: Random, ids: torch.Tensor) -> torch.Tensor:
     """Returns the same ids, laid out in memory in another way."""
+    if not ids.dim():
+        return ids
     wide = torch.zeros(*ids.shape[:-1], 2 * ids.shape[-1] + 3, dtype=ids.dtype)
     view = wide[..., 1 : 1 + 2 * ids.shape[-1] : 2]
     view.copy_(ids)

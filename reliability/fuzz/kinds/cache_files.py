@@ -130,7 +130,9 @@ def _write(path: Path, content: Content, storage: Dict[str, Dict[str, Any]]) -> 
             elif value.dtype == object:
                 file.create_group(name)
             else:
-                file.create_dataset(name, data=value, **storage.get(name, {}))
+                # Only arrays can have chunks.
+                options = storage.get(name, {}) if value.ndim and value.size else {}
+                file.create_dataset(name, data=value, **options)
 
 
 def _place_of_layers(path: Path) -> Tuple[int, int]:

@@ -236,6 +236,13 @@ def test_a_file_without_sentences_is_refused(tmp_path: Path, content: Any, expec
         _embed(_warm(files, sentences=str(path)), [["Rain"]], 1)
 
 
+@pytest.mark.parametrize("sentences", [["rain " * 513], ["rain " * 500] * 41])
+def test_a_whole_corpus_is_refused(files: ElmoFiles, sentences: List[str]) -> None:
+    """A text that would be read for hours is an error with its length."""
+    with pytest.raises(ConfigurationError, match="at most 20,000 tokens.*got (513|20,500), and"):
+        _embed(_warm(files, sentences=sentences), [["Rain"]], 1)
+
+
 def test_many_sentences_are_read_in_batches(tmp_path: Path) -> None:
     """The mean over more sentences than one batch holds is the mean over all of them."""
     bilm = ElmoBilm.from_files(*write_elmo_files(tmp_path))
