@@ -9,7 +9,7 @@ import os
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from stat import S_IMODE
+from stat import S_IMODE, S_ISREG
 from typing import Iterator, List, Optional
 
 from allennlp_elmo_plugin.io.staging import (
@@ -165,8 +165,11 @@ def _refuse_folder(path: Path) -> None:
 
 def _finish(partial: Path, path: Path) -> None:
     """Puts a file onto the disk, with the permissions of the file that it replaces."""
-    if path.is_file() and not path.is_symlink():
-        os.chmod(partial, S_IMODE(os.stat(path).st_mode))
+    # Another writer may move the old file away at this moment.
+    with suppress(FileNotFoundError):
+        status = os.lstat(path)
+        if S_ISREG(status.st_mode):
+            os.chmod(partial, S_IMODE(status.st_mode))
     _sync(partial)
 
 
