@@ -73,7 +73,7 @@ def assert_as_in_one_thread(
             return [embed(module, batch) for batch in work[thread]]
 
     found = in_threads(embed_all)
-    # What threads left in the caches is right as well.
+    # The caches that the threads filled give the same vectors afterwards.
     found += [embed_all(thread) for thread in range(NUM_THREADS)]
     for vectors, its in zip(found, expected * 2):
         for a, b in zip(vectors, its):

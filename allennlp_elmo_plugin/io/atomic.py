@@ -1,7 +1,7 @@
 """
 Writing files atomically: each appears complete or not at all, and so does a set of files.
 
-What a killed process leaves behind is hidden, and the next writer to the same folder removes it.
+The leftovers of a killed process are hidden, and the next writer to the same folder removes them.
 """
 
 import errno

@@ -21,6 +21,7 @@ __all__ = ["DamagedFileError", "damage_of", "is_torch_zip", "load_torch_file", "
 ZIP_SIGNATURE = b"PK\x03\x04"
 """First bytes of what `torch.save` writes since torch 1.6."""
 
+# `NotImplementedError` is for compressions and versions of zip that `zipfile` lacks.
 DAMAGED_ZIP = (
     BadZipFile,
     EOFError,
@@ -138,7 +139,7 @@ def load_torch_file(path: Any, *args: Any, checked: bool = True, **options: Any)
     except UnpicklingError as error:
         if not is_torch_zip(path):
             raise DamagedFileError(_message(path, f"it cannot be read ({error})")) from error
-        # What a checksum vouches for is what someone wrote.
+        # The checksums are right, so somebody wrote these objects on purpose.
         raise ConfigurationError(
             f"Expected weights and plain values in '{path}', but it holds objects that "
             "'torch.load' refuses, because loading them can run any code. "

@@ -26,9 +26,9 @@ class BilmResumption(TrainerCallback):
     Each checkpoint gets the states of the random number generators, which dropout, the sampled
     softmax and the order of the batches use; the LSTM states of a `bidirectional_lm`'s training
     streams; and those that an embedder's `carry` remembers. A training on one processor that is
-    resumed with `--recover` then ends with the same numbers as
-    one that ran through. In a distributed training this holds for the first process; the streams of
-    the others start from the initial state.
+    resumed with `--recover` then ends with the same numbers as one that ran through. In a
+    distributed training this holds for the first process; the streams of the others start from the
+    initial state.
 
     The callback also tells a `bilm_corpus` that workers read which pass over the corpus begins.
 

@@ -128,7 +128,7 @@ class StoredDataset:
         unknown = [str(code) for code in filters if code not in FILTER_NAMES]
         if unknown:
             return f"expected the filters {list(FILTER_NAMES.values())}, got number {unknown[0]}"
-        # Whether the place of a chunk counts from there depends on the version of HDF5.
+        # Some versions of HDF5 count the place of a chunk from the end of the user block.
         if self._user_block_size:
             return "expected data in one piece after a user block, got chunks"
         size = prod(chunk) * self._dtype.itemsize

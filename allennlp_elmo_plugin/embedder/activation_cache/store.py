@@ -278,7 +278,7 @@ class ActivationStore:
         self._waiting.forget_written(written)
 
     def _warn_unreadable(self, path: Path, error: OSError) -> None:
-        # What somebody deleted needs no warning.
+        # A file that somebody deleted needs no warning.
         if (
             isinstance(error, (FileNotFoundError, NotADirectoryError))
             or str(path) in self._warned_of

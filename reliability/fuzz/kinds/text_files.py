@@ -38,7 +38,7 @@ LETTERS = (
     "a", "b", "the", "caf\u00e9", "\u96e8", "\U0001f327", "e\u0301", "\u200d", "\x00", "\ufffd",
     "_",
 )  # fmt: skip
-# What `str.splitlines` takes for the end of a line, and other white space.
+# Characters at which `str.splitlines` ends a line, and other white space.
 SEPARATORS = ("\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\xa0", "\u3000")
 INVALID = (b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xf8\x88\x80\x80\x80", b"\xc0\x80", b"\x80")
 REQUIRED_WORDS = ("<S>", "</S>", "<UNK>")
