@@ -8,13 +8,14 @@ import shutil
 import zlib
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any, BinaryIO, List, Optional, Union
+from typing import Any, List, Optional, Union
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 import torch
 from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin.io.atomic import write_atomically
+from allennlp_elmo_plugin.io.patient_file import PatientFile
 
 __all__ = ["DamagedFileError", "damage_of", "is_torch_zip", "load_torch_file", "save_torch_file"]
 
@@ -51,29 +52,6 @@ class DamagedFileError(ConfigurationError):
     """
 
 
-class _PatientFile:
-    """
-    A file that `torch.save` writes to, which keeps an error until `torch.save` is done.
-
-    PyTorch 1.12 ends the process if a write fails.
-    """
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.error: Optional[OSError] = None
-
-    def write(self, data: Any) -> int:
-        if self.error is None:
-            try:
-                self._file.write(data)
-            except OSError as error:
-                self.error = error
-        return len(data)
-
-    def flush(self) -> None:
-        """Does nothing: closing the file flushes it."""
-
-
 def save_torch_file(content: Any, path: Union[str, "os.PathLike[str]"]) -> None:
     """
     Writes a file with `torch.save`; it appears complete or not at all.
@@ -91,11 +69,10 @@ def save_torch_file(content: Any, path: Union[str, "os.PathLike[str]"]) -> None:
         If the disk is full or fails. What was at `path` before is still there.
     """
     try:
-        with write_atomically(Path(path)) as partial, open(partial, "wb") as file:
-            patient = _PatientFile(file)
-            torch.save(content, patient)  # type: ignore[arg-type]
-            if patient.error is not None:
-                raise patient.error
+        with write_atomically(Path(path)) as partial, PatientFile(partial, "wb") as file:
+            torch.save(content, file)
+            if file.error is not None:
+                raise file.error
     except OSError as error:
         folder = os.path.dirname(os.path.abspath(path))
         free = f"{shutil.disk_usage(folder).free:,} bytes" if os.path.isdir(folder) else "no folder"

@@ -5,47 +5,25 @@ The small trainings that are killed.
 import json
 import random
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict
 
 import torch
 
 from allennlp_elmo_plugin import ElmoBilm, ElmoOptions
+from tests.support.language_model_experiment import OPTIONS, write_corpus
 
 __all__ = ["TRAININGS", "write_experiment"]
 
 NUM_EPOCHS = 3
 
-SHAPE: Dict[str, Any] = {
-    "char_cnn": {
-        "activation": "relu",
-        "embedding": {"dim": 4},
-        "filters": [[1, 16], [2, 16]],
-        "max_characters_per_token": 50,
-        "n_highway": 1,
-    },
-    "lstm": {
-        "dim": 32,
-        "projection_dim": 16,
-        "n_layers": 2,
-        "cell_clip": 3,
-        "proj_clip": 3,
-        "use_skip_connections": True,
-    },
-}
-WORDS = ["rain", "sun", "falls", "shines", "over", "the", "a", "hills", "caf\u00e9", "."]
 TAGS = ["N", "V", "D"]
-
-
-def _sentences(seed: int, size: int) -> List[List[str]]:
-    drawn = random.Random(seed)
-    return [drawn.choices(WORDS, k=drawn.randint(1, 9)) for _ in range(size)]
 
 
 def _write_tagged(path: Path, seed: int, size: int) -> str:
     drawn = random.Random(seed)
     lines = [
         "\t".join(f"{word}###{drawn.choice(TAGS)}" for word in sentence)
-        for sentence in _sentences(seed, size)
+        for sentence in write_corpus(path, seed, size)
     ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return str(path)
@@ -63,7 +41,7 @@ def _trainer(**trainer: Any) -> Dict[str, Any]:
 
 def _tagger(folder: Path, **embedder: Any) -> Dict[str, Any]:
     torch.manual_seed(5)
-    ElmoBilm(ElmoOptions.from_dict(SHAPE)).to_folder(folder / "elmo")
+    ElmoBilm(ElmoOptions.from_dict(OPTIONS)).to_folder(folder / "elmo")
     return {
         "dataset_reader": {
             "type": "sequence_tagging",
@@ -108,8 +86,7 @@ def _language_model(folder: Path) -> Dict[str, Any]:
     """A biLM that is trained on text, with dropout and a sampled softmax."""
     paths = {"train": folder / "train.txt", "dev": folder / "dev.txt"}
     for seed, (name, path) in enumerate(paths.items()):
-        sentences = _sentences(seed, {"train": 120, "dev": 24}[name])
-        path.write_text("".join(" ".join(each) + "\n" for each in sentences), encoding="utf-8")
+        write_corpus(path, seed, {"train": 120, "dev": 24}[name])
     reader = {"type": "bilm_corpus", "batch_size": 4}
     loader = {"batch_size": 4, "max_instances_in_memory": 4}
     return {
@@ -119,7 +96,7 @@ def _language_model(folder: Path) -> Dict[str, Any]:
         "validation_data_path": str(paths["dev"]),
         "model": {
             "type": "bidirectional_lm",
-            "options": SHAPE,
+            "options": OPTIONS,
             "num_samples": 8,
             "dropout": 0.2,
         },

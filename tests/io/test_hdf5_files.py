@@ -48,8 +48,8 @@ def test_a_disk_may_be_full_at_any_byte(tmp_path: Path, monkeypatch: pytest.Monk
     """There is an error of the operating system each time, and the process goes on."""
     _write(tmp_path / "whole.hdf5")
     size = (tmp_path / "whole.hdf5").stat().st_size
-    limited = type("Limited", (hdf5_files._PatientFile, _SmallDisk), {})
-    monkeypatch.setattr(hdf5_files, "_PatientFile", limited)
+    limited = type("Limited", (hdf5_files.PatientFile, _SmallDisk), {})
+    monkeypatch.setattr(hdf5_files, "PatientFile", limited)
 
     def write_often() -> None:
         for space in range(0, size, 101):
