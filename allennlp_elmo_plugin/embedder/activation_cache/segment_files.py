@@ -5,18 +5,19 @@ The files of a subfolder of the activation cache: their names, and how they appe
 import logging
 import os
 import re
-from contextlib import suppress
 from pathlib import Path
-from typing import List, Union
+from typing import List
 from uuid import uuid4
 
 from allennlp_elmo_plugin.embedder.activation_cache.segment import DamagedSegment
+from allennlp_elmo_plugin.io.atomic import write_atomically
+from allennlp_elmo_plugin.io.staging import sweep
 
 __all__ = ["list_segments", "remove_leftovers", "set_aside", "write_segment"]
 
 logger = logging.getLogger(__name__)
 
-COMPLETE, PARTIAL, DAMAGED = ".hdf5", ".partial", ".damaged"
+COMPLETE, DAMAGED = ".hdf5", ".damaged"
 # The form of `uuid4().hex`. A file with another name was not made here.
 NAME = re.compile("[0-9a-f]{32}")
 
@@ -40,15 +41,11 @@ def list_segments(folder: Path) -> List["os.DirEntry[str]"]:
     `OSError`
         When there is no such folder, or it cannot be read.
     """
-    return _list_files(folder, COMPLETE)
-
-
-def _list_files(folder: Union[str, Path], ending: str) -> List["os.DirEntry[str]"]:
     with os.scandir(folder) as entries:
         return [
             entry
             for entry in entries
-            if entry.name.endswith(ending) and NAME.fullmatch(entry.name[: -len(ending)])
+            if entry.name.endswith(COMPLETE) and NAME.fullmatch(entry.name[: -len(COMPLETE)])
         ]
 
 
@@ -78,35 +75,15 @@ def write_segment(folder: Path, content: bytes, durable: bool = False) -> Path:
     `OSError`
         When it cannot be written. No part of it stays.
     """
-    partial = folder / (uuid4().hex + PARTIAL)
-    complete = partial.with_suffix(COMPLETE)
-    try:
+    path = folder / (uuid4().hex + COMPLETE)
+    with write_atomically(path, durable) as partial:
         partial.write_bytes(content)
-        if durable:
-            _sync(partial)
-        os.replace(partial, complete)
-    finally:
-        partial.unlink(missing_ok=True)
-    if durable and os.name == "posix":
-        _sync(folder)
-    return complete
-
-
-def _sync(path: Path) -> None:
-    # Windows only syncs files that are open for writing, and cannot open folders.
-    opened = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
+    return path
 
 
 def remove_leftovers(root: Path) -> None:
     """
-    Removes the partial files of killed processes from all subfolders.
-
-    Only the holder of the folder's lock may call it: without it, a partial file may be one that is
-    being written.
+    Removes what killed processes left of unfinished files in all subfolders.
 
     # Parameters
 
@@ -119,13 +96,9 @@ def remove_leftovers(root: Path) -> None:
         When the folder cannot be read.
     """
     with os.scandir(root) as entries:
-        folders = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+        folders = [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
     for folder in folders:
-        # Subfolders and files of other users may have to stay, and others are just being deleted.
-        with suppress(OSError):
-            for entry in _list_files(folder, PARTIAL):
-                with suppress(OSError):
-                    os.unlink(entry.path)
+        sweep(folder)
 
 
 def set_aside(path: Path, damage: DamagedSegment) -> None:

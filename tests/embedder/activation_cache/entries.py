@@ -11,6 +11,7 @@ import numpy
 import pytest
 
 from allennlp_elmo_plugin.embedder.activation_cache.store import ActivationStore
+from allennlp_elmo_plugin.io.staging import PREFIX
 from tests.support.paths import REPOSITORY
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "entries_of",
     "files_in",
     "find_right",
+    "leftovers_in",
     "layers_of",
     "lengths_of",
     "open_store",
@@ -95,6 +97,11 @@ def find_right(store: ActivationStore, numbers: Iterable[int], group: int = 0) -
 def files_in(folder: Path, ending: str = ".hdf5") -> List[Path]:
     """Lists the files in a folder and its subfolders by their ending."""
     return sorted(path for path in folder.glob("**/*") if path.name.endswith(ending))
+
+
+def leftovers_in(folder: Path) -> List[Path]:
+    """Lists what unfinished writes have left in a folder and its subfolders."""
+    return sorted(folder.glob(f"**/{PREFIX}*"))
 
 
 def size_of(folder: Path) -> int:

@@ -15,6 +15,7 @@ import h5py
 import pytest
 
 from allennlp_elmo_plugin.embedder.activation_cache.store import ActivationStore
+from allennlp_elmo_plugin.io.staging import PREFIX
 from tests.embedder.activation_cache.entries import (
     add_file,
     digest_of,
@@ -22,6 +23,7 @@ from tests.embedder.activation_cache.entries import (
     files_in,
     find_right,
     layers_of,
+    leftovers_in,
     lengths_of,
     open_store,
     size_of,
@@ -189,7 +191,7 @@ def test_a_full_disk_ends_writing(
     before = size_of(tmp_path)
     for number in (2, 3):
         add_file(store, [number])
-    assert size_of(tmp_path) == before and files_in(tmp_path, ".partial") == []
+    assert size_of(tmp_path) == before and leftovers_in(tmp_path) == []
     assert find_right(store, range(4)) == [0, 1]
     assert len(warnings_in(caplog)) == 1 and os.strerror(errno.ENOSPC) in caplog.text
 
@@ -202,7 +204,7 @@ def test_a_failed_renaming_ends_writing(
     add_file(store, [0])
     monkeypatch.setattr(os, "replace", _refuse)
     add_file(store, [1])
-    assert files_in(tmp_path, ".partial") == []
+    assert leftovers_in(tmp_path) == []
     assert find_right(store, range(2)) == [0]
     assert len(warnings_in(caplog)) == 1
 
@@ -431,11 +433,14 @@ def test_partial_files_of_a_killed_process_are_removed(tmp_path: Path) -> None:
     """The next writing removes partial files, also in the subfolders of other names."""
     for name in ("a", "b"):
         add_file(open_store(tmp_path, name), [0])
-        (tmp_path / name / ("0123456789abcdef" * 2 + ".partial")).write_bytes(b"half")
+        killed = tmp_path / name / f"{PREFIX}killed"
+        (killed / "new").mkdir(parents=True)
+        (killed / ".lock").touch()
+        (killed / "new" / "file.hdf5").write_bytes(b"half")
     store = open_store(tmp_path, "a")
     assert find_right(store, [0]) == [0]
     add_file(store, [1])
-    assert files_in(tmp_path, ".partial") == []
+    assert leftovers_in(tmp_path) == []
     assert find_right(store, range(2)) == [0, 1]
 
 
@@ -569,7 +574,7 @@ def test_processes_write_and_read_at_once(tmp_path: Path) -> None:
     store = open_store(tmp_path, "a")
     for group, count in ((1, 30), (2, 30), (9, 7)):
         assert find_right(store, range(count), group) == list(range(count))
-    assert files_in(tmp_path, ".damaged") == files_in(tmp_path, ".partial") == []
+    assert files_in(tmp_path, ".damaged") == leftovers_in(tmp_path) == []
 
 
 def write_for_ever(folder: str, group: str) -> None:
@@ -620,7 +625,7 @@ def test_an_interrupted_process_leaves_no_part(
         patch.setattr(Path, "write_bytes", interrupt)
         with pytest.raises(KeyboardInterrupt):
             add_file(store, [0])
-    assert files_in(tmp_path, ".partial") == files_in(tmp_path) == []
+    assert leftovers_in(tmp_path) == files_in(tmp_path) == []
     add_file(store, [1])
     assert find_right(open_store(tmp_path, "a"), [1]) == [1]
 

@@ -20,6 +20,7 @@ from tests.embedder.activation_cache.entries import (
     entries_of,
     files_in,
     find_right,
+    leftovers_in,
     open_store,
     start_process,
     warnings_in,
@@ -270,7 +271,7 @@ def test_a_full_disk_leaves_no_part(tmp_path: Path, caplog: pytest.LogCaptureFix
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, before)
-    assert files_in(tmp_path, ".partial") == files_in(tmp_path) == []
+    assert leftovers_in(tmp_path) == files_in(tmp_path) == []
     (warning,) = warnings_in(caplog)
     assert "only read from now on" in warning
 
