@@ -95,8 +95,10 @@ def find_right(store: ActivationStore, numbers: Iterable[int], group: int = 0) -
 
 
 def files_in(folder: Path, ending: str = ".hdf5") -> List[Path]:
-    """Lists the files in a folder and its subfolders by their ending."""
-    return sorted(path for path in folder.glob("**/*") if path.name.endswith(ending))
+    """Lists the files in a folder and its subfolders by their ending, without unfinished ones."""
+    # Unlike `Path.glob`, os.walk accepts that a process at work removes its temporary folders.
+    files = [Path(parent, name) for parent, _, names in os.walk(str(folder)) for name in names]
+    return sorted(path for path in files if path.suffix == ending and PREFIX not in str(path))
 
 
 def leftovers_in(folder: Path) -> List[Path]:
