@@ -19,6 +19,8 @@ LAYERS = (
     ("network",),
     ("embedder",),
     ("language_model", "tagging"),
+    ("extraction",),
+    ("compat",),
     ("commands",),
     ("__init__",),
 )

@@ -1,0 +1,3 @@
+"""
+Text in, vectors out: reading sentences, running an encoder over them, writing its layers.
+"""
