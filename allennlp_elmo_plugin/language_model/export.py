@@ -4,14 +4,12 @@ Exporting the biLM of a trained model.
 
 import logging
 import os
-from typing import Optional, Tuple, Union
+from typing import Optional, Union
 
-from allennlp.common.checks import ConfigurationError
 from torch.nn import Module
 
-from allennlp_elmo_plugin.embedder.bilm_encoder import BilmEncoder
+from allennlp_elmo_plugin.embedder.find_bilm import find_bilm
 from allennlp_elmo_plugin.language_model.bidirectional_lm import BidirectionalLm
-from allennlp_elmo_plugin.network.elmo_bilm import ElmoBilm
 
 __all__ = ["export_bilm"]
 
@@ -46,7 +44,7 @@ def export_bilm(
     `ConfigurationError`
         If no biLM has this name, or several have it. Nothing is written then.
     """
-    found, bilm = _find_bilm(model, name)
+    found, bilm = find_bilm(model, name)
     if bilm.precision != "float32":
         logger.warning(
             "The biLM '%s' has the precision '%s'. Its matrices are written as they were rounded.",
@@ -57,20 +55,3 @@ def export_bilm(
     # A vocabulary is of use only beside its softmax, so the language model writes both.
     (owner if isinstance(owner, BidirectionalLm) else bilm).to_folder(folder)
     return found
-
-
-def _find_bilm(model: Module, name: Optional[str]) -> Tuple[str, ElmoBilm]:
-    bilms = {
-        found: module if isinstance(module, ElmoBilm) else module.bilm
-        for found, module in model.named_modules()
-        if isinstance(module, (ElmoBilm, BilmEncoder))
-    }
-    chosen = [found for found in bilms if f"{found}.".startswith(f"{name or found}.")]
-    if len(chosen) != 1:
-        expected = "a model with one biLM" if name is None else f"one biLM at '{name}'"
-        listed = "\n  ".join(bilms) or "none"
-        raise ConfigurationError(
-            f"Expected {expected}, got {len(chosen)}. The biLMs of this model are:\n  {listed}\n"
-            "Name one of them (on the command line by --module)."
-        )
-    return chosen[0], bilms[chosen[0]]
