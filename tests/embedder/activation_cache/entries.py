@@ -95,10 +95,14 @@ def find_right(store: ActivationStore, numbers: Iterable[int], group: int = 0) -
 
 
 def files_in(folder: Path, ending: str = ".hdf5") -> List[Path]:
-    """Lists the files in a folder and its subfolders by their ending, without unfinished ones."""
+    """Lists what has an ending in a folder and its subfolders, without unfinished files."""
     # Unlike `Path.glob`, os.walk accepts that a process at work removes its temporary folders.
-    files = [Path(parent, name) for parent, _, names in os.walk(str(folder)) for name in names]
-    return sorted(path for path in files if path.suffix == ending and PREFIX not in str(path))
+    paths = [
+        Path(parent, name)
+        for parent, folders, files in os.walk(str(folder))
+        for name in (*folders, *files)
+    ]
+    return sorted(path for path in paths if path.suffix == ending and PREFIX not in str(path))
 
 
 def leftovers_in(folder: Path) -> List[Path]:
