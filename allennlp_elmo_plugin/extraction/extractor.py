@@ -3,6 +3,7 @@ The engine that turns sentences into vectors.
 """
 
 import logging
+import os
 from copy import deepcopy
 from typing import Any, Callable, Iterable, Iterator, List, Optional, Sequence, TypeVar, Union, cast
 
@@ -11,8 +12,10 @@ import torch
 from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin.embedder.encoder import ElmoEncoder
+from allennlp_elmo_plugin.embedder.initial_state.base import InitialState
 from allennlp_elmo_plugin.embedder.scalar_mix import FixedScalarMix, ScalarMix
 from allennlp_elmo_plugin.extraction.batching import BOUNDARIES, batches_of_window, windows
+from allennlp_elmo_plugin.extraction.models import load_elmo
 from allennlp_elmo_plugin.io.locks import ForkSafeLock, Once
 from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
 from allennlp_elmo_plugin.network.spelling import spell_sentences
@@ -24,6 +27,7 @@ logger = logging.getLogger(__name__)
 Sentence = TypeVar("Sentence")
 
 WINDOW_BATCHES = 16
+MIX = "mix"
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
 
 
@@ -91,6 +95,58 @@ class ElmoExtractor:
         self._lock = ForkSafeLock()
         self._on_cpu: Optional[ElmoExtractor] = None
         self._warn_of_memory, self._tell_of_characters = Once(), Once()
+
+    @classmethod
+    def load(
+        cls,
+        model: Union[str, "os.PathLike[str]"],
+        weight_file: Union[str, "os.PathLike[str]", None] = None,
+        layers: Union[str, int, ScalarMix] = "all",
+        pool: Optional[str] = None,
+        keep_sentence_boundaries: bool = False,
+        max_tokens: int = 2048,
+        batch_size: int = 64,
+        precision: Optional[str] = None,
+        initial_state: Union[str, InitialState] = "warm",
+        warm_up: Optional[Sequence[str]] = None,
+        module: Optional[str] = None,
+        device: Union[int, str, torch.device] = "cpu",
+    ) -> "ElmoExtractor":
+        """
+        Loads a biLM and builds an extractor with it.
+
+        # Parameters
+
+        model, weight_file, precision, initial_state, warm_up, module :
+            As for `load_elmo`: the files or the name of a biLM, or a trained model.
+        layers : `Union[str, int, ScalarMix]`, optional (default = `"all"`)
+            As above. `"mix"` is the scalar mix of a trained model; if it has several, `"mix_0"` is
+            the first.
+        pool, keep_sentence_boundaries, max_tokens, batch_size :
+            As above.
+        device : `Union[int, str, torch.device]`, optional (default = `"cpu"`)
+            The device of the biLM, such as `"cuda"`, or its number, where -1 is the CPU.
+
+        # Returns
+
+        `ElmoExtractor`
+
+        # Raises
+
+        `ConfigurationError`
+            When a file is missing, damaged or does not fit, or a value is not as described.
+        """
+        loaded = load_elmo(model, weight_file, precision, initial_state, warm_up, module)
+        loaded.encoder.to(_device_of(device))
+        chosen = layers
+        if isinstance(layers, str) and layers.startswith(MIX):
+            chosen = _trained_mix(layers, loaded.scalar_mixes).to(_device_of(device))
+        return cls(loaded.encoder, chosen, pool, keep_sentence_boundaries, max_tokens, batch_size)
+
+    @property
+    def mix(self) -> Optional[ScalarMix]:
+        """The mix that stands for a choice of layers, or `None` for all layers."""
+        return self._mix
 
     @property
     def dim(self) -> int:
@@ -310,10 +366,26 @@ class ElmoExtractor:
             return self._on_cpu
 
 
+def _device_of(device: Union[int, str, torch.device]) -> torch.device:
+    return torch.device("cpu") if device == -1 else torch.device(device)
+
+
 def _require_positive(**values: int) -> None:
     for name, value in values.items():
         if value < 1:
             raise ConfigurationError(f"Expected '{name}' to be at least 1, got {value}.")
+
+
+def _trained_mix(name: str, mixes: List[ScalarMix]) -> ScalarMix:
+    names = {f"{MIX}_{number}": mix for number, mix in enumerate(mixes)}
+    if len(mixes) == 1:
+        names[MIX] = mixes[0]
+    if name not in names:
+        raise ConfigurationError(
+            f"Got the choice of layers '{name}', but the trained scalar mixes of the model are: "
+            f"{', '.join(names) or 'none'}. Choose one of them, or other layers."
+        )
+    return names[name]
 
 
 def _mix_of(layers: Union[str, int, ScalarMix], encoder: ElmoEncoder) -> Optional[ScalarMix]:

@@ -67,6 +67,7 @@ def test_a_trained_model_has_its_tuned_biLM_and_its_mix(trained: Path, name: str
     loaded = load_elmo(trained / name)
     (mix,) = loaded.scalar_mixes
     found = ElmoExtractor(loaded.encoder, mix).embed(SENTENCES)
+    _assert_equal(ElmoExtractor.load(trained / name, layers="mix").embed(SENTENCES), found)
     model = load_archive(str(trained / "model.tar.gz")).model
     embedder = model.text_field_embedder.token_embedder_elmo.eval()
     assert isinstance(embedder.encoder.initial_state, WarmState)
@@ -135,6 +136,25 @@ def test_arguments_that_mean_nothing_are_errors(
     """The error says what was found."""
     with pytest.raises(ConfigurationError, match=message):
         load_elmo(Path(files.options_file).parent, **keywords)
+
+
+@pytest.mark.parametrize(
+    "layers, names", [("mix_1", "mix_0, mix"), ("mixed", "mix_0, mix"), ("mix", "none")]
+)
+def test_a_mix_that_is_not_there_is_an_error(
+    files: ElmoFiles, trained: Path, layers: str, names: str
+) -> None:
+    """The error lists the mixes of the model."""
+    model = Path(files.options_file).parent if names == "none" else trained
+    with pytest.raises(ConfigurationError, match=f"'{layers}', but .* are: {names}\\. Choose"):
+        ElmoExtractor.load(model, layers=layers)
+
+
+@pytest.mark.parametrize("device", ["cpu", -1, torch.device("cpu")])
+def test_a_device_has_a_number_or_a_name(files: ElmoFiles, device: Any) -> None:
+    """-1 is the CPU, as for AllenNLP."""
+    extractor = ElmoExtractor.load(files.options_file, files.weight_file, device=device)
+    assert extractor.embed(SENTENCES)[0].shape == (3, 2, 32)
 
 
 def test_a_model_that_is_not_there_is_an_error(tmp_path: Path) -> None:
