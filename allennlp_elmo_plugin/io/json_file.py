@@ -1,5 +1,5 @@
 """
-Reading small JSON files that may be damaged or crafted.
+Reading JSON that may be damaged or crafted.
 """
 
 import json
@@ -11,7 +11,7 @@ from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin.io.regular_file import require_regular_file
 
-__all__ = ["read_json"]
+__all__ = ["parse_json", "read_json"]
 
 MAX_SIZE = 1 << 20
 MAX_DIGITS = 1000
@@ -45,13 +45,35 @@ def read_json(path: Union[str, "os.PathLike[str]"], contents: str) -> Any:
             content = file.read(MAX_SIZE + 1)
         if len(content) > MAX_SIZE:
             raise ValueError(f"it has more than {MAX_SIZE} bytes")
-        return json.loads(
-            content.decode("utf-8-sig"), parse_int=_parse_int, object_pairs_hook=_unique_keys
-        )
-    except RecursionError as error:
-        raise _not_json(path, contents, "it is nested too deeply") from error
+        return parse_json(content.decode("utf-8-sig"))
     except (OSError, ValueError) as error:
         raise _not_json(path, contents, str(error)) from error
+
+
+def parse_json(text: str) -> Any:
+    """
+    Parses text in JSON.
+
+    # Parameters
+
+    text : `str`
+        The text.
+
+    # Returns
+
+    `Any`
+        The value that the text holds.
+
+    # Raises
+
+    `ValueError`
+        If the text is not JSON, gives a key twice, is nested too deeply or has an integer that
+        takes long to read. The message says which.
+    """
+    try:
+        return _DECODER.decode(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def _not_json(
@@ -76,3 +98,6 @@ def _unique_keys(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
         repeated = Counter(key for key, _ in pairs).most_common(1)[0][0]
         raise ValueError(f"it gives the key {repeated[:100]!r} more than once")
     return content
+
+
+_DECODER = json.JSONDecoder(parse_int=_parse_int, object_pairs_hook=_unique_keys)

@@ -8,14 +8,22 @@ import lzma
 import os
 import zlib
 from codecs import BOM_UTF8
-from typing import Any, BinaryIO, Callable, Dict, Iterator, Optional, Tuple, Union, cast
+from typing import Any, BinaryIO, Callable, Dict, Iterable, Iterator, Optional, Tuple, Union, cast
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
 
 from allennlp_elmo_plugin.io.regular_file import require_regular_file
 
-__all__ = ["BYTE_ORDER_MARK", "decode_lines", "open_text", "read_lines"]
+__all__ = [
+    "BYTE_ORDER_MARK",
+    "decode_lines",
+    "find_text_file",
+    "open_text",
+    "read_lines",
+    "split_at_carriage_returns",
+    "without_compression_suffix",
+]
 
 BLOCK_BYTES = 1 << 14
 
@@ -56,8 +64,35 @@ def read_lines(
         If the file is missing, cannot be downloaded, is not a regular file, or is not text in
         UTF-8. The message names it.
     """
+    with open_text(find_text_file(location, description), description) as file:
+        yield from decode_lines(file, str(location))
+
+
+def find_text_file(
+    location: Union[str, "os.PathLike[str]"], description: str = "a text file"
+) -> str:
+    """
+    Returns the local path of a text file.
+
+    # Parameters
+
+    location : `Union[str, PathLike]`
+        Path or URL of the file. A URL is downloaded into AllenNLP's cache first.
+    description : `str`, optional (default = `"a text file"`)
+        Description of the file in errors.
+
+    # Returns
+
+    `str`
+        The path. In the cache, it has no suffix.
+
+    # Raises
+
+    `ConfigurationError`
+        If the file is missing or cannot be downloaded.
+    """
     try:
-        path = str(cached_path(location))
+        return str(cached_path(location))
     except FileNotFoundError as error:
         raise ConfigurationError(
             f"Expected {description} at '{location}', but there is none. Check the path; a "
@@ -68,8 +103,6 @@ def read_lines(
             f"Expected {description} at '{location}', but it could not be downloaded ({error}). "
             "Check the URL and the network, or give the path of a local copy."
         ) from error
-    with open_text(path, description) as file:
-        yield from decode_lines(file, str(location))
 
 
 def open_text(path: str, description: str = "a text file") -> BinaryIO:
@@ -103,7 +136,7 @@ def open_text(path: str, description: str = "a text file") -> BinaryIO:
         ) from error
 
 
-def decode_lines(file: BinaryIO, path: str) -> Iterator[str]:
+def decode_lines(file: BinaryIO, path: str, name: Optional[str] = None) -> Iterator[str]:
     r"""
     Decodes the lines of a file, each of which ends with `\n` or `\r\n`.
 
@@ -115,8 +148,9 @@ def decode_lines(file: BinaryIO, path: str) -> Iterator[str]:
     file : `BinaryIO`
         The open file.
     path : `str`
-        Path or URL of the file, which errors name. The file is decompressed if it ends in `.gz`,
-        `.bz2` or `.xz`.
+        Path or URL of the file. The file is decompressed if it ends in `.gz`, `.bz2` or `.xz`.
+    name : `str`, optional (default = `None`)
+        Name of the file in errors. `None` is `path`.
 
     # Returns
 
@@ -129,6 +163,7 @@ def decode_lines(file: BinaryIO, path: str) -> Iterator[str]:
         If the file is damaged or not in UTF-8. The message names the line.
     """
     number = 0
+    name = path if name is None else name
     try:
         for block in _blocks(file, path):
             fault = _find_fault(block)
@@ -141,15 +176,57 @@ def decode_lines(file: BinaryIO, path: str) -> Iterator[str]:
             number += len(lines)
             if fault is not None:
                 raise ConfigurationError(
-                    f"Expected '{path}' to be text in UTF-8, but line {number + 1} {fault[1]}. Is "
+                    f"Expected '{name}' to be text in UTF-8, but line {number + 1} {fault[1]}. Is "
                     "it a binary file, damaged, or in another encoding? Convert or restore it."
                 )
     except DAMAGE as error:
         raise ConfigurationError(
-            f"Expected '{path}' to be a text file (compressed if the name ends in "
+            f"Expected '{name}' to be a text file (compressed if the name ends in "
             f"{', '.join(DECOMPRESSORS)}), but it cannot be read beyond line {number} ({error}). "
             "Restore the file, or rename it if it has the wrong suffix."
         ) from error
+
+
+def split_at_carriage_returns(lines: Iterable[str]) -> Iterator[str]:
+    r"""
+    Splits lines at each `\r` as well, as Python does when it reads a text file.
+
+    # Parameters
+
+    lines : `Iterable[str]`
+        Lines from `decode_lines`.
+
+    # Returns
+
+    `Iterator[str]`
+        The lines. The last one has lost a `\r` at its end.
+    """
+    # A file that ends in `\r` has no empty line behind it, but an empty line may stand between.
+    is_empty_line_due = False
+    for line in lines:
+        if is_empty_line_due:
+            yield ""
+        parts = line.split("\r")
+        is_empty_line_due = len(parts) > 1 and not parts[-1]
+        yield from parts[:-1] if is_empty_line_due else parts
+
+
+def without_compression_suffix(path: str) -> str:
+    """
+    Returns the path that a file has when it is decompressed.
+
+    # Parameters
+
+    path : `str`
+        Path or URL of a file.
+
+    # Returns
+
+    `str`
+        The path without `.gz`, `.bz2` or `.xz`.
+    """
+    root, suffix = os.path.splitext(path)
+    return root if suffix in DECOMPRESSORS else path
 
 
 def _blocks(file: BinaryIO, path: str) -> Iterator[bytes]:

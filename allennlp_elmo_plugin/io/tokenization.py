@@ -6,7 +6,7 @@ The rules need neither a trained model nor a download.
 
 import os
 from pathlib import Path
-from typing import Iterator, List, Sequence, Union
+from typing import Iterable, Iterator, List, NamedTuple, Sequence, Union
 
 import spacy
 from allennlp.common import Tqdm
@@ -16,10 +16,36 @@ from spacy.language import Language
 from allennlp_elmo_plugin.io.atomic import write_atomically
 from allennlp_elmo_plugin.io.text_lines import read_lines
 
-__all__ = ["load_rules", "tokenize_files"]
+__all__ = [
+    "TokenizedText",
+    "load_rules",
+    "load_sentence_rules",
+    "split_sentences",
+    "split_tokens",
+    "tokenize_files",
+]
 
 MAX_LINE_LENGTH = 1 << 30
 """In characters. spaCy's own limit, a million, saves memory for trained parsers."""
+
+
+class TokenizedText(NamedTuple):
+    """
+    A sentence of a raw text.
+
+    # Parameters
+
+    tokens : `List[str]`
+        The tokens, of which there is at least one.
+    text : `str`
+        The sentence as it stands in the text, without white space around it.
+    line : `int`
+        Number of its line, from 1.
+    """
+
+    tokens: List[str]
+    text: str
+    line: int
 
 
 def load_rules(language: str) -> Language:
@@ -49,6 +75,74 @@ def load_rules(language: str) -> Language:
             f"'en', got '{language}' ({error}). Use another code ('xx' suits many languages), or "
             "install the package that spaCy asks for."
         ) from error
+
+
+def load_sentence_rules(language: str) -> Language:
+    """
+    Loads spaCy's rules that split lines of any length into sentences and tokens.
+
+    # Parameters
+
+    language : `str`
+        spaCy's code of the language.
+
+    # Returns
+
+    `Language`
+        A pipeline that consists of the tokenizer and the rules for the ends of sentences.
+
+    # Raises
+
+    `ConfigurationError`
+        If spaCy cannot tokenize the language.
+    """
+    rules = load_rules(language)
+    rules.add_pipe("sentencizer")
+    rules.max_length = MAX_LINE_LENGTH
+    return rules
+
+
+def split_sentences(lines: Iterable[str], rules: Language) -> Iterator[TokenizedText]:
+    """
+    Splits the lines of a raw text into sentences. The end of a line always ends a sentence.
+
+    # Parameters
+
+    lines : `Iterable[str]`
+        The lines of the text.
+    rules : `Language`
+        Rules from `load_sentence_rules`.
+
+    # Returns
+
+    `Iterator[TokenizedText]`
+        The sentences. White space alone is none.
+    """
+    numbered = ((line, number) for number, line in enumerate(lines, start=1))
+    for line, number in rules.pipe(numbered, as_tuples=True):
+        for sentence in line.sents:
+            tokens = [token.text for token in sentence if not token.is_space]
+            if tokens:
+                yield TokenizedText(tokens, sentence.text.strip(), number)
+
+
+def split_tokens(sentence: str, rules: Language) -> List[str]:
+    """
+    Splits one sentence into tokens.
+
+    # Parameters
+
+    sentence : `str`
+        The sentence.
+    rules : `Language`
+        Rules from `load_rules` or `load_sentence_rules`.
+
+    # Returns
+
+    `List[str]`
+        The tokens. White space is none.
+    """
+    return [token.text for token in rules.make_doc(sentence) if not token.is_space]
 
 
 def tokenize_files(
@@ -90,19 +184,9 @@ def tokenize_files(
             f"{', '.join(files)}. Choose another folder, or rename the files."
         )
     folder.mkdir(parents=True, exist_ok=True)
-    rules = load_rules(language)
-    rules.add_pipe("sentencizer")
-    rules.max_length = MAX_LINE_LENGTH
+    rules = load_sentence_rules(language)
     for file, copy in zip(Tqdm.tqdm(files), copies):
         with write_atomically(copy) as partial, open(partial, "w", encoding="utf-8") as tokenized:
-            for sentence in _tokenized_sentences(file, rules):
-                tokenized.write(" ".join(sentence) + "\n")
+            for sentence in split_sentences(read_lines(file), rules):
+                tokenized.write(" ".join(sentence.tokens) + "\n")
     return copies
-
-
-def _tokenized_sentences(file: str, rules: Language) -> Iterator[List[str]]:
-    for line in rules.pipe(read_lines(file)):
-        for sentence in line.sents:
-            tokens = [token.text for token in sentence if not token.is_space]
-            if tokens:
-                yield tokens

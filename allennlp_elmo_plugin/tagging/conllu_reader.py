@@ -3,26 +3,20 @@ A dataset reader for taggers. It reads CoNLL-U, the format of Universal Dependen
 """
 
 import logging
-import re
 from os import PathLike
-from typing import Any, Dict, Iterable, Iterator, List, Optional, TextIO, Tuple, Union, cast
+from typing import Any, Dict, Iterable, List, Optional, Union
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader, Field, Instance, Token, TokenIndexer
 from allennlp.data.fields import MetadataField, SequenceLabelField, TextField
 from allennlp.data.token_indexers import SingleIdTokenIndexer
-from conllu import TokenList
-from conllu.exceptions import ParseException
-from conllu.parser import parse_sentences, parse_token_and_metadata
 
+from allennlp_elmo_plugin.io.conllu_sentences import parse_conllu
 from allennlp_elmo_plugin.io.text_lines import read_lines
 
 __all__ = ["ConlluTaggingReader"]
 
 logger = logging.getLogger(__name__)
-
-COLUMNS = re.compile(r"^#\s*global\.columns\s*=\s*(\S.*)", re.MULTILINE)
-"""The line with the names of the columns, in CoNLL-U Plus."""
 
 TAG_COLUMNS = ("upos", "xpos", "deprel", "lemma")
 
@@ -72,12 +66,11 @@ class ConlluTaggingReader(DatasetReader):
 
     def _read(self, file_path: Union[str, "PathLike[str]"]) -> Iterable[Instance]:
         logger.info("Reading %s tags from %s", self._tag_column, file_path)
-        for location, sentence in self.shard_iterable(_read_sentences(file_path)):
-            # The ids of multiword ranges and empty nodes are tuples.
-            words = [token for token in sentence if isinstance(token["id"], int)]
-            if words:
-                tags = [self._tag_of(word, location) for word in words]
-                yield self.text_to_instance([Token(word["form"]) for word in words], tags)
+        lines = read_lines(file_path, "a file of CoNLL-U")
+        for sentence in self.shard_iterable(parse_conllu(lines, str(file_path))):
+            if sentence.words:
+                tags = [self._tag_of(word, sentence.location) for word in sentence.words]
+                yield self.text_to_instance([Token(word["form"]) for word in sentence.words], tags)
 
     def text_to_instance(self, tokens: List[Token], tags: Optional[List[str]] = None) -> Instance:
         """
@@ -123,39 +116,3 @@ class ConlluTaggingReader(DatasetReader):
                 f"'{word['form']}' has none. Fill in the column, or set 'tag_column' to another."
             )
         return str(tag)
-
-
-def _parse(lines: Iterator[str]) -> Iterator[TokenList]:
-    """Yields the tokens of each sentence."""
-    columns: Optional[List[str]] = None
-    # Only `for` uses them as the file that they are said to be.
-    for sentence in parse_sentences(cast(TextIO, (f"{line}\n" for line in lines))):
-        declared = COLUMNS.search(sentence)
-        if declared is not None:
-            columns = declared.group(1).lower().split()
-        yield parse_token_and_metadata(sentence, fields=columns)
-
-
-def _read_sentences(path: Union[str, "PathLike[str]"]) -> Iterator[Tuple[str, TokenList]]:
-    """Yields the location (file and number) and the tokens of each sentence, for errors to name."""
-    sentences = _parse(read_lines(path, "a file of CoNLL-U"))
-    number = 0
-    while True:
-        number += 1
-        location = f"'{path}', sentence {number}"
-        try:
-            sentence = next(sentences, None)
-        except ParseException as error:
-            raise ConfigurationError(
-                f"{location}: expected CoNLL-U (ten columns separated by tabs, in UTF-8), got a "
-                f"line that cannot be parsed ({error})."
-            ) from error
-        if sentence is None:
-            return
-        ids = [token["id"] for token in sentence if isinstance(token["id"], int)]
-        if ids != list(range(1, len(ids) + 1)):
-            raise ConfigurationError(
-                f"{location}: expected words numbered from 1 up, got {ids}. End each sentence with "
-                "a blank line."
-            )
-        yield location, sentence

@@ -16,7 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from allennlp_elmo_plugin.io import text_lines
-from allennlp_elmo_plugin.io.text_lines import decode_lines, read_lines
+from allennlp_elmo_plugin.io.text_lines import (
+    decode_lines,
+    read_lines,
+    split_at_carriage_returns,
+    without_compression_suffix,
+)
 
 # Python's `splitlines` splits at all of these, and iterating over a text file at the first.
 NO_LINE_ENDS = "\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
@@ -166,3 +171,29 @@ def test_a_line_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
     path.write_bytes(gzip.compress(b"rain\n" + b"x" * 99_000 + b"\n" + b"x" * 10_000_000))
     with pytest.raises(ConfigurationError, match="beyond line 2 .*more than 100,000 bytes"):
         list(read_lines(path))
+
+
+@given(st.text("a\r\n", max_size=12))
+def test_carriage_returns_end_lines_as_in_python(text: str) -> None:
+    r"""Only two line ends at the end, `\r` and `\r\n`, may be one."""
+    text = text[:-1] if text.endswith("\r\r\n") else text
+    expected = [line.rstrip("\n") for line in io.StringIO(text, newline=None)]
+    lines = decode_lines(io.BytesIO(text.encode()), "text.txt")
+    assert list(split_at_carriage_returns(lines)) == expected
+
+
+@pytest.mark.parametrize("suffix", COMPRESSORS)
+def test_the_suffix_of_a_compression_is_taken_off(suffix: str) -> None:
+    """Other suffixes stay."""
+    assert without_compression_suffix(f"a.gz/text.txt{suffix}") == "a.gz/text.txt"
+
+
+def test_another_name_can_stand_in_errors(tmp_path: Path) -> None:
+    """The path still decides how the file is decompressed."""
+    lines = decode_lines(io.BytesIO(b"caf\xe9"), str(tmp_path / "copy"), "standard input")
+    with pytest.raises(ConfigurationError, match="'standard input' to be text in UTF-8"):
+        list(lines)
+    path = tmp_path / "text.gz"
+    path.write_bytes(gzip.compress(b"rain"))
+    with open(path, "rb") as file:
+        assert list(decode_lines(file, str(path), "standard input")) == ["rain"]

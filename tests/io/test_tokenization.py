@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 from allennlp.common.checks import ConfigurationError
 
-from allennlp_elmo_plugin.io.tokenization import load_rules, tokenize_files
+from allennlp_elmo_plugin.io.tokenization import (
+    load_rules,
+    load_sentence_rules,
+    split_sentences,
+    split_tokens,
+    tokenize_files,
+)
 
 TEXT = "\ufeffDr. Gray  didn't stop. It rains!\r\n\r\nA new line\r\nand one more.\n"
 TOKENS = ["Dr. Gray did n't stop .", "It rains !", "A new line", "and one more ."]
@@ -64,3 +70,18 @@ def test_an_unknown_language_is_named_in_the_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="'language'.*got 'zz'"):
         tokenize_files([str(tmp_path / "a.txt")], tmp_path / "corpus", "zz")
     assert list((tmp_path / "corpus").iterdir()) == []
+
+
+def test_a_sentence_keeps_its_text_and_line() -> None:
+    """White space around it is left out, and white space alone is no sentence."""
+    sentences = list(split_sentences(["", " It  rains. No! ", " \t "], load_sentence_rules("en")))
+    assert [tuple(sentence) for sentence in sentences] == [
+        (["It", "rains", "."], "It  rains.", 2),
+        (["No", "!"], "No!", 2),
+    ]
+
+
+def test_tokens_of_a_sentence_are_not_split_into_sentences() -> None:
+    """White space is no token."""
+    tokens = split_tokens(" It  rains. No!\n", load_sentence_rules("en"))
+    assert tokens == ["It", "rains", ".", "No", "!"]
