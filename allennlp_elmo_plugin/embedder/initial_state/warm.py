@@ -126,7 +126,8 @@ class WarmState(InitialState):
 
     def _compute(self, bilm: ElmoBilm) -> None:
         sentences = self._sentences if self._file is None else _read_lines(self._file)
-        tokenized = _require_few([sentence.split() for sentence in sentences])
+        source = "'sentences'" if self._file is None else f"the file '{self._file}'"
+        tokenized = _require_few([sentence.split() for sentence in sentences], source)
         character_ids = spell_sentences(tokenized, bilm.options.max_characters_per_token)
         # Tensors made in inference mode could not be used in training.
         with torch.inference_mode(False), torch.no_grad():
@@ -208,14 +209,14 @@ def _converge(bilm: ElmoBilm, character_ids: torch.Tensor, repeats: int) -> Tupl
     return state, change
 
 
-def _require_few(sentences: List[List[str]]) -> List[List[str]]:
+def _require_few(sentences: List[List[str]], source: str) -> List[List[str]]:
     """Refuses a whole corpus, which would be read for hours and says no more than its beginning."""
     longest, total = max(map(len, sentences)), sum(map(len, sentences))
     if longest > MAX_TOKENS_OF_SENTENCE or total > MAX_TOKENS:
         raise ConfigurationError(
             f"Expected at most {MAX_TOKENS:,} tokens in the sentences of the initial state 'warm', "
-            f"and {MAX_TOKENS_OF_SENTENCE} in each, got {total:,}, and {longest:,} in one. A few "
-            "sentences are enough: take the first of them."
+            f"and {MAX_TOKENS_OF_SENTENCE} in each, but {source} has {total:,}, and {longest:,} in "
+            "one. A few sentences are enough: take the first of them."
         )
     return sentences
 
