@@ -4,6 +4,8 @@ The base class of the plugin's subcommands.
 
 import argparse
 from abc import abstractmethod
+from textwrap import fill
+from typing import Optional
 
 from allennlp.commands.subcommand import Subcommand
 from overrides import overrides
@@ -18,6 +20,8 @@ class ElmoCommand(Subcommand):
 
     description: str
     """The text that `--help` shows."""
+    epilog: Optional[str] = None
+    """Text that `--help` shows at the end, with its line breaks."""
 
     @abstractmethod
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -57,7 +61,11 @@ class ElmoCommand(Subcommand):
             Parser of this command.
         """
         subparser = parser.add_parser(
-            self.name, description=self.description, help=self.description
+            self.name,
+            description=fill(self.description, 79),
+            help=self.description,
+            epilog=self.epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         self.add_arguments(subparser)
         subparser.set_defaults(func=self.run)

@@ -5,7 +5,19 @@ The engine that turns sentences into vectors.
 import logging
 import os
 from copy import deepcopy
-from typing import Any, Callable, Iterable, Iterator, List, Optional, Sequence, TypeVar, Union, cast
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    TypeVar,
+    Union,
+    cast,
+)
 
 import numpy
 import torch
@@ -167,6 +179,14 @@ class ElmoExtractor:
     def order_counts(self) -> bool:
         """`True` if the vectors of a sentence depend on the sentences before."""
         return self.encoder.uncacheable_reason() is not None
+
+    def settings(self) -> Dict[str, Any]:
+        """Returns what vectors depend on besides the weights and the state, by name."""
+        return {
+            "pool": self._is_pooled,
+            "keep sentence boundaries": self._margin == 0,
+            "max tokens": self.max_tokens,
+        }
 
     def num_vectors(self, num_tokens: int) -> int:
         """

@@ -239,7 +239,7 @@ def test_a_file_without_sentences_is_refused(tmp_path: Path, content: Any, expec
 @pytest.mark.parametrize("sentences", [["rain " * 513], ["rain " * 500] * 41])
 def test_a_whole_corpus_is_refused(files: ElmoFiles, sentences: List[str]) -> None:
     """A text that would be read for hours is an error with its length."""
-    with pytest.raises(ConfigurationError, match="at most 20,000 tokens.*got (513|20,500), and"):
+    with pytest.raises(ConfigurationError, match="at most 20,000 tokens.*has (513|20,500), and"):
         _embed(_warm(files, sentences=sentences), [["Rain"]], 1)
 
 
