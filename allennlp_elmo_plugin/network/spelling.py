@@ -6,7 +6,9 @@ as in bilm-tf's `UnicodeCharsVocabulary` (Peters et al., 2018). Every id is rais
 free to mean "no token here".
 """
 
-from typing import List, Mapping, Optional, Sequence
+from functools import lru_cache
+from struct import Struct
+from typing import Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 
@@ -17,6 +19,8 @@ __all__ = [
     "MIN_CHARACTERS_PER_TOKEN",
     "NUM_CHARACTERS",
     "SENTENCE_BOUNDARIES",
+    "SpelledWord",
+    "cached_spellings",
     "spell_sentences",
     "spell_word",
 ]
@@ -43,6 +47,25 @@ SENTENCE_BOUNDARIES: Mapping[str, int] = {
     BEGIN_OF_SENTENCE_TOKEN: BEGIN_OF_SENTENCE,
     END_OF_SENTENCE_TOKEN: END_OF_SENTENCE,
 }
+
+# 1 kB each at the usual width; most corpora have fewer words.
+CACHED_SPELLINGS = 1 << 16
+
+
+class SpelledWord(NamedTuple):
+    """
+    A word as it is cached.
+
+    # Parameters
+
+    ids : `List[int]`
+        Its character ids. Sentences share this list, so it must never change.
+    encoded : `bytes`
+        The same ids as int64, in the byte order of the machine.
+    """
+
+    ids: List[int]
+    encoded: bytes
 
 
 def spell_word(
@@ -74,6 +97,58 @@ def spell_word(
     if word in SENTENCE_BOUNDARIES:
         return _between_edges([SENTENCE_BOUNDARIES[word]], width)
     return _between_edges(list(word.encode("utf-8", "ignore")[: width - 2]), width)
+
+
+class _Spellings(Dict[str, SpelledWord]):
+    """
+    A cache of spelled words.
+
+    # Parameters
+
+    width : `int`
+        The number of ids of a word.
+    tokens_to_add : `Mapping[str, int]`
+        Words that are spelled by one symbol of their own.
+    """
+
+    def __init__(self, width: int, tokens_to_add: Mapping[str, int]) -> None:
+        super().__init__()
+        self._width = width
+        self._encode = Struct(f"{width}q").pack
+        self._tokens_to_add = tokens_to_add
+
+    def __missing__(self, text: str) -> SpelledWord:
+        # Frequent words are soon back, and a hit costs less than with any order of eviction.
+        if len(self) >= CACHED_SPELLINGS:
+            self.clear()
+        ids = spell_word(text, self._width, self._tokens_to_add)
+        word = self[text] = SpelledWord(ids, self._encode(*ids))
+        return word
+
+
+# A cache in the indexer would be compared, copied and pickled with it.
+@lru_cache(maxsize=8)
+def cached_spellings(
+    width: int, tokens_to_add: FrozenSet[Tuple[str, int]]
+) -> Mapping[str, SpelledWord]:
+    """
+    Returns the spellings of all words, each of which is spelled when it is first looked up.
+
+    All callers share them. At most `CACHED_SPELLINGS` are kept.
+
+    # Parameters
+
+    width : `int`
+        The number of ids of a word.
+    tokens_to_add : `FrozenSet[Tuple[str, int]]`
+        Words that are spelled by one symbol of their own, each with its symbol.
+
+    # Returns
+
+    `Mapping[str, SpelledWord]`
+        From any word to its spelling.
+    """
+    return _Spellings(width, dict(tokens_to_add))
 
 
 def spell_sentences(
