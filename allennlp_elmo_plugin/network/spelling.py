@@ -10,7 +10,9 @@ from functools import lru_cache
 from struct import Struct
 from typing import Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
+import numpy
 import torch
+from allennlp.common.checks import ConfigurationError
 
 __all__ = [
     "BEGIN_OF_SENTENCE_TOKEN",
@@ -50,6 +52,8 @@ SENTENCE_BOUNDARIES: Mapping[str, int] = {
 
 # 1 kB each at the usual width; most corpora have fewer words.
 CACHED_SPELLINGS = 1 << 16
+
+INT64_BYTES = 8
 
 
 class SpelledWord(NamedTuple):
@@ -91,7 +95,17 @@ def spell_word(
 
     `List[int]`
         `width` ids between 1 and 261 (larger ones only if `tokens_to_add` has them).
+
+    # Raises
+
+    `ConfigurationError`
+        When the word is not a text.
     """
+    if not isinstance(word, str):
+        raise ConfigurationError(
+            f"Expected each token to be a text, found {word!r} of type {type(word).__name__}. "
+            "Convert it with str, or remove it if it stands for a missing value."
+        )
     if tokens_to_add and word in tokens_to_add:
         return _between_edges([tokens_to_add[word]], width)
     if word in SENTENCE_BOUNDARIES:
@@ -168,13 +182,26 @@ def spell_sentences(
 
     `torch.Tensor`
         Shape (batch, timesteps, width), int64, 0 = no token: the input of an `ElmoTokenEmbedder`.
-        Timesteps are the tokens of the longest sentence.
+        Timesteps are the tokens of the longest sentence. The tensor is a copy, so you may write to
+        it.
+
+    # Raises
+
+    `ConfigurationError`
+        When a token is not a text.
     """
-    character_ids = torch.zeros(len(sentences), max(map(len, sentences), default=0), width).long()
-    for row, sentence in enumerate(sentences):
-        for position, word in enumerate(sentence):
-            character_ids[row, position] = torch.tensor(spell_word(word, width))
-    return character_ids
+    spellings = cached_spellings(width, frozenset())
+    timesteps = max(map(len, sentences), default=0)
+    no_token = bytes(width * INT64_BYTES)
+    encoded: List[bytes] = []
+    for sentence in sentences:
+        encoded += [spellings[word].encoded for word in sentence]
+        encoded += [no_token] * (timesteps - len(sentence))
+    if not encoded:
+        return torch.zeros(len(sentences), timesteps, width, dtype=torch.long)
+    # Unlike bytes, a bytearray is memory that a tensor may write to.
+    ids = numpy.frombuffer(bytearray().join(encoded), dtype=numpy.int64)
+    return torch.from_numpy(ids).view(len(sentences), timesteps, width)
 
 
 def _between_edges(symbols: List[int], width: int) -> List[int]:
