@@ -13,6 +13,7 @@ if find_spec("allennlp") is None:
     )
 
 from allennlp_elmo_plugin.commands import ElmoExport, ElmoTokenize
+from allennlp_elmo_plugin.compat.batch_to_ids import batch_to_ids
 from allennlp_elmo_plugin.embedder.activation_cache.base import ActivationCache
 from allennlp_elmo_plugin.embedder.activation_cache.hdf5 import Hdf5ActivationCache
 from allennlp_elmo_plugin.embedder.activation_cache.none import NoActivationCache
@@ -81,6 +82,7 @@ __all__ = [
     "WarmState",
     "WordCache",
     "ZeroState",
+    "batch_to_ids",
     "spell_sentences",
 ]
 
