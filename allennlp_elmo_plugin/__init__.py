@@ -42,7 +42,7 @@ from allennlp_elmo_plugin.network.elmo_bilm import ElmoBilm
 from allennlp_elmo_plugin.network.options import ElmoOptions
 from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
 from allennlp_elmo_plugin.network.spelling import spell_sentences
-from allennlp_elmo_plugin.patches import apply_patches, rename_builtin
+from allennlp_elmo_plugin.patches import apply_patches, redirect_from_params, rename_builtin
 from allennlp_elmo_plugin.patches.default_callbacks import add_default_callbacks
 from allennlp_elmo_plugin.patches.hotflip import patch_hotflip
 from allennlp_elmo_plugin.tagging.conllu_reader import ConlluTaggingReader
@@ -89,6 +89,8 @@ __all__ = [
 __version__ = "0.1.0"
 
 apply_patches()
+rename_builtin(Elmo)
+redirect_from_params(Elmo)
 rename_builtin(ElmoTokenEmbedder)
 rename_builtin(ElmoCharactersIndexer)
 patch_hotflip(WARM_UP_WORDS)
