@@ -13,6 +13,7 @@ if find_spec("allennlp") is None:
     )
 
 from allennlp_elmo_plugin.commands import ElmoExport, ElmoTokenize
+from allennlp_elmo_plugin.compat.batch_to_ids import batch_to_ids
 from allennlp_elmo_plugin.embedder.activation_cache.base import ActivationCache
 from allennlp_elmo_plugin.embedder.activation_cache.hdf5 import Hdf5ActivationCache
 from allennlp_elmo_plugin.embedder.activation_cache.none import NoActivationCache
@@ -41,7 +42,7 @@ from allennlp_elmo_plugin.network.elmo_bilm import ElmoBilm
 from allennlp_elmo_plugin.network.options import ElmoOptions
 from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
 from allennlp_elmo_plugin.network.spelling import spell_sentences
-from allennlp_elmo_plugin.patches import apply_patches, rename_builtin
+from allennlp_elmo_plugin.patches import apply_patches, redirect_from_params, rename_builtin
 from allennlp_elmo_plugin.patches.default_callbacks import add_default_callbacks
 from allennlp_elmo_plugin.patches.hotflip import patch_hotflip
 from allennlp_elmo_plugin.tagging.conllu_reader import ConlluTaggingReader
@@ -81,12 +82,15 @@ __all__ = [
     "WarmState",
     "WordCache",
     "ZeroState",
+    "batch_to_ids",
     "spell_sentences",
 ]
 
 __version__ = "0.1.0"
 
 apply_patches()
+rename_builtin(Elmo)
+redirect_from_params(Elmo)
 rename_builtin(ElmoTokenEmbedder)
 rename_builtin(ElmoCharactersIndexer)
 patch_hotflip(WARM_UP_WORDS)

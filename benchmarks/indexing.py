@@ -8,7 +8,7 @@ from typing import Callable, Dict, List
 from allennlp.data import Token, TokenIndexer, Vocabulary
 
 from allennlp_elmo_plugin import ElmoCharactersIndexer
-from allennlp_elmo_plugin.embedder import indexer as elmo_characters
+from allennlp_elmo_plugin.network.spelling import cached_spellings
 from benchmarks.builtin import BuiltInIndexer
 from benchmarks.report import Section, Table, milliseconds, times
 from benchmarks.settings import Settings
@@ -43,7 +43,7 @@ def measure_indexing(settings: Settings) -> Section:
     ours = ElmoCharactersIndexer()
 
     def forget_and_index() -> None:
-        elmo_characters._spellings.cache_clear()
+        cached_spellings.cache_clear()
         _index(ours, sentences)
 
     tasks: Dict[str, Callable[[], None]] = {

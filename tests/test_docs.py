@@ -24,6 +24,7 @@ from allennlp_elmo_plugin import (
     ActivationCache,
     BidirectionalLm,
     BilmEncoder,
+    Elmo,
     ElmoBilm,
     ElmoEncoder,
     ElmoTokenEmbedder,
@@ -195,7 +196,7 @@ def test_parts_make_the_embedder_of_a_config() -> None:
 @pytest.mark.usefixtures("files_of_examples")
 @pytest.mark.parametrize("page, code", [(p, code) for p in TEXTS for code in blocks(p, "jsonnet")])
 def test_a_config_builds(page: str, code: str, tmp_path: Path) -> None:
-    """An example is an experiment, a model or an embedder, or some options of an embedder."""
+    """An example is an experiment, a model, an `Elmo` or an embedder, or options of an embedder."""
     (tmp_path / "example.jsonnet").write_text(code, encoding="utf-8")
     params = Params.from_file(str(tmp_path / "example.jsonnet"))
     vocab = Vocabulary(tokens_to_add={"labels": ["NOUN", "VERB"], "tokens": ["rain"] * 2000})
@@ -204,6 +205,8 @@ def test_a_config_builds(page: str, code: str, tmp_path: Path) -> None:
         assert isinstance(Model.from_params(params["model"], vocab=vocab), Model)
     elif params.get("type") == "bidirectional_lm":
         assert isinstance(Model.from_params(params, vocab=vocab), BidirectionalLm)
+    elif "num_output_representations" in params:
+        assert isinstance(Elmo.from_params(params, vocab=vocab), Elmo)
     else:
         params["type"] = "elmo_token_embedder"
         for file in ("options_file", "weight_file"):
@@ -220,6 +223,16 @@ def test_a_table_names_every_option(page: str, base: Type[Registrable], name: st
     options -= FILLED_IN | FILLED_IN_BY_EMBEDDER.get(name, set())
     tables = [named_options(text) for text in sections(page, name)]
     assert tables and all(table == options for table in tables)
+
+
+def test_the_section_of_a_model_has_the_options_of_the_embedder() -> None:
+    """The options of an `Elmo` are those of the token embedder and of its table."""
+    section, embedder = (
+        set(inspect.signature(cls).parameters) for cls in (Elmo, ElmoTokenEmbedder)
+    )
+    (table,) = [named_options(text) for text in sections("docs/options.md", "elmo")]
+    assert table == {"num_output_representations"}
+    assert section - {"module"} == embedder - {"projection_dim"} | table
 
 
 @pytest.mark.parametrize("page", TEXTS)

@@ -3,9 +3,9 @@
 import numpy
 import pytest
 import torch
-from allennlp.modules.elmo import Elmo, batch_to_ids
+from allennlp.modules.elmo import batch_to_ids
 
-from tests.support.builtin import BuiltInEmbedder
+from tests.support.builtin import BuiltInElmo, BuiltInEmbedder
 from tests.support.elmo_files import elmo_arrays, elmo_options, write_elmo_files
 from tests.support.oracle import (
     Oracle,
@@ -53,7 +53,7 @@ def test_all_layers_agree_over_batches_with_carried_state(tmp_path, name):
     options = elmo_options(**OPTIONS[name])
     files = write_elmo_files(tmp_path, options, elmo_arrays(options, 3, True))
     oracle = Oracle(*files)
-    theirs = Elmo(*files, num_output_representations=1, dropout=0.0)._elmo_lstm
+    theirs = BuiltInElmo(*files, num_output_representations=1, dropout=0.0)._elmo_lstm
     states = []
     for batch in random_batches(11, LENGTHS):
         result = oracle.batch_layers(batch, states)
@@ -75,7 +75,7 @@ def test_all_layers_agree_over_batches_with_carried_state(tmp_path, name):
 def test_words_of_every_kind_agree(tmp_path):
     """A sentence with words of every kind has AllenNLP's layers."""
     files = write_elmo_files(tmp_path, seed=5)
-    theirs = Elmo(*files, num_output_representations=1, dropout=0.0)._elmo_lstm
+    theirs = BuiltInElmo(*files, num_output_representations=1, dropout=0.0)._elmo_lstm
     with torch.no_grad():
         expected = theirs(batch_to_ids([WORD_LIST]))["activations"]
     result = Oracle(*files).batch_layers([WORD_LIST])
@@ -102,7 +102,7 @@ def test_the_mix_agrees(tmp_path, do_layer_norm, scalar_parameters):
 def test_the_mix_with_boundaries_agrees(tmp_path):
     """The mix with boundaries agrees with AllenNLP's."""
     files = write_elmo_files(tmp_path, seed=7)
-    theirs = Elmo(*files, 1, dropout=0.0, keep_sentence_boundaries=True)
+    theirs = BuiltInElmo(*files, 1, dropout=0.0, keep_sentence_boundaries=True)
     batch = random_batches(13, LENGTHS)[2]
     with torch.no_grad():
         expected = theirs(batch_to_ids(batch))["elmo_representations"][0]

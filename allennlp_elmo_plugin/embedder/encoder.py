@@ -73,6 +73,30 @@ class ElmoEncoder(torch.nn.Module, Registrable):
         """
         raise NotImplementedError(f"{type(self).__name__} cannot be told from others")
 
+    def make_batch(
+        self, character_ids: torch.Tensor, word_ids: Optional[torch.Tensor] = None
+    ) -> SentenceBatch:
+        """
+        Checks padded ids and builds the batch that `forward` reads.
+
+        # Parameters
+
+        character_ids : `torch.Tensor`
+            Shape (batch, timesteps, max_characters_per_token), int64.
+        word_ids : `torch.Tensor`, optional (default = `None`)
+            Shape (batch, timesteps), int64.
+
+        # Returns
+
+        `SentenceBatch`
+
+        # Raises
+
+        `ConfigurationError`
+            When a shape, a dtype or an id is not as described in `SentenceBatch.from_padded`.
+        """
+        return SentenceBatch.from_padded(character_ids, self.max_characters_per_token, word_ids)
+
     def forward(
         self, batch: SentenceBatch, num_representations: Optional[int] = None
     ) -> EncodedSentences:

@@ -2,9 +2,7 @@
 The token indexer that spells tokens for ELMo.
 """
 
-from functools import lru_cache
-from struct import Struct
-from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence
 
 import numpy
 import torch
@@ -15,18 +13,15 @@ from allennlp.data.token_indexers import ELMoTokenCharactersIndexer
 from allennlp.data.token_indexers.token_indexer import IndexedTokenList
 from overrides import overrides
 
-from allennlp_elmo_plugin.embedder.spelled_tokens import SpelledTokens, SpelledWord, as_array
+from allennlp_elmo_plugin.embedder.spelled_tokens import SpelledTokens, as_array
 from allennlp_elmo_plugin.network.spelling import (
     MAX_CHARACTERS_PER_TOKEN,
     MIN_CHARACTERS_PER_TOKEN,
     NUM_CHARACTERS,
-    spell_word,
+    cached_spellings,
 )
 
 __all__ = ["ElmoCharactersIndexer"]
-
-# 1 kB each at the usual width; most corpora have fewer words.
-CACHED_SPELLINGS = 1 << 16
 
 
 # A subclass of the built-in, since AllenNLP's HotFlip attack asks for its class.
@@ -115,7 +110,7 @@ class ElmoCharactersIndexer(ELMoTokenCharactersIndexer):
         """
         texts = [token.ensure_text() for token in tokens]
         symbols = frozenset(self._mapper.tokens_to_add.items())
-        spellings = _spellings(self._max_characters_per_token, symbols)
+        spellings = cached_spellings(self._max_characters_per_token, symbols)
         indexed: Dict[str, List] = {
             "elmo_tokens": SpelledTokens([spellings[text] for text in texts])
         }
@@ -177,36 +172,3 @@ class ElmoCharactersIndexer(ELMoTokenCharactersIndexer):
         padded = numpy.zeros((timesteps, *ids.shape[1:]), dtype=numpy.int64)
         padded[: len(ids)] = ids
         return torch.from_numpy(padded)
-
-
-class _Spellings(Dict[str, SpelledWord]):
-    """
-    A cache of spelled words.
-
-    # Parameters
-
-    width : `int`
-        The number of ids of a word.
-    tokens_to_add : `Mapping[str, int]`
-        Words that are spelled by one symbol of their own.
-    """
-
-    def __init__(self, width: int, tokens_to_add: Mapping[str, int]) -> None:
-        super().__init__()
-        self._width = width
-        self._encode = Struct(f"{width}q").pack
-        self._tokens_to_add = tokens_to_add
-
-    def __missing__(self, text: str) -> SpelledWord:
-        # Frequent words are soon back, and a hit costs less than with any order of eviction.
-        if len(self) >= CACHED_SPELLINGS:
-            self.clear()
-        ids = spell_word(text, self._width, self._tokens_to_add)
-        word = self[text] = SpelledWord(ids, self._encode(*ids))
-        return word
-
-
-# A cache in the indexer would be compared, copied and pickled with it.
-@lru_cache(maxsize=8)
-def _spellings(width: int, tokens_to_add: FrozenSet[Tuple[str, int]]) -> _Spellings:
-    return _Spellings(width, dict(tokens_to_add))

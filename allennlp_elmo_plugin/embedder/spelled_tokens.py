@@ -3,29 +3,14 @@ The list of spelled tokens that the indexer returns.
 """
 
 from functools import wraps
-from typing import Any, Callable, List, NamedTuple, Optional, Sequence
+from typing import Any, Callable, List, Optional, Sequence
 
 import numpy
 
 from allennlp_elmo_plugin.io.locks import ForkSafeLock
+from allennlp_elmo_plugin.network.spelling import SpelledWord
 
-__all__ = ["SpelledTokens", "SpelledWord", "as_array"]
-
-
-class SpelledWord(NamedTuple):
-    """
-    A word as the indexer caches it.
-
-    # Parameters
-
-    ids : `List[int]`
-        Its character ids. Sentences share this list, so it must never change.
-    encoded : `bytes`
-        The same ids as int64, in the byte order of the machine.
-    """
-
-    ids: List[int]
-    encoded: bytes
+__all__ = ["SpelledTokens", "as_array"]
 
 
 class SpelledTokens(List[List[int]]):

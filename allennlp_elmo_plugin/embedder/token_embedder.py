@@ -2,7 +2,7 @@
 The token embedder, which mixes the layers of a biLM.
 """
 
-from typing import Any, Dict, List, Optional
+from typing import Any, List, Optional
 
 import torch
 from allennlp.common import Lazy, Params
@@ -13,15 +13,12 @@ from allennlp.modules.token_embedders.elmo_token_embedder import (
 )
 from overrides import overrides
 
-from allennlp_elmo_plugin.archive.facts import is_extracted_archive
 from allennlp_elmo_plugin.embedder.activation_cache.base import ActivationCache
-from allennlp_elmo_plugin.embedder.bilm_encoder import BilmEncoder
-from allennlp_elmo_plugin.embedder.builtin_draws import make_builtin_draws
+from allennlp_elmo_plugin.embedder.components import refuse_values_handed_over
 from allennlp_elmo_plugin.embedder.elmo import Elmo
 from allennlp_elmo_plugin.embedder.encoder import ElmoEncoder
 from allennlp_elmo_plugin.embedder.scalar_mix import LearnedScalarMix, ScalarMix
 from allennlp_elmo_plugin.embedder.word_cache.base import WordCache
-from allennlp_elmo_plugin.embedder.word_cache.vocabulary import VocabularyWordCache
 
 __all__ = ["ElmoTokenEmbedder"]
 
@@ -104,29 +101,22 @@ class ElmoTokenEmbedder(BuiltInEmbedder):
     ) -> None:
         # Not AllenNLP's own constructor, which reads the files.
         TokenEmbedder.__init__(self)
-        if vocab_to_cache is not None:
-            _refuse_both("vocab_to_cache", "word_cache", word_cache is not None)
-            word_cache = VocabularyWordCache(vocab_to_cache)
-        if scalar_mix_parameters is not None:
-            _refuse_both("scalar_mix_parameters", "scalar_mix", scalar_mix is not None)
-            scalar_mix = Lazy(
-                ScalarMix, Params({"type": "fixed", "scalar_parameters": scalar_mix_parameters})
-            )
-        built_encoder = (encoder or Lazy(ElmoEncoder)).construct(
-            options_file=options_file,
-            weight_file=weight_file,
+        elmo = Elmo(
+            options_file,
+            weight_file,
+            num_output_representations=1,
             requires_grad=requires_grad,
+            do_layer_norm=do_layer_norm,
+            dropout=dropout,
+            vocab_to_cache=vocab_to_cache,
+            keep_sentence_boundaries=keep_sentence_boundaries,
+            scalar_mix_parameters=scalar_mix_parameters,
+            encoder=encoder,
+            scalar_mix=scalar_mix,
+            word_cache=word_cache,
+            activation_cache=activation_cache,
             serialization_dir=serialization_dir,
-            **_if_given("word_cache", word_cache),
         )
-        # So that a training takes the built-in's course from the same seed.
-        if isinstance(built_encoder, BilmEncoder) and not is_extracted_archive(serialization_dir):
-            make_builtin_draws(built_encoder.bilm.options)
-        built_mix = (scalar_mix or Lazy(ScalarMix)).construct(
-            num_representations=built_encoder.num_representations,
-            **_if_given("do_layer_norm", do_layer_norm or None),
-        )
-        elmo = Elmo(built_encoder, [built_mix], activation_cache, dropout, keep_sentence_boundaries)
         self._assemble(elmo, projection_dim)
 
     @classmethod
@@ -169,7 +159,7 @@ class ElmoTokenEmbedder(BuiltInEmbedder):
         embedder = cls.__new__(cls)
         TokenEmbedder.__init__(embedder)
         mix = scalar_mix or LearnedScalarMix(encoder.num_representations)
-        elmo = Elmo(encoder, [mix], activation_cache, dropout, keep_sentence_boundaries)
+        elmo = Elmo.from_parts(encoder, [mix], activation_cache, dropout, keep_sentence_boundaries)
         embedder._assemble(elmo, projection_dim)
         return embedder
 
@@ -195,14 +185,7 @@ class ElmoTokenEmbedder(BuiltInEmbedder):
         `ConfigurationError`
             When the config of a component sets a value that the embedder hands over.
         """
-        for name, keys in _handed_over(params).items():
-            component = params.get(name)
-            for key in keys:
-                if isinstance(component, Params) and key in component:
-                    raise ConfigurationError(
-                        f"Got '{key}' inside '{name}', where the embedder's own '{key}' belongs. "
-                        "Keep it beside the other parameters of the embedder."
-                    )
+        refuse_values_handed_over(params)
         return super().from_params(params, *args, **extras)
 
     def _assemble(self, elmo: Elmo, projection_dim: Optional[int]) -> None:
@@ -262,28 +245,3 @@ class ElmoTokenEmbedder(BuiltInEmbedder):
         """
         vectors = self._elmo(elmo_tokens, word_inputs)["elmo_representations"][0]
         return vectors if self._projection is None else self._projection(vectors)
-
-
-def _refuse_both(first: str, second: str, second_is_given: bool) -> None:
-    if second_is_given:
-        raise ConfigurationError(
-            f"Got both '{first}' and '{second}', which mean the same thing. Keep one of them."
-        )
-
-
-def _handed_over(params: Params) -> Dict[str, List[str]]:
-    """Returns the values that the embedder hands to each component, by name."""
-    handed_over = {
-        "encoder": ["options_file", "weight_file", "requires_grad", "serialization_dir"],
-        "scalar_mix": ["num_representations"],
-    }
-    if params.get("word_cache") is not None or params.get("vocab_to_cache") is not None:
-        handed_over["encoder"].append("word_cache")
-    if params.get("do_layer_norm"):
-        handed_over["scalar_mix"].append("do_layer_norm")
-    return handed_over
-
-
-def _if_given(name: str, value: Optional[Any]) -> Dict[str, Any]:
-    """Returns a keyword argument, or none if the value is `None`."""
-    return {} if value is None else {name: value}

@@ -178,7 +178,7 @@ def _set_random_states(states: Dict[str, Any]) -> None:
 
 def _carried_states(model: torch.nn.Module) -> List[Optional[Tuple[torch.Tensor, ...]]]:
     carries = [module for module in model.modules() if isinstance(module, CarryState)]
-    remembered = [carry._remembered for carry in carries]
+    remembered = [carry.remembered for carry in carries]
     # Not a class of this package, which `torch.load` would refuse.
     return [None if state is None else tuple(state) for state in remembered]
 
@@ -188,7 +188,7 @@ def _set_carried_states(
 ) -> None:
     carries = [module for module in model.modules() if isinstance(module, CarryState)]
     for carry, state in zip(carries, states):
-        carry._remembered = None if state is None else LstmState(*state)
+        carry.remembered = None if state is None else LstmState(*state)
 
 
 def _set_num_passes(trainer: GradientDescentTrainer, num_passes: int) -> None:

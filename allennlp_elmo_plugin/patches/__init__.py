@@ -3,11 +3,11 @@ Patches that let AllenNLP 2.10.1 run with today's PyTorch, Python and wandb, and
 
 Each module mends one fault by replacing methods in place; `move_to_device` was only slow. Class
 names, signatures, subclasses and `isinstance` checks stay as they are. A patch of what fails checks
-first whether it is needed. `rename_builtin` alone replaces names: those of the classes that the
-plugin has in their place.
+first whether it is needed. `rename_builtin` and `redirect_from_params` alone put other classes in
+place: those of the plugin.
 """
 
-from allennlp_elmo_plugin.patches.builtin_classes import rename_builtin
+from allennlp_elmo_plugin.patches.builtin_classes import redirect_from_params, rename_builtin
 from allennlp_elmo_plugin.patches.checkpoints import patch_checkpoints
 from allennlp_elmo_plugin.patches.extraction import patch_extraction
 from allennlp_elmo_plugin.patches.get_gradients import patch_get_gradients
@@ -35,6 +35,7 @@ __all__ = [
     "patch_torch_files",
     "patch_wandb_run_id",
     "patch_whole_files",
+    "redirect_from_params",
     "rename_builtin",
 ]
 

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 import torch
 from allennlp.models.archival import load_archive
-from allennlp.modules.elmo import Elmo, batch_to_ids
+from allennlp.modules.elmo import batch_to_ids
 
 from allennlp_elmo_plugin import SentenceBatch
 from tests.archive.test_archives import built_in
+from tests.support.builtin import BuiltInElmo
 from tests.support.tagger_experiment import tagger, train
 
 SENTENCES = batch_to_ids([["the", "rain", "falls"], ["a", "caf\u00e9"]])
@@ -21,7 +22,7 @@ SENTENCES = batch_to_ids([["the", "rain", "falls"], ["a", "caf\u00e9"]])
 
 def _read_by_allennlp(folder: Path) -> torch.Tensor:
     """The mean of the layers that AllenNLP's built-in computes from the files in a folder."""
-    elmo = Elmo(str(folder / "options.json"), str(folder / "weights.hdf5"), 1, dropout=0.0)
+    elmo = BuiltInElmo(str(folder / "options.json"), str(folder / "weights.hdf5"), 1, dropout=0.0)
     return elmo(SENTENCES)["elmo_representations"][0].detach()
 
 

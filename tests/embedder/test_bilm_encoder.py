@@ -93,9 +93,9 @@ def test_a_layer_that_is_not_run_keeps_its_state(files: ElmoFiles) -> None:
     encoder, state = BilmEncoder.from_files(*files), CarryState()
     encoder.initial_state = state
     encoder(BATCHES[0])
-    before = state._remembered
+    before = state.remembered
     encoder(BATCHES[0], num_representations=2)
-    after = state._remembered
+    after = state.remembered
     assert before is not None and after is not None
     for old, new in zip(before, after):
         assert torch.equal(old[:, 1:], new[:, 1:])

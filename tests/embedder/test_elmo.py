@@ -42,7 +42,7 @@ def _both_sides(files: ElmoFiles, keeps_boundaries: bool) -> Tuple[Elmo, torch.n
             parameter.data.normal_(generator=generator)
     mixes = [LearnedScalarMix(num_representations=3) for _ in range(2)]
     encoder = BilmEncoder.from_files(*files)
-    ours = Elmo(encoder, mixes, dropout=0.0, keep_sentence_boundaries=keeps_boundaries)
+    ours = Elmo.from_parts(encoder, mixes, dropout=0.0, keep_sentence_boundaries=keeps_boundaries)
     ours.load_state_dict(theirs.state_dict())
     return ours, theirs
 
@@ -92,7 +92,7 @@ def test_lists_of_sentences_are_batches_side_by_side(
     """Each list of sentences has what it has as a batch of its own, with word ids and without."""
     cache = VocabularyWordCache(WORDS) if with_word_cache else None
     encoder = BilmEncoder.from_files(*files, word_cache=cache)
-    elmo = Elmo(encoder, [LearnedScalarMix(3), FixedScalarMix([0.5, 1.0, -1.0])]).eval()
+    elmo = Elmo.from_parts(encoder, [LearnedScalarMix(3), FixedScalarMix([0.5, 1.0, -1.0])]).eval()
     sentences = ["the cat sat", "1 2", "1 2 3 4 50", "", "the cat", "sat again"]
     inputs: List[torch.Tensor] = [spell(*sentences).view(2, 3, 5, 50)]
     if with_word_cache:
@@ -111,7 +111,7 @@ def test_mixes_read_their_own_layers(files: ElmoFiles) -> None:
     """A mix of the token layer, beside one of the top layer, gives the token layer."""
     encoder = BilmEncoder.from_files(*files, initial_state=ZeroState())
     mixes = [FixedScalarMix(layers=layer, num_representations=3) for layer in (0, "top")]
-    elmo = Elmo(encoder, mixes, dropout=0.0, keep_sentence_boundaries=True)
+    elmo = Elmo.from_parts(encoder, mixes, dropout=0.0, keep_sentence_boundaries=True)
     ids = spell("the cat sat", "it")
     bottom, top = elmo(ids)["elmo_representations"]
     layers = encoder(SentenceBatch.from_padded(ids, 50)).layers
@@ -123,6 +123,6 @@ def test_the_encoder_runs_once_for_all_mixes(files: ElmoFiles) -> None:
     encoder = BilmEncoder.from_files(*files)
     runs: List[int] = []
     encoder.register_forward_hook(lambda *_: runs.append(1))
-    elmo = Elmo(encoder, [LearnedScalarMix(3) for _ in range(3)])
+    elmo = Elmo.from_parts(encoder, [LearnedScalarMix(3) for _ in range(3)])
     assert len(elmo(spell("the cat sat"))["elmo_representations"]) == 3
     assert len(runs) == 1

@@ -14,7 +14,8 @@ import pytest
 import torch
 from allennlp.common.util import sanitize
 
-from allennlp_elmo_plugin.embedder.spelled_tokens import SpelledTokens, SpelledWord, as_array
+from allennlp_elmo_plugin.embedder.spelled_tokens import SpelledTokens, as_array
+from allennlp_elmo_plugin.network.spelling import SpelledWord
 
 ROWS = [[259, 98, 260], [259, 100, 260], [259, 98, 260]]
 OTHER = [7, 8, 9]

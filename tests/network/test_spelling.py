@@ -1,11 +1,13 @@
 """Words and sentences as character ids."""
 
-from typing import Dict, List
+from typing import Any, Dict, List
 
 import pytest
 import torch
+from allennlp.common.checks import ConfigurationError
 from allennlp.data.token_indexers.elmo_indexer import ELMoCharacterMapper
 
+from allennlp_elmo_plugin.network import spelling
 from allennlp_elmo_plugin.network.spelling import spell_sentences, spell_word
 from tests.support.sentences import spell
 from tests.support.words import TOKENS_TO_ADD, WORD_LIST, WORDS
@@ -33,3 +35,37 @@ def test_sentences_are_spelled_and_padded(sentences: List[List[str]], width: int
     ids = spell_sentences(sentences, width)
     assert ids.dtype == torch.int64
     assert torch.equal(ids, spell(*sentences, width=width))
+
+
+def test_a_distinct_word_is_spelled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words that come again, in this batch or a later one, come from the cache."""
+    spelled: List[str] = []
+
+    def spell_and_count(word: str, *arguments: Any) -> List[int]:
+        spelled.append(word)
+        return spell_word(word, *arguments)
+
+    spelling.cached_spellings.cache_clear()
+    monkeypatch.setattr(spelling, "spell_word", spell_and_count)
+    for _ in range(2):
+        spell_sentences([["the", "rain", "the"], [], ["rain"]])
+    assert spelled == ["the", "rain"]
+
+
+def test_a_batch_may_be_written_to() -> None:
+    """A change of a batch changes no other batch of the same words."""
+    first = spell_sentences([["rain"], []])
+    first += 1
+    assert torch.equal(spell_sentences([["rain"], []]), spell("rain", ""))
+
+
+def test_a_text_in_place_of_tokens_is_spelled_character_by_character() -> None:
+    """A sentence may be a text, whose characters are then its tokens, as proteins are passed."""
+    assert torch.equal(spell_sentences(["MGS", "A"]), spell("M G S", "A"))
+
+
+@pytest.mark.parametrize("token", [float("nan"), None, 3, b"rain"], ids=str)
+def test_a_token_that_is_no_text_is_refused(token: Any) -> None:
+    """A number or a missing value among the tokens is named, with its type."""
+    with pytest.raises(ConfigurationError, match=f"found .*of type {type(token).__name__}"):
+        spell_sentences([["rain", token]])

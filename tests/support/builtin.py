@@ -1,8 +1,9 @@
 """AllenNLP's own ELMo classes, whose names mean the plugin's once it is loaded."""
 
 from contextlib import contextmanager
-from typing import Iterator
+from typing import Any, Iterator
 
+from allennlp.common import FromParams
 from allennlp.data import TokenIndexer
 from allennlp.modules import TokenEmbedder
 
@@ -20,13 +21,25 @@ for builtin in (BuiltInElmo, BuiltInEmbedder, BuiltInIndexer):
 
 @contextmanager
 def built_in() -> Iterator[None]:
-    """Registers AllenNLP's own classes under the names that the plugin takes."""
+    """
+    Has configs build AllenNLP's own classes.
+
+    They are registered under the names that the plugin takes, and an annotation of either `Elmo`
+    builds AllenNLP's.
+    """
     embedders = TokenEmbedder._registry[TokenEmbedder]
     indexers = TokenIndexer._registry[TokenIndexer]
     ours = embedders["elmo_token_embedder"], indexers["elmo_characters"]
     embedders["elmo_token_embedder"] = (BuiltInEmbedder, None)
     indexers["elmo_characters"] = (BuiltInIndexer, None)
+    from_params = vars(Elmo)["from_params"]
+    Elmo.from_params = classmethod(_build_builtin)  # type: ignore[assignment]
     try:
         yield
     finally:
         embedders["elmo_token_embedder"], indexers["elmo_characters"] = ours
+        Elmo.from_params = from_params  # type: ignore[method-assign]
+
+
+def _build_builtin(_: Any, *args: Any, **extras: Any) -> Any:
+    return vars(FromParams)["from_params"].__func__(BuiltInElmo, *args, **extras)

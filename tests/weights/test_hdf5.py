@@ -9,11 +9,11 @@ import numpy
 import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
-from allennlp.modules.elmo import Elmo
 
 from allennlp_elmo_plugin import ElmoBilm, ElmoOptions
 from allennlp_elmo_plugin.network.spelling import spell_word
 from allennlp_elmo_plugin.weights import WeightFile
+from tests.support.builtin import BuiltInElmo
 from tests.support.elmo_files import ElmoFiles, elmo_arrays, elmo_options, write_elmo_files
 
 SHAPES: Dict[str, Dict[str, Any]] = {
@@ -75,7 +75,7 @@ def test_the_builtin_reads_written_weights_to_the_bit(tmp_path: Path, shape: str
     """AllenNLP's class has exactly the parameters that were written."""
     bilm = _trained(_bilm(**SHAPES[shape]))
     bilm.to_folder(tmp_path)
-    builtin = Elmo(str(tmp_path / "options.json"), str(tmp_path / "weights.hdf5"), 1)
+    builtin = BuiltInElmo(str(tmp_path / "options.json"), str(tmp_path / "weights.hdf5"), 1)
     builtin_state = builtin._elmo_lstm.state_dict()
     assert list(bilm.state_dict()) == list(builtin_state)
     for name, weight in bilm.state_dict().items():

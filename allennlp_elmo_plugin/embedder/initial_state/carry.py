@@ -41,10 +41,12 @@ class CarryState(InitialState):
 
     stateful = True
     """`True`: AllenNLP resets the states of such modules before it compares two models."""
+    remembered: Optional[LstmState]
+    """The state that the next batch starts from, with a row for each sentence; `None` = zeros."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._remembered: Optional[LstmState] = None
+        self.remembered = None
         self._last_to_start: Optional[int] = None
         self._warn_of_threads = Once()
 
@@ -64,7 +66,7 @@ class CarryState(InitialState):
         """
         self._last_to_start = get_ident()
         # Read once: another thread may reset it meanwhile.
-        remembered = self._remembered
+        remembered = self.remembered
         if remembered is None:
             return zeros
         rows = zeros.hidden.size(2)
@@ -101,7 +103,7 @@ class CarryState(InitialState):
                 "chance which state a batch starts from. Use the initial state 'warm' or 'zero', "
                 "or give each thread a deep copy of the model."
             )
-        rows, remembered = state.hidden.size(2), self._remembered
+        rows, remembered = state.hidden.size(2), self.remembered
         if remembered is not None and rows < remembered.hidden.size(2):
             detached = LstmState(
                 *(
@@ -109,7 +111,7 @@ class CarryState(InitialState):
                     for old, new in zip(remembered, detached)
                 )
             )
-        self._remembered = detached
+        self.remembered = detached
 
     def reset_states(self, mask: Optional[torch.Tensor] = None) -> None:
         """
@@ -125,9 +127,9 @@ class CarryState(InitialState):
         `ValueError`
             When the mask has another number of rows than the remembered state.
         """
-        remembered = self._remembered
+        remembered = self.remembered
         if mask is None or remembered is None:
-            self._remembered = None
+            self.remembered = None
             return
         rows = remembered.hidden.size(2)
         if mask.shape != (rows,):
@@ -136,7 +138,7 @@ class CarryState(InitialState):
                 f"is carried, got shape {tuple(mask.shape)}. Without a mask every row is reset."
             )
         forgotten = mask.to(remembered.hidden.device).unsqueeze(-1)
-        self._remembered = LstmState(*(part.masked_fill(forgotten, 0.0) for part in remembered))
+        self.remembered = LstmState(*(part.masked_fill(forgotten, 0.0) for part in remembered))
 
 
 def _require_finite(state: LstmState) -> None:

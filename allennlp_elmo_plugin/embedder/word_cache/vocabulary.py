@@ -153,7 +153,10 @@ class VocabularyWordCache(ArchivedModule, WordCache):
                 "word cache 'none' with 'requires_grad'."
             )
         boundaries = (BEGIN_OF_SENTENCE_TOKEN, END_OF_SENTENCE_TOKEN)
-        spelled = torch.tensor([spell_word(word, width) for word in (*boundaries, *self.words)])
+        spelled = torch.tensor(
+            [spell_word(word, width) for word in (*boundaries, *self.words)],
+            device=char_cnn.char_embedding.device,
+        )
         with torch.no_grad():
             vectors = torch.cat([char_cnn(chunk) for chunk in spelled.split(BATCH_SIZE)])
         vectors[2] = 0.0
