@@ -12,6 +12,7 @@ from pathlib import Path
 from stat import S_IMODE, S_ISREG
 from typing import Iterator, List, Optional
 
+from allennlp_elmo_plugin.io.disk_errors import disk_error
 from allennlp_elmo_plugin.io.staging import (
     NEW,
     PREFIX,
@@ -23,24 +24,11 @@ from allennlp_elmo_plugin.io.staging import (
     sweep,
 )
 
-__all__ = ["explain_interruption", "write_atomically", "write_together"]
+__all__ = ["explain_interruption", "move_file", "sync", "write_atomically", "write_together"]
 
 EXCHANGE_LOCK = ".allennlp_elmo_plugin.lock"
 LOCK_SECONDS = 60.0
 
-ADVICE = {
-    errno.ENOSPC: "Free some space, or choose another folder.",
-    errno.EDQUOT: "Free some space, or choose another folder.",
-    errno.EFBIG: "Raise the limit (ulimit -f), or choose another file system.",
-    errno.EIO: "Check the disk, or choose another folder.",
-    errno.EROFS: "Choose another folder.",
-    errno.EACCES: "Choose another folder, or change its permissions.",
-    errno.EPERM: "Choose another folder, or change its permissions.",
-    errno.ENOENT: "Make the folder first.",
-    errno.ENOTDIR: "Choose a path whose parents are folders.",
-    errno.EEXIST: "Choose another path, or remove the file.",
-    errno.EISDIR: "Choose another path, or remove the folder.",
-}
 # Errors of a disk that come without the name of the file.
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
@@ -79,12 +67,57 @@ def write_atomically(path: Path, durable: bool = True) -> Iterator[Path]:
         with staging_folder(path.parent) as staging:
             partial = staging / NEW / path.name
             yield partial
-            _keep_permissions(partial, path)
-            if durable:
-                _sync(partial)
-            os.replace(partial, path)
-            if durable:
-                _sync(path.parent)
+            _move(partial, path, durable)
+
+
+def move_file(source: Path, target: Path) -> None:
+    """
+    Moves a finished file to another name in one step, so that it survives a power cut there.
+
+    # Parameters
+
+    source : `Path`
+        Path of the file.
+    target : `Path`
+        Path on the same file system. A file that is already there is replaced, and its permissions
+        stay.
+
+    # Raises
+
+    `OSError`
+        If it cannot be moved, for example because `target` is a folder.
+    """
+    with _explained_errors(target):
+        _refuse_folder(target)
+        _move(source, target, durable=True)
+
+
+def sync(path: Path) -> None:
+    """
+    Waits until a file or the names in a folder would survive a power cut.
+
+    # Parameters
+
+    path : `Path`
+        Path of the file or folder.
+
+    # Raises
+
+    `OSError`
+        If the disk has an error. A folder that the system cannot sync is none.
+    """
+    is_folder = path.is_dir()
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        # Neither Windows nor every file system can do it with folders.
+        unable = (errno.EACCES, errno.EINVAL, errno.EBADF, errno.ENOTSUP)
+        if not is_folder or error.errno not in unable:
+            raise
 
 
 @contextmanager
@@ -129,7 +162,7 @@ def write_together(folder: Path, last: str) -> Iterator[Path]:
                 for name in names:
                     _refuse_folder(folder / name)
                     _keep_permissions(staging / NEW / name, folder / name)
-                    _sync(staging / NEW / name)
+                    sync(staging / NEW / name)
                 with _exchange_lock(folder):
                     _exchange(staging, folder, names)
             sweep(folder, with_interrupted=True)
@@ -164,6 +197,15 @@ def explain_interruption(folder: Path) -> str:
     return ""
 
 
+def _move(source: Path, target: Path, durable: bool) -> None:
+    _keep_permissions(source, target)
+    if durable:
+        sync(source)
+    os.replace(source, target)
+    if durable:
+        sync(target.parent)
+
+
 def _refuse_folder(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
@@ -178,21 +220,6 @@ def _keep_permissions(partial: Path, path: Path) -> None:
             os.chmod(partial, S_IMODE(status.st_mode))
 
 
-def _sync(path: Path) -> None:
-    is_folder = path.is_dir()
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        # Neither Windows nor every file system can do it with folders.
-        unable = (errno.EACCES, errno.EINVAL, errno.EBADF, errno.ENOTSUP)
-        if not is_folder or error.errno not in unable:
-            raise
-
-
 def _exchange(staging: Path, folder: Path, names: List[str]) -> None:
     """Moves the old files to `staging` and the new ones from there, the last name outermost."""
     moves = [(folder / name, staging / REPLACED / name) for name in reversed(names)]
@@ -205,7 +232,7 @@ def _exchange(staging: Path, folder: Path, names: List[str]) -> None:
         for source, target in moves:
             os.replace(source, target)
             done.append((source, target))
-        _sync(folder)
+        sync(folder)
     except BaseException:
         for source, target in reversed(done):
             os.replace(target, source)
@@ -250,8 +277,5 @@ def _explained_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         concerns_path = str(error.filename) == str(path) or PREFIX in str(error.filename)
         if concerns_path or (error.filename is None and error.errno in DISK_ERRORS):
-            code = error.errno or errno.EIO
-            problem = f"{os.strerror(code)}, so nothing was written."
-            advice = ADVICE.get(code, "Choose another folder.")
-            raise OSError(code, f"{problem} {advice}", str(path)) from error
+            raise disk_error(error, path, ", so nothing was written.") from error
         raise
