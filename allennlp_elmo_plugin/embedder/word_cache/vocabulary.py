@@ -155,7 +155,7 @@ class VocabularyWordCache(ArchivedModule, WordCache):
         boundaries = (BEGIN_OF_SENTENCE_TOKEN, END_OF_SENTENCE_TOKEN)
         spelled = torch.tensor(
             [spell_word(word, width) for word in (*boundaries, *self.words)],
-            device=char_cnn.char_embedding.device,
+            device=next(char_cnn.parameters()).device,
         )
         with torch.no_grad():
             vectors = torch.cat([char_cnn(chunk) for chunk in spelled.split(BATCH_SIZE)])
