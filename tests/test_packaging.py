@@ -58,6 +58,11 @@ def install_requires() -> List[Requirement]:
     return requirements_of(setup_cfg()["options"]["install_requires"])
 
 
+def extra_requirements(name: str) -> List[Requirement]:
+    """Returns the requirements of an extra."""
+    return requirements_of(setup_cfg()["options.extras_require"][name])
+
+
 def all_requirements() -> List[Requirement]:
     """Returns the requirements of the package and of its extras."""
     extras = setup_cfg()["options.extras_require"]
@@ -66,7 +71,7 @@ def all_requirements() -> List[Requirement]:
         for name in extras
         # The tools of the documentation have a lock of their own.
         if name != "docs"
-        for requirement in requirements_of(extras[name])
+        for requirement in extra_requirements(name)
     ]
 
 
@@ -129,20 +134,23 @@ def in_standard_library(module: str) -> bool:
 
 
 def test_every_imported_module_is_declared() -> None:
-    """The package imports nothing but its declared dependencies, without those of extras."""
+    """The package imports nothing but its declared dependencies, and extras on demand."""
     declared = {requirement.name for requirement in install_requires()}
     # PyTorch for GPUs brings its own release of Triton, and nothing imports it elsewhere.
-    imported = {canonicalize_name(name) for name in third_party_modules(PACKAGE)} - {"triton"}
-    assert imported <= declared
+    on_demand = {"triton"} | {each.name for each in extra_requirements("parquet")}
+    imported = {canonicalize_name(name) for name in third_party_modules(PACKAGE)}
+    assert imported - on_demand <= declared
 
 
-def test_triton_is_imported_when_a_gpu_runs_it() -> None:
-    """Loading the plugin imports no module that needs Triton, which is not always there."""
+def test_what_is_not_always_there_is_imported_on_demand() -> None:
+    """Loading the plugin imports neither pyarrow nor a module that needs Triton."""
     code = "import sys, allennlp_elmo_plugin; print(*sys.modules)"
     command = [sys.executable, "-W", "ignore", "-c", code]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
     loaded = done.stdout.decode().split()
     assert "allennlp_elmo_plugin.kernels.gpu.lstm" in loaded
+    # AllenNLP's own pins bring it, and load it.
+    assert "pyarrow" not in loaded or THIS_STACK == "pinned"
     for name in ("arithmetic", "forward", "backward"):
         assert f"allennlp_elmo_plugin.kernels.gpu.{name}" not in loaded
 

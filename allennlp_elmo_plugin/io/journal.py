@@ -29,8 +29,7 @@ class Journal(NamedTuple):
     # Parameters
 
     record : `Optional[Dict[str, Any]]`
-        What the caller wants to know when the file is opened again; values of JSON. `None` if
-        nothing is committed yet.
+        Facts for whoever opens the file again; values of JSON. `None` if nothing is committed yet.
     length : `int`
         Number of bytes of the file.
     min_length : `int`

@@ -292,7 +292,7 @@ class JournaledFile(io.RawIOBase):
         # Raises
 
         `BaseException`
-            That error.
+            The first error.
         """
         if self.error is not None:
             raise self.error
@@ -304,7 +304,7 @@ class JournaledFile(io.RawIOBase):
         # Parameters
 
         record : `Dict[str, Any]`
-            What the caller wants to know when the file is opened again; values of JSON.
+            Facts for whoever opens the file again; values of JSON.
 
         # Raises
 

@@ -1,0 +1,3 @@
+"""
+Files of vectors, one module for each format.
+"""
