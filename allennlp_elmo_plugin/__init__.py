@@ -12,8 +12,9 @@ if find_spec("allennlp") is None:
         "Install it with: pip install --no-deps allennlp==2.10.1"
     )
 
-from allennlp_elmo_plugin.commands import ElmoExport, ElmoTokenize
+from allennlp_elmo_plugin.commands import ElmoExport, ElmoTokenize, ElmoVectors
 from allennlp_elmo_plugin.compat.batch_to_ids import batch_to_ids
+from allennlp_elmo_plugin.compat.elmo_embedder import ElmoEmbedder, provide_module
 from allennlp_elmo_plugin.embedder.activation_cache.base import ActivationCache
 from allennlp_elmo_plugin.embedder.activation_cache.hdf5 import Hdf5ActivationCache
 from allennlp_elmo_plugin.embedder.activation_cache.none import NoActivationCache
@@ -33,6 +34,7 @@ from allennlp_elmo_plugin.embedder.word_cache.base import WordCache
 from allennlp_elmo_plugin.embedder.word_cache.lru import LruWordCache
 from allennlp_elmo_plugin.embedder.word_cache.none import NoWordCache
 from allennlp_elmo_plugin.embedder.word_cache.vocabulary import VocabularyWordCache
+from allennlp_elmo_plugin.extraction.extractor import ElmoExtractor
 from allennlp_elmo_plugin.language_model.bidirectional_lm import BidirectionalLm
 from allennlp_elmo_plugin.language_model.corpus_reader import BilmCorpusReader
 from allennlp_elmo_plugin.language_model.progress import BilmProgress
@@ -62,12 +64,15 @@ __all__ = [
     "Elmo",
     "ElmoBilm",
     "ElmoCharactersIndexer",
+    "ElmoEmbedder",
     "ElmoEncoder",
     "ElmoExport",
+    "ElmoExtractor",
     "ElmoOptions",
     "ElmoTaggerPredictor",
     "ElmoTokenEmbedder",
     "ElmoTokenize",
+    "ElmoVectors",
     "EncodedSentences",
     "FixedScalarMix",
     "Hdf5ActivationCache",
@@ -94,4 +99,5 @@ redirect_from_params(Elmo)
 rename_builtin(ElmoTokenEmbedder)
 rename_builtin(ElmoCharactersIndexer)
 patch_hotflip(WARM_UP_WORDS)
+provide_module()
 add_default_callbacks(ActivationCacheSummary, BilmProgress, BilmResumption)

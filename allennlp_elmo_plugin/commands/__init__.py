@@ -2,7 +2,8 @@
 Subcommands of `allennlp`. They parse arguments; the work is done by functions of other rooms.
 """
 
+from allennlp_elmo_plugin.commands.elmo import ElmoVectors
 from allennlp_elmo_plugin.commands.elmo_export import ElmoExport
 from allennlp_elmo_plugin.commands.elmo_tokenize import ElmoTokenize
 
-__all__ = ["ElmoExport", "ElmoTokenize"]
+__all__ = ["ElmoExport", "ElmoTokenize", "ElmoVectors"]

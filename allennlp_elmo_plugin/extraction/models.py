@@ -5,7 +5,7 @@ Loading the biLM that an extraction runs: from its two files, or from a trained 
 import os
 from hashlib import blake2b
 from pathlib import Path, PurePath
-from typing import List, NamedTuple, Optional, Sequence, Union
+from typing import Any, List, NamedTuple, Optional, Sequence, Union
 
 import torch
 from allennlp.common import Params
@@ -16,6 +16,7 @@ from torch.nn import Module
 
 from allennlp_elmo_plugin.embedder.bilm_encoder import BilmEncoder
 from allennlp_elmo_plugin.embedder.elmo import Elmo
+from allennlp_elmo_plugin.embedder.encoder import ElmoEncoder
 from allennlp_elmo_plugin.embedder.find_bilm import find_bilm
 from allennlp_elmo_plugin.embedder.initial_state.base import InitialState
 from allennlp_elmo_plugin.embedder.initial_state.warm import WarmState
@@ -101,7 +102,7 @@ def load_elmo(
     return LoadedElmo(_encoder(bilm, state), [])
 
 
-def digest_of_weights(encoder: BilmEncoder, mix: Optional[ScalarMix]) -> str:
+def digest_of_weights(encoder: ElmoEncoder, mix: Optional[ScalarMix]) -> str:
     """
     Returns a digest that differs between models that give different vectors.
 
@@ -109,7 +110,7 @@ def digest_of_weights(encoder: BilmEncoder, mix: Optional[ScalarMix]) -> str:
 
     # Parameters
 
-    encoder : `BilmEncoder`
+    encoder : `ElmoEncoder`
         The encoder.
     mix : `Optional[ScalarMix]`
         The mix of its layers.
@@ -118,7 +119,10 @@ def digest_of_weights(encoder: BilmEncoder, mix: Optional[ScalarMix]) -> str:
 
     `str`
     """
-    digest = blake2b(repr((encoder.bilm.options, encoder.bilm.precision)).encode(), digest_size=16)
+    facts: Any = type(encoder).__name__
+    if isinstance(encoder, BilmEncoder):
+        facts = (encoder.bilm.options, encoder.bilm.precision)
+    digest = blake2b(repr(facts).encode(), digest_size=16)
     tensors = {
         name: tensor
         for name, tensor in encoder.state_dict().items()

@@ -91,12 +91,12 @@ class JournaledFile(io.RawIOBase):
     @classmethod
     def is_moved(cls, path: Path) -> bool:
         """
-        Returns `True` if a file was finished and moved away, and its journal is still there.
+        Returns `True` if a file was moved away or removed, and its journal is still there.
 
         # Parameters
 
         path : `Path`
-            Path of the file before it was moved.
+            Path of the file as it was.
         """
         return not path.exists() and _journal_path(path).exists()
 
@@ -343,6 +343,20 @@ class JournaledFile(io.RawIOBase):
             raise ValueError(f"Expected a commit before '{self.name}' is moved.")
         self.close()
         move_file(self._path, target)
+
+    def remove(self) -> None:
+        """
+        Closes and removes the file, whose content is elsewhere by now.
+
+        Its journal stays where it is, so that `is_moved` is `True`.
+
+        # Raises
+
+        `OSError`
+            If it cannot be removed.
+        """
+        self.close()
+        self._path.unlink()
 
     def close(self) -> None:
         """Closes the file without a commit."""

@@ -1,0 +1,342 @@
+"""
+`allennlp elmo`: writes the vectors of a text to a file.
+"""
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+from typing import List, Optional, Tuple
+
+from allennlp.commands.subcommand import Subcommand
+from allennlp.common import logging as common_logging
+from allennlp.common.checks import ConfigurationError
+from allennlp.common.util import format_size
+from overrides import overrides
+
+from allennlp_elmo_plugin.commands.command import ElmoCommand
+from allennlp_elmo_plugin.embedder.token_embedder import PUBLISHED
+from allennlp_elmo_plugin.extraction.extractor import ElmoExtractor
+from allennlp_elmo_plugin.extraction.inputs.formats import INPUT_FORMATS
+from allennlp_elmo_plugin.extraction.inputs.sentence_file import BLANK_LINES, KEYS, SentenceFile
+from allennlp_elmo_plugin.extraction.job import ExtractionJob
+from allennlp_elmo_plugin.extraction.plan import ExtractionPlan
+from allennlp_elmo_plugin.extraction.targets import TargetsTask
+from allennlp_elmo_plugin.extraction.task import ExtractionTask
+from allennlp_elmo_plugin.extraction.warm_up import first_sentences
+from allennlp_elmo_plugin.extraction.word_types import WordTypesTask
+from allennlp_elmo_plugin.extraction.working_folder import WorkingFolder
+from allennlp_elmo_plugin.io.atomic import write_atomically
+from allennlp_elmo_plugin.io.text_lines import read_lines
+from allennlp_elmo_plugin.kernels import PRECISIONS
+
+__all__ = ["ElmoVectors"]
+
+STANDARD_INPUT = "-"
+WARM_UP_INPUT = "input"
+INTERRUPTED = 130
+"""Exit status of a program that Ctrl-C has ended."""
+
+EPILOG = """
+examples:
+  allennlp elmo sentences.txt vectors.hdf5 --model pretrained:small
+      all layers of each sentence, tokens separated by spaces
+  allennlp elmo novel.txt vectors.npy --model elmo.zip --tokenize en --average --pool mean
+      one vector for each sentence of a plain text
+  allennlp elmo proteins.fasta vectors.h5 --model seqvec.zip --average --pool mean
+      one vector for each protein
+  allennlp elmo corpus.txt bank.npz --model elmo.zip --top --targets words.txt
+      the vectors of some words wherever they occur
+"""
+
+
+@Subcommand.register("elmo")
+class ElmoVectors(ElmoCommand):
+    """
+    Writes the vectors of a text to a file.
+
+    It has the flags of AllenNLP 0.9's command and writes the same HDF5 file.
+
+    Registered as a `Subcommand` with name "elmo".
+    """
+
+    description = (
+        "Write ELMo's vectors of a text to a file. The ending of OUTPUT chooses its format: .hdf5 "
+        "or .h5 (as AllenNLP 0.9), .npz, .npy (with ids in a .json beside it), .parquet or .jsonl."
+    )
+    epilog = EPILOG
+
+    @overrides
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            "input",
+            metavar="INPUT",
+            help="text file in UTF-8, compressed if it ends in .gz, .bz2 or .xz; - is standard "
+            "input. Tokenized sentences, one a line, unless the ending is .jsonl, .conllu or "
+            ".fasta or an option below says otherwise",
+        )
+        parser.add_argument("output", metavar="OUTPUT", help="file to write")
+        _add_model(parser.add_argument_group("model"))
+        _add_input(parser.add_argument_group("input"))
+        _add_layers(parser.add_argument_group("what is written"))
+        _add_running(parser.add_argument_group("running"))
+
+    @overrides
+    def run(self, arguments: argparse.Namespace) -> None:
+        common_logging.FILE_FRIENDLY_LOGGING = arguments.file_friendly_logging
+        try:
+            _run(arguments)
+        except KeyboardInterrupt:
+            print("Interrupted.", file=sys.stderr)
+            sys.exit(INTERRUPTED)
+
+
+def _add_model(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument(
+        "--model",
+        help="folder, zip or tar with the two files of a biLM, path or URL; pretrained:small; or a "
+        "trained model.tar.gz or its folder (default: the published 2x4096_512 biLM, which is "
+        "downloaded)",
+    )
+    group.add_argument("--options-file", help="options of a biLM, in place of --model")
+    group.add_argument("--weight-file", help="weights of a biLM, in place of --model")
+    group.add_argument("--module", help="name of the biLM in a trained model that has several")
+    group.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        help="precision of the matrices; bfloat16 and int8 are faster, with vectors of a cosine "
+        "of 0.9999 to those of float32 (default: float32, or that of the trained model)",
+    )
+    group.add_argument(
+        "--initial-state",
+        choices=("warm", "zero", "carry"),
+        default="warm",
+        help="where the LSTMs start. warm and zero give a sentence the same vectors wherever it "
+        "stands; carry gives the numbers of AllenNLP 0.9 (default: warm)",
+    )
+    group.add_argument(
+        "--warm-up",
+        metavar="FILE",
+        help="tokenized sentences to warm the biLM up on, or the word 'input' for the first "
+        "sentences of INPUT; best if the text is not English (default: 16 English sentences)",
+    )
+
+
+def _add_input(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument(
+        "--input-format",
+        choices=INPUT_FORMATS,
+        help="format of INPUT (default: by its ending, otherwise lines)",
+    )
+    group.add_argument(
+        "--tokenize",
+        metavar="LANGUAGE",
+        help="INPUT is plain text: split it into sentences and tokens by spaCy's rules for a "
+        "language, such as en, de or xx",
+    )
+    group.add_argument(
+        "--blank-lines",
+        choices=BLANK_LINES,
+        default="error",
+        help="what a sentence without tokens is: an error, or an empty array (default: error)",
+    )
+    group.add_argument(
+        "--keys",
+        choices=KEYS,
+        default="ids",
+        help="names of the arrays: ids of the input, or numbers from 0 if it has none; numbers; or "
+        "the sentences themselves (default: ids)",
+    )
+    group.add_argument(
+        "--use-sentence-keys",
+        dest="keys",
+        action="store_const",
+        const="sentences",
+        help="the same as --keys sentences",
+    )
+
+
+def _add_layers(group: "argparse._ArgumentGroup") -> None:
+    layers = group.add_mutually_exclusive_group()
+    choices = {
+        "all": "all layers: arrays of (layers, tokens, dim) (default)",
+        "top": "the last layer: arrays of (tokens, dim)",
+        "average": "the mean of the layers",
+    }
+    for name, text in choices.items():
+        layers.add_argument(f"--{name}", dest="layers", action="store_const", const=name, help=text)
+    layers.add_argument(
+        "--layer", dest="layers", type=int, metavar="K", help="layer K, where 0 is the token layer"
+    )
+    layers.add_argument(
+        "--mix",
+        dest="layers",
+        type="mix_{}".format,
+        metavar="K",
+        nargs="?",
+        const="mix",
+        help="the scalar mix of a trained model; mix K, from 0, if it has several",
+    )
+    kinds = group.add_mutually_exclusive_group()
+    kinds.add_argument(
+        "--pool", choices=("mean",), help="one vector for each sentence, the mean of its tokens"
+    )
+    kinds.add_argument(
+        "--targets",
+        metavar="FILE",
+        help="only the vectors of some words, one a line in FILE. OUTPUT is an .npz with "
+        "(occurrences, dim) for each, and a .json says where they are",
+    )
+    kinds.add_argument(
+        "--types",
+        type=int,
+        metavar="N",
+        help="the normalized mean vector of each of the N most frequent words. OUTPUT is in "
+        "word2vec's format: .txt, .vec or .bin",
+    )
+    group.add_argument(
+        "--dtype", choices=("float32", "float16"), default="float32", help="default: float32"
+    )
+    group.add_argument(
+        "--keep-sentence-boundaries",
+        action="store_true",
+        help="keep the vectors of <S> and </S> around those of the tokens",
+    )
+    group.add_argument(
+        "--forget-sentences",
+        action="store_true",
+        help="leave out 'sentence_to_index', the table from sentences to keys in an HDF5 file",
+    )
+
+
+def _add_running(group: "argparse._ArgumentGroup") -> None:
+    group.add_argument(
+        "--max-tokens",
+        type=int,
+        default=2048,
+        help="largest size of a batch: sentences times the tokens of the longest (default: 2048)",
+    )
+    group.add_argument(
+        "--batch-size",
+        type=int,
+        default=64,
+        help="sentences of a batch with --initial-state carry (default: 64)",
+    )
+    group.add_argument(
+        "--cuda-device", type=int, default=-1, help="number of a GPU; -1 is the CPU (default: -1)"
+    )
+    group.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the unfinished work in OUTPUT.partial, if there is some",
+    )
+    group.add_argument(
+        "--file-friendly-logging",
+        action="store_true",
+        help="write the progress bar on new lines, for a log file",
+    )
+    # AllenNLP 0.9 had it too, and never read it.
+    group.add_argument("--vocab-path", help=argparse.SUPPRESS)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    if arguments.layers is None:
+        arguments.layers = "all"
+    folder = WorkingFolder(Path(arguments.output))
+    if not arguments.resume:
+        folder.require_unused()
+    source = _source(arguments, folder)
+    task = _task(arguments, source)
+    extractor = _extractor(arguments, source)
+    settings = {
+        "layers": arguments.layers,
+        "initial state": arguments.initial_state,
+        "warm-up": arguments.warm_up,
+        "module": arguments.module,
+    }
+    job = ExtractionJob(source, extractor, task, arguments.resume, settings)
+    plan = job.plan()
+    _print_plan(plan, task)
+    summary = job.run(plan)
+    print(
+        f"Wrote {summary.num_sentences:,} sentences to {' and '.join(map(str, summary.paths))}: "
+        f"{summary.num_tokens:,} tokens in {summary.seconds:.1f} s, "
+        f"{summary.num_tokens / summary.seconds:,.0f} tokens a second"
+    )
+
+
+def _print_plan(plan: ExtractionPlan, task: ExtractionTask) -> None:
+    free = shutil.disk_usage(task.output.absolute().parent).free
+    survey = plan.survey
+    print(
+        f"Found {survey.num_sentences:,} sentences with {survey.num_tokens:,} tokens, the longest "
+        f"with {survey.longest:,}. {plan.shape.num_sentences:,} of them will run.\n"
+        f"'{task.output}' will take about {format_size(plan.num_bytes)}; {format_size(free)} are "
+        "free."
+    )
+
+
+def _source(arguments: argparse.Namespace, folder: WorkingFolder) -> SentenceFile:
+    options = {
+        "input_format": arguments.input_format,
+        "language": arguments.tokenize,
+        "keys": arguments.keys,
+        "blank_lines": arguments.blank_lines,
+    }
+    if arguments.input != STANDARD_INPUT:
+        return SentenceFile(arguments.input, **options)
+    # The input is read more than once. A run that resumes has its copy.
+    if not folder.input_path.exists():
+        folder.path.mkdir(exist_ok=True)
+        with write_atomically(folder.input_path) as partial, open(partial, "wb") as copy:
+            shutil.copyfileobj(sys.stdin.buffer, copy)
+    return SentenceFile(folder.input_path, source_name="standard input", **options)
+
+
+def _extractor(arguments: argparse.Namespace, source: SentenceFile) -> ElmoExtractor:
+    warm_up: Optional[List[str]] = None
+    if arguments.warm_up == WARM_UP_INPUT:
+        warm_up = first_sentences(source)
+    elif arguments.warm_up is not None:
+        warm_up = list(read_lines(arguments.warm_up, "a warm-up text"))
+    return ElmoExtractor.load(
+        *_locations(arguments),
+        layers=arguments.layers,
+        pool=arguments.pool,
+        keep_sentence_boundaries=arguments.keep_sentence_boundaries,
+        max_tokens=arguments.max_tokens,
+        batch_size=arguments.batch_size,
+        precision=arguments.precision,
+        initial_state=arguments.initial_state,
+        warm_up=warm_up,
+        module=arguments.module,
+        device=arguments.cuda_device,
+    )
+
+
+def _locations(arguments: argparse.Namespace) -> Tuple[str, Optional[str]]:
+    files = (arguments.options_file, arguments.weight_file)
+    if arguments.model is None:
+        options_file, weight_file = files
+        return (
+            options_file or f"{PUBLISHED}options.json",
+            weight_file or f"{PUBLISHED}weights.hdf5",
+        )
+    if any(files):
+        raise ConfigurationError(
+            "Got --model and --options-file or --weight-file. Give the one or the others."
+        )
+    return arguments.model, None
+
+
+def _task(arguments: argparse.Namespace, source: SentenceFile) -> ExtractionTask:
+    output = Path(arguments.output)
+    if arguments.targets is not None:
+        words = map(str.strip, read_lines(arguments.targets, "the target words"))
+        return TargetsTask(list(filter(None, words)), output, arguments.dtype)
+    if arguments.types is not None:
+        return WordTypesTask(arguments.types, output)
+    # Where keys say what the sentence is, AllenNLP 0.9 wrote no table either.
+    has_numbers = arguments.keys != "sentences" and not source.has_ids
+    has_sentence_index = has_numbers and not arguments.forget_sentences
+    return ExtractionTask(output, arguments.dtype, has_sentence_index)

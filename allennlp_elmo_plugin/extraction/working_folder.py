@@ -1,0 +1,118 @@
+"""
+The folder beside an output in which the unfinished file lies, and what it was begun with.
+"""
+
+import json
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Dict
+
+from allennlp.common.checks import ConfigurationError
+
+from allennlp_elmo_plugin.io.atomic import write_atomically
+from allennlp_elmo_plugin.io.journaled_file import JournaledFile
+from allennlp_elmo_plugin.io.json_file import read_json
+
+__all__ = ["RESUMABLE", "WorkingFolder"]
+
+RESUMABLE = "resumable"
+"""Key of the settings: `True` if an extraction can go on after a kill."""
+
+SETTINGS = "settings.json"
+CONTENTS = "the settings of an extraction"
+
+
+class WorkingFolder:
+    """
+    The folder `OUTPUT.partial`, which exists from the beginning of an extraction to its end.
+
+    # Parameters
+
+    output : `Path`
+        Path of the output.
+    """
+
+    def __init__(self, output: Path) -> None:
+        self.path = output.with_name(output.name + ".partial")
+
+    @property
+    def data_path(self) -> Path:
+        """Path of the unfinished file."""
+        return self.path / "data"
+
+    @property
+    def input_path(self) -> Path:
+        """Path of a copy of standard input."""
+        return self.path / "input"
+
+    @property
+    def is_begun(self) -> bool:
+        """`True` if an extraction was begun there, and has not come to its end."""
+        return (self.path / SETTINGS).is_file()
+
+    def num_bytes(self) -> int:
+        """Returns the size of the unfinished file."""
+        return self.data_path.stat().st_size if self.data_path.is_file() else 0
+
+    def require_unused(self) -> None:
+        """
+        Checks that there is no unfinished work, and removes what is of no use.
+
+        # Raises
+
+        `ConfigurationError`
+            If there is some that can be resumed.
+        """
+        if not self.is_begun:
+            return
+        is_finished = JournaledFile.is_moved(self.data_path)
+        if is_finished or not read_json(self.path / SETTINGS, CONTENTS).get(RESUMABLE):
+            self.remove()
+        else:
+            raise ConfigurationError(
+                f"Found the unfinished work of an earlier run in '{self.path}'. Go on with it by "
+                "running the same command with --resume, or delete the folder to begin again."
+            )
+
+    def begin(self, settings: Dict[str, Any]) -> None:
+        """
+        Makes the folder, or checks that it was begun with the same settings.
+
+        # Parameters
+
+        settings : `Dict[str, Any]`
+            Everything that the result depends on, values of JSON by their names.
+
+        # Raises
+
+        `ConfigurationError`
+            If it was begun with other settings.
+        """
+        if not self.is_begun:
+            # A kill before the settings were written has left nothing of use.
+            self.data_path.unlink(missing_ok=True)
+            self.path.mkdir(exist_ok=True)
+            with write_atomically(self.path / SETTINGS) as partial:
+                partial.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+            return
+        begun = read_json(self.path / SETTINGS, CONTENTS)
+        names = sorted({*begun, *settings})
+        differences = [
+            f"{name} was {begun.get(name)!r} and is {settings.get(name)!r}"
+            for name in names
+            if begun.get(name) != settings.get(name)
+        ]
+        if differences:
+            raise ConfigurationError(
+                f"Expected what the work in '{self.path}' was begun with, but "
+                f"{'; '.join(differences)}. Use the same input and options, or delete the folder "
+                "to begin again."
+            )
+
+    def remove(self) -> None:
+        """Removes the folder and everything in it, if there is one."""
+        # Without settings, what a kill leaves here is no unfinished work.
+        (self.path / SETTINGS).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self.path)
