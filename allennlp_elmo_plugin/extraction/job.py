@@ -19,6 +19,7 @@ from allennlp_elmo_plugin.extraction.plan import ExtractionPlan, make_plan, requ
 from allennlp_elmo_plugin.extraction.sentence import Sentence
 from allennlp_elmo_plugin.extraction.task import ExtractionTask
 from allennlp_elmo_plugin.extraction.working_folder import RESUMABLE, WorkingFolder
+from allennlp_elmo_plugin.io.interrupts import deferred_interrupts
 from allennlp_elmo_plugin.io.journaled_file import JournaledFile
 
 __all__ = ["ExtractionJob", "ExtractionSummary"]
@@ -167,7 +168,10 @@ class ExtractionJob:
             return 0
         require_space(plan, self._task, self._folder.num_bytes())
         file = JournaledFile(self._folder.data_path)
-        with self._task.open_output(file, plan.shape) as output:
+        # HDF5 would take Ctrl-C in the middle of reading for an error of the disk.
+        with deferred_interrupts():
+            opened = self._task.open_output(file, plan.shape)
+        with opened as output:
             num_tokens = self._write(output, plan, file.record or {NUM_READ: 0, NUM_TOKENS: 0})
             output.finish(_Sentences(self._source, self._task), self._task.output)
         return num_tokens
@@ -201,14 +205,15 @@ class ExtractionJob:
         with Tqdm.tqdm(total=total, initial=done, unit=" tokens", unit_scale=True) as progress:
             for window in self._windows(record[NUM_READ]):
                 results = self._extractor.embed_window([each.tokens for _, each in window])
-                for (_, sentence), vectors in zip(window, results):
-                    output.write(sentence, vectors)
                 num_new = sum(len(sentence.tokens) for _, sentence in window)
                 done += num_new
+                with deferred_interrupts():
+                    for (_, sentence), vectors in zip(window, results):
+                        output.write(sentence, vectors)
+                    if time.monotonic() - committed > COMMIT_SECONDS:
+                        output.commit({NUM_READ: window[-1][0] + 1, NUM_TOKENS: done})
+                        committed = time.monotonic()
                 progress.update(num_new)
-                if time.monotonic() - committed > COMMIT_SECONDS:
-                    output.commit({NUM_READ: window[-1][0] + 1, NUM_TOKENS: done})
-                    committed = time.monotonic()
         output.commit({NUM_READ: plan.survey.num_sentences, NUM_TOKENS: done})
         return done - record[NUM_TOKENS]
 
