@@ -10,7 +10,7 @@ from typing import Any, Dict
 
 from allennlp.common.checks import ConfigurationError
 
-from allennlp_elmo_plugin.io.atomic import write_atomically
+from allennlp_elmo_plugin.io.atomic import sync, write_atomically
 from allennlp_elmo_plugin.io.journaled_file import JournaledFile
 from allennlp_elmo_plugin.io.json_file import read_json
 
@@ -93,6 +93,7 @@ class WorkingFolder:
             # A kill before the settings were written has left nothing of use.
             self.data_path.unlink(missing_ok=True)
             self.path.mkdir(exist_ok=True)
+            sync(self.path.parent)
             with write_atomically(self.path / SETTINGS) as partial:
                 partial.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
             return
