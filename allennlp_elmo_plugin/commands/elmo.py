@@ -171,10 +171,10 @@ def _add_layers(group: "argparse._ArgumentGroup") -> None:
     layers.add_argument(
         "--mix",
         dest="layers",
-        type="mix_{}".format,
+        type=_mix_name,
         metavar="K",
         nargs="?",
-        const="mix",
+        const="",
         help="the scalar mix of a trained model; mix K, from 0, if it has several",
     )
     kinds = group.add_mutually_exclusive_group()
@@ -207,6 +207,11 @@ def _add_layers(group: "argparse._ArgumentGroup") -> None:
         action="store_true",
         help="leave out 'sentence_to_index', the table from sentences to keys in an HDF5 file",
     )
+
+
+def _mix_name(number: str) -> str:
+    # argparse hands the value of an option without one to this function, too.
+    return f"mix_{number}" if number else "mix"
 
 
 def _add_running(group: "argparse._ArgumentGroup") -> None:
@@ -285,8 +290,9 @@ def _source(arguments: argparse.Namespace, folder: WorkingFolder) -> SentenceFil
     }
     if arguments.input != STANDARD_INPUT:
         return SentenceFile(arguments.input, **options)
-    # The input is read more than once. A run that resumes has its copy.
-    if not folder.input_path.exists():
+    # The input is read more than once. A run that resumes has its copy; a copy without begun work
+    # is what an earlier run has left that failed before it began.
+    if not (folder.is_begun and folder.input_path.exists()):
         folder.path.mkdir(exist_ok=True)
         with write_atomically(folder.input_path) as partial, open(partial, "wb") as copy:
             shutil.copyfileobj(sys.stdin.buffer, copy)
