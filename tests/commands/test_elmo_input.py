@@ -1,4 +1,4 @@
-"""What the command `allennlp elmo` takes from its command line and from standard input."""
+"""The command line and the standard input of `allennlp elmo`."""
 
 import argparse
 import io
