@@ -99,6 +99,7 @@ def blocks(page: str, language: str) -> List[str]:
 def run_examples(page: str) -> Dict[str, Any]:
     """Runs the Python and the `allennlp elmo` of a page in their order, and returns the names."""
     registered = dict(InitialState._registry[InitialState])
+    num_threads = torch.get_num_threads()
     names: Dict[str, Any] = {"__name__": "example"}
     try:
         for language, code in CODE.findall(TEXTS[page]):
@@ -108,6 +109,7 @@ def run_examples(page: str) -> Dict[str, Any]:
                 run_console(code)
     finally:
         InitialState._registry[InitialState] = registered
+        torch.set_num_threads(num_threads)
     return names
 
 

@@ -118,9 +118,9 @@ def _add_model(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--precision",
         choices=PRECISIONS,
-        help="precision of the weights; bfloat16 and int8 are faster on current processors, and "
-        "their vectors have a cosine of 0.9999 to those of float32 (default: float32, or that of "
-        "the model.tar.gz)",
+        help="precision of the weights; bfloat16 and int8 are faster on processors with AVX-512, "
+        "and their vectors have a cosine of 0.9999 to those of float32 (default: float32, or that "
+        "of the model.tar.gz)",
     )
     group.add_argument(
         "--initial-state",
