@@ -35,9 +35,11 @@ from allennlp_elmo_plugin import (
     WordCache,
     spell_sentences,
 )
+from tests.support.examples import elmo_parser, run_console, run_python
 from tests.support.paths import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
+CODE = re.compile(r"^```(python|console)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 PAGES = [
     REPOSITORY / "README.md",
     REPOSITORY / "CONTRIBUTING.md",
@@ -94,15 +96,20 @@ def blocks(page: str, language: str) -> List[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", TEXTS[page], re.DOTALL | re.MULTILINE)
 
 
-def run_python(page: str) -> Dict[str, Any]:
-    """Runs the Python blocks of a page one after the other, and returns their names."""
+def run_examples(page: str) -> Dict[str, Any]:
+    """Runs the Python and the `allennlp elmo` of a page in their order, and returns the names."""
     registered = dict(InitialState._registry[InitialState])
+    num_threads = torch.get_num_threads()
     names: Dict[str, Any] = {"__name__": "example"}
     try:
-        for code in blocks(page, "python"):
-            exec(code, names)
+        for language, code in CODE.findall(TEXTS[page]):
+            if language == "python":
+                run_python(code, names)
+            else:
+                run_console(code)
     finally:
         InitialState._registry[InitialState] = registered
+        torch.set_num_threads(num_threads)
     return names
 
 
@@ -139,22 +146,26 @@ def files_of_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, archive: 
     (tmp_path / "output" / "tagger").mkdir(parents=True)
     (tmp_path / "output" / "tagger" / "model.tar.gz").symlink_to(archive)
     (tmp_path / "words.txt").write_text("the\nhotel\n", encoding="utf-8")
-    (tmp_path / "warm_up.txt").write_text("It rains in Lisbon .\n", encoding="utf-8")
+    for name in ("warm_up.txt", "corpus.txt"):
+        (tmp_path / name).write_text("It rains in Lisbon .\nYes .\n", encoding="utf-8")
+    (tmp_path / "training_configs").symlink_to(REPOSITORY / "training_configs")
     monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.usefixtures("files_of_examples")
-@pytest.mark.parametrize("page", [page for page in TEXTS if blocks(page, "python")])
-def test_the_python_of_a_page_runs(page: str) -> None:
-    """The Python blocks of a page run one after the other, as a reader would run them."""
-    names = run_python(page)
-    if "vectors" in names:
-        assert tuple(names["vectors"].shape) == (1, 6, 256)
+@pytest.mark.parametrize(
+    "page", [page for page in TEXTS if blocks(page, "python") or "allennlp elmo " in TEXTS[page]]
+)
+def test_the_examples_of_a_page_run(page: str) -> None:
+    """Python and `allennlp elmo` run one after the other, and give what the page says."""
+    vectors = run_examples(page).get("vectors")
+    if isinstance(vectors, torch.Tensor):
+        assert tuple(vectors.shape) == (1, 6, 256)
 
 
 def test_the_example_of_an_initial_state_works() -> None:
     """The class that CONTRIBUTING.md adds starts sentences, and is trained with the model."""
-    initial_state = run_python("CONTRIBUTING.md")["LearnedState"]()
+    initial_state = run_examples("CONTRIBUTING.md")["LearnedState"]()
     bilm = ElmoBilm.from_files("pretrained:small", "pretrained:small")
     embedder = ElmoTokenEmbedder.from_parts(BilmEncoder(bilm, initial_state))
     embedder(spell_sentences([["It", "rains", "."], ["Yes"]])).sum().backward()
@@ -252,6 +263,15 @@ def test_links_into_the_repository_lead_somewhere(page: str) -> None:
     for link in re.findall(r"\]\(([^)#]+)[^)]*\)", TEXTS[page]):
         if not link.startswith("https://"):
             assert (REPOSITORY / link).exists(), link
+
+
+def test_the_page_of_the_command_has_all_options() -> None:
+    """The table of options names each option of `allennlp elmo`, and no others."""
+    table = TEXTS["docs/command-line.md"].partition("## All options")[2]
+    named = set(re.findall(r"--[a-z-]+", " ".join(re.findall(r"^\| (`--.*?) \|", table, re.M))))
+    _, parser = elmo_parser()
+    options = {option for action in parser._actions for option in action.option_strings}
+    assert named == options - {"-h", "--help", "--vocab-path"}
 
 
 def test_figures_agree() -> None:

@@ -40,13 +40,17 @@ INTERRUPTED = 130
 EPILOG = """
 examples:
   allennlp elmo sentences.txt vectors.hdf5 --model pretrained:small
-      all layers of each sentence, tokens separated by spaces
+      all layers of each token; one sentence a line, tokens separated by spaces
   allennlp elmo novel.txt vectors.npy --model elmo.zip --tokenize en --average --pool mean
       one vector for each sentence of a plain text
-  allennlp elmo proteins.fasta vectors.h5 --model seqvec.zip --average --pool mean
+  allennlp elmo proteins.fasta vectors.h5 --model seqvec.zip --average --pool mean --warm-up input
       one vector for each protein
-  allennlp elmo corpus.txt bank.npz --model elmo.zip --top --targets words.txt
+  allennlp elmo corpus.txt uses.npz --model elmo.zip --top --targets words.txt
       the vectors of some words wherever they occur
+  allennlp elmo corpus.txt vectors.hdf5 --model elmo.zip --resume
+      go on after Ctrl-C, a kill or a full disk
+
+The page "Vectors from the command line" of the documentation shows how to read each format.
 """
 
 
@@ -61,8 +65,9 @@ class ElmoVectors(ElmoCommand):
     """
 
     description = (
-        "Write ELMo's vectors of a text to a file. The ending of OUTPUT chooses its format: .hdf5 "
-        "or .h5 (as AllenNLP 0.9), .npz, .npy (with ids in a .json beside it), .parquet or .jsonl."
+        "Write ELMo's vectors of a text to a file, by default all layers of each token. The ending "
+        "of OUTPUT chooses its format: .hdf5 or .h5 (as AllenNLP 0.9), .npz, .npy (with ids in a "
+        ".json beside it), .parquet or .jsonl."
     )
     epilog = EPILOG
 
@@ -72,10 +77,12 @@ class ElmoVectors(ElmoCommand):
             "input",
             metavar="INPUT",
             help="text file in UTF-8, compressed if it ends in .gz, .bz2 or .xz; - is standard "
-            "input. Tokenized sentences, one a line, unless the ending is .jsonl, .conllu or "
-            ".fasta or an option below says otherwise",
+            "input. Sentences, one a line, their tokens separated by spaces, unless the ending is "
+            ".jsonl, .conllu or .fasta, or an option of 'input' below says otherwise",
         )
-        parser.add_argument("output", metavar="OUTPUT", help="file to write")
+        parser.add_argument(
+            "output", metavar="OUTPUT", help="file to write; it appears when it is complete"
+        )
         _add_model(parser.add_argument_group("model"))
         _add_input(parser.add_argument_group("input"))
         _add_layers(parser.add_argument_group("what is written"))
@@ -94,31 +101,41 @@ class ElmoVectors(ElmoCommand):
 def _add_model(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--model",
-        help="folder, zip or tar with the two files of a biLM, path or URL; pretrained:small; or a "
-        "trained model.tar.gz or its folder (default: the published 2x4096_512 biLM, which is "
-        "downloaded)",
+        help="an ELMo: path or URL of a folder, zip or tar with its options (.json) and weights "
+        "(.hdf5); pretrained:small, a small one of English that comes with the plugin; or a "
+        "model.tar.gz that AllenNLP trained on top of one, or its folder (default: the published "
+        "2x4096_512, which is downloaded)",
     )
-    group.add_argument("--options-file", help="options of a biLM, in place of --model")
-    group.add_argument("--weight-file", help="weights of a biLM, in place of --model")
-    group.add_argument("--module", help="name of the biLM in a trained model that has several")
+    group.add_argument(
+        "--options-file", metavar="FILE", help="options (.json) of an ELMo, in place of --model"
+    )
+    group.add_argument(
+        "--weight-file", metavar="FILE", help="weights (.hdf5) of an ELMo, in place of --model"
+    )
+    group.add_argument(
+        "--module", metavar="NAME", help="name of the biLM in a model.tar.gz that has several"
+    )
     group.add_argument(
         "--precision",
         choices=PRECISIONS,
-        help="precision of the matrices; bfloat16 and int8 are faster, with vectors of a cosine "
-        "of 0.9999 to those of float32 (default: float32, or that of the trained model)",
+        help="precision of the weights; bfloat16 and int8 are faster on processors with AVX-512, "
+        "and their vectors have a cosine of 0.9999 to those of float32 (default: float32, or that "
+        "of the model.tar.gz)",
     )
     group.add_argument(
         "--initial-state",
         choices=("warm", "zero", "carry"),
         default="warm",
-        help="where the LSTMs start. warm and zero give a sentence the same vectors wherever it "
-        "stands; carry gives the numbers of AllenNLP 0.9 (default: warm)",
+        help="state that a sentence starts from. With warm and zero it has the same vectors "
+        "wherever it stands; with carry they depend on the sentences before, as in AllenNLP 0.9 "
+        "(default: warm)",
     )
     group.add_argument(
         "--warm-up",
         metavar="FILE",
-        help="tokenized sentences to warm the biLM up on, or the word 'input' for the first "
-        "sentences of INPUT; best if the text is not English (default: 16 English sentences)",
+        help="tokenized sentences from which the state 'warm' is computed, or the word 'input' "
+        "for the first sentences of INPUT; give some if INPUT is not English (default: 16 English "
+        "sentences)",
     )
 
 
@@ -138,14 +155,15 @@ def _add_input(group: "argparse._ArgumentGroup") -> None:
         "--blank-lines",
         choices=BLANK_LINES,
         default="error",
-        help="what a sentence without tokens is: an error, or an empty array (default: error)",
+        help="make a blank line or another sentence without tokens an error, or an empty array "
+        "(default: error)",
     )
     group.add_argument(
         "--keys",
         choices=KEYS,
         default="ids",
-        help="names of the arrays: ids of the input, or numbers from 0 if it has none; numbers; or "
-        "the sentences themselves (default: ids)",
+        help="names of the arrays in OUTPUT: the ids in INPUT, or numbers from 0 if it has none; "
+        "numbers; or the sentences themselves (default: ids)",
     )
     group.add_argument(
         "--use-sentence-keys",
@@ -161,7 +179,7 @@ def _add_layers(group: "argparse._ArgumentGroup") -> None:
     choices = {
         "all": "all layers: arrays of (layers, tokens, dim) (default)",
         "top": "the last layer: arrays of (tokens, dim)",
-        "average": "the mean of the layers",
+        "average": "the mean of the layers: arrays of (tokens, dim)",
     }
     for name, text in choices.items():
         layers.add_argument(f"--{name}", dest="layers", action="store_const", const=name, help=text)
@@ -171,15 +189,18 @@ def _add_layers(group: "argparse._ArgumentGroup") -> None:
     layers.add_argument(
         "--mix",
         dest="layers",
-        type="mix_{}".format,
+        type=_mix_name,
         metavar="K",
         nargs="?",
-        const="mix",
-        help="the scalar mix of a trained model; mix K, from 0, if it has several",
+        const="",
+        help="the mix of the layers that a model.tar.gz has learnt; mix K, from 0, if it has "
+        "several",
     )
     kinds = group.add_mutually_exclusive_group()
     kinds.add_argument(
-        "--pool", choices=("mean",), help="one vector for each sentence, the mean of its tokens"
+        "--pool",
+        choices=("mean",),
+        help="one vector for each sentence, the mean of those of its tokens",
     )
     kinds.add_argument(
         "--targets",
@@ -195,7 +216,10 @@ def _add_layers(group: "argparse._ArgumentGroup") -> None:
         "word2vec's format: .txt, .vec or .bin",
     )
     group.add_argument(
-        "--dtype", choices=("float32", "float16"), default="float32", help="default: float32"
+        "--dtype",
+        choices=("float32", "float16"),
+        default="float32",
+        help="type of the numbers; float16 takes half the space (default: float32)",
     )
     group.add_argument(
         "--keep-sentence-boundaries",
@@ -205,30 +229,44 @@ def _add_layers(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--forget-sentences",
         action="store_true",
-        help="leave out 'sentence_to_index', the table from sentences to keys in an HDF5 file",
+        help="leave the dataset 'sentence_to_index', a table from sentences to names, out of an "
+        "HDF5 file",
     )
+
+
+def _mix_name(number: str) -> str:
+    # argparse hands the value of an option without one to this function, too.
+    return f"mix_{number}" if number else "mix"
 
 
 def _add_running(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--max-tokens",
         type=int,
+        metavar="N",
         default=2048,
-        help="largest size of a batch: sentences times the tokens of the longest (default: 2048)",
+        help="largest size of a batch: sentences times the tokens of the longest. More is faster "
+        "on a GPU, less takes less memory (default: 2048)",
     )
     group.add_argument(
         "--batch-size",
         type=int,
+        metavar="N",
         default=64,
-        help="sentences of a batch with --initial-state carry (default: 64)",
+        help="sentences of a batch with --initial-state carry, and only there (default: 64)",
     )
     group.add_argument(
-        "--cuda-device", type=int, default=-1, help="number of a GPU; -1 is the CPU (default: -1)"
+        "--cuda-device",
+        type=int,
+        metavar="N",
+        default=-1,
+        help="number of a GPU, from 0; -1 is the CPU (default: -1)",
     )
     group.add_argument(
         "--resume",
         action="store_true",
-        help="go on with the unfinished work in OUTPUT.partial, if there is some",
+        help="go on with the work of a run that was stopped, if there is some in OUTPUT.partial; "
+        "the result is that of a run that was not stopped",
     )
     group.add_argument(
         "--file-friendly-logging",
@@ -285,8 +323,9 @@ def _source(arguments: argparse.Namespace, folder: WorkingFolder) -> SentenceFil
     }
     if arguments.input != STANDARD_INPUT:
         return SentenceFile(arguments.input, **options)
-    # The input is read more than once. A run that resumes has its copy.
-    if not folder.input_path.exists():
+    # The input is read more than once. A run that resumes has its copy; a copy without begun work
+    # is what an earlier run has left that failed before it began.
+    if not (folder.is_begun and folder.input_path.exists()):
         folder.path.mkdir(exist_ok=True)
         with write_atomically(folder.input_path) as partial, open(partial, "wb") as copy:
             shutil.copyfileobj(sys.stdin.buffer, copy)
