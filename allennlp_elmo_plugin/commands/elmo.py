@@ -3,8 +3,10 @@
 """
 
 import argparse
+import json
 import shutil
 import sys
+from hashlib import blake2b
 from pathlib import Path
 from typing import List, Optional, Tuple
 
@@ -16,10 +18,11 @@ from overrides import overrides
 
 from allennlp_elmo_plugin.commands.command import ElmoCommand
 from allennlp_elmo_plugin.embedder.token_embedder import PUBLISHED
-from allennlp_elmo_plugin.extraction.extractor import ElmoExtractor
+from allennlp_elmo_plugin.extraction.extractor import MIX, ElmoExtractor
 from allennlp_elmo_plugin.extraction.inputs.formats import INPUT_FORMATS
 from allennlp_elmo_plugin.extraction.inputs.sentence_file import BLANK_LINES, KEYS, SentenceFile
 from allennlp_elmo_plugin.extraction.job import ExtractionJob
+from allennlp_elmo_plugin.extraction.output_paths import require_output_path, require_unread
 from allennlp_elmo_plugin.extraction.plan import ExtractionPlan
 from allennlp_elmo_plugin.extraction.targets import TargetsTask
 from allennlp_elmo_plugin.extraction.task import ExtractionTask
@@ -87,7 +90,9 @@ class ElmoVectors(ElmoCommand):
         try:
             _run(arguments)
         except KeyboardInterrupt:
-            print("Interrupted.", file=sys.stderr)
+            is_begun = WorkingFolder(Path(arguments.output)).is_begun
+            hint = " Run the same command with --resume to go on." if is_begun else ""
+            print(f"Interrupted.{hint}", file=sys.stderr)
             sys.exit(INTERRUPTED)
 
 
@@ -171,10 +176,10 @@ def _add_layers(group: "argparse._ArgumentGroup") -> None:
     layers.add_argument(
         "--mix",
         dest="layers",
-        type="mix_{}".format,
+        type=_mix,
         metavar="K",
         nargs="?",
-        const="mix",
+        const=MIX,
         help="the scalar mix of a trained model; mix K, from 0, if it has several",
     )
     kinds = group.add_mutually_exclusive_group()
@@ -239,19 +244,39 @@ def _add_running(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--vocab-path", help=argparse.SUPPRESS)
 
 
+def _mix(number: str) -> str:
+    # argparse passes its own constant, too.
+    if number == MIX:
+        return MIX
+    if not number.isdecimal():
+        raise argparse.ArgumentTypeError(
+            f"expected the number of a mix, got '{number}'; a path cannot follow it"
+        )
+    return f"{MIX}_{int(number)}"
+
+
 def _run(arguments: argparse.Namespace) -> None:
     if arguments.layers is None:
         arguments.layers = "all"
-    folder = WorkingFolder(Path(arguments.output))
+    output = Path(arguments.output)
+    require_output_path(output)
+    folder = WorkingFolder(output)
     if not arguments.resume:
         folder.require_unused()
+    with folder.discarded_unless_begun():
+        _extract(arguments, folder)
+
+
+def _extract(arguments: argparse.Namespace, folder: WorkingFolder) -> None:
     source = _source(arguments, folder)
     task = _task(arguments, source)
-    extractor = _extractor(arguments, source)
+    require_unread(task.output_class.paths(task.output), _paths_read(arguments))
+    warm_up = _warm_up(arguments, source)
+    extractor = _extractor(arguments, warm_up)
     settings = {
         "layers": arguments.layers,
         "initial state": arguments.initial_state,
-        "warm-up": arguments.warm_up,
+        "warm-up": warm_up and _digest(warm_up),
         "module": arguments.module,
     }
     job = ExtractionJob(source, extractor, task, arguments.resume, settings)
@@ -286,19 +311,37 @@ def _source(arguments: argparse.Namespace, folder: WorkingFolder) -> SentenceFil
     if arguments.input != STANDARD_INPUT:
         return SentenceFile(arguments.input, **options)
     # The input is read more than once. A run that resumes has its copy.
-    if not folder.input_path.exists():
+    if not (arguments.resume and folder.input_path.exists()):
         folder.path.mkdir(exist_ok=True)
         with write_atomically(folder.input_path) as partial, open(partial, "wb") as copy:
             shutil.copyfileobj(sys.stdin.buffer, copy)
     return SentenceFile(folder.input_path, source_name="standard input", **options)
 
 
-def _extractor(arguments: argparse.Namespace, source: SentenceFile) -> ElmoExtractor:
-    warm_up: Optional[List[str]] = None
+def _paths_read(arguments: argparse.Namespace) -> List[Optional[str]]:
+    return [
+        arguments.input,
+        arguments.model,
+        arguments.options_file,
+        arguments.weight_file,
+        arguments.warm_up,
+        arguments.targets,
+    ]
+
+
+def _warm_up(arguments: argparse.Namespace, source: SentenceFile) -> Optional[List[str]]:
+    if arguments.warm_up is None:
+        return None
     if arguments.warm_up == WARM_UP_INPUT:
-        warm_up = first_sentences(source)
-    elif arguments.warm_up is not None:
-        warm_up = list(read_lines(arguments.warm_up, "a warm-up text"))
+        return first_sentences(source)
+    return list(read_lines(arguments.warm_up, "a warm-up text"))
+
+
+def _digest(texts: List[str]) -> str:
+    return blake2b(json.dumps(texts).encode(), digest_size=16).hexdigest()
+
+
+def _extractor(arguments: argparse.Namespace, warm_up: Optional[List[str]]) -> ElmoExtractor:
     return ElmoExtractor.load(
         *_locations(arguments),
         layers=arguments.layers,
@@ -335,6 +378,11 @@ def _task(arguments: argparse.Namespace, source: SentenceFile) -> ExtractionTask
         words = map(str.strip, read_lines(arguments.targets, "the target words"))
         return TargetsTask(list(filter(None, words)), output, arguments.dtype)
     if arguments.types is not None:
+        if arguments.dtype != "float32":
+            raise ConfigurationError(
+                f"Got --types and --dtype {arguments.dtype}, but word2vec's formats hold float32. "
+                "Leave one of them out."
+            )
         return WordTypesTask(arguments.types, output)
     # Where keys say what the sentence is, AllenNLP 0.9 wrote no table either.
     has_numbers = arguments.keys != "sentences" and not source.has_ids
