@@ -3,8 +3,10 @@
 """
 
 import argparse
+import json
 import shutil
 import sys
+from hashlib import blake2b
 from pathlib import Path
 from typing import List, Optional, Tuple
 
@@ -16,10 +18,11 @@ from overrides import overrides
 
 from allennlp_elmo_plugin.commands.command import ElmoCommand
 from allennlp_elmo_plugin.embedder.token_embedder import PUBLISHED
-from allennlp_elmo_plugin.extraction.extractor import ElmoExtractor
+from allennlp_elmo_plugin.extraction.extractor import MIX, ElmoExtractor
 from allennlp_elmo_plugin.extraction.inputs.formats import INPUT_FORMATS
 from allennlp_elmo_plugin.extraction.inputs.sentence_file import BLANK_LINES, KEYS, SentenceFile
 from allennlp_elmo_plugin.extraction.job import ExtractionJob
+from allennlp_elmo_plugin.extraction.output_paths import require_output_path, require_unread
 from allennlp_elmo_plugin.extraction.plan import ExtractionPlan
 from allennlp_elmo_plugin.extraction.targets import TargetsTask
 from allennlp_elmo_plugin.extraction.task import ExtractionTask
@@ -94,7 +97,9 @@ class ElmoVectors(ElmoCommand):
         try:
             _run(arguments)
         except KeyboardInterrupt:
-            print("Interrupted.", file=sys.stderr)
+            is_begun = WorkingFolder(Path(arguments.output)).is_begun
+            hint = " Run the same command with --resume to go on." if is_begun else ""
+            print(f"Interrupted.{hint}", file=sys.stderr)
             sys.exit(INTERRUPTED)
 
 
@@ -189,10 +194,10 @@ def _add_layers(group: "argparse._ArgumentGroup") -> None:
     layers.add_argument(
         "--mix",
         dest="layers",
-        type=_mix_name,
+        type=_mix,
         metavar="K",
         nargs="?",
-        const="",
+        const=MIX,
         help="the mix of the layers that a model.tar.gz has learnt; mix K, from 0, if it has "
         "several",
     )
@@ -234,11 +239,6 @@ def _add_layers(group: "argparse._ArgumentGroup") -> None:
     )
 
 
-def _mix_name(number: str) -> str:
-    # argparse hands the value of an option without one to this function, too.
-    return f"mix_{number}" if number else "mix"
-
-
 def _add_running(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--max-tokens",
@@ -277,19 +277,39 @@ def _add_running(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--vocab-path", help=argparse.SUPPRESS)
 
 
+def _mix(number: str) -> str:
+    # argparse passes its own constant, too.
+    if number == MIX:
+        return MIX
+    if not number.isdecimal():
+        raise argparse.ArgumentTypeError(
+            f"expected the number of a mix, got '{number}'; a path cannot follow it"
+        )
+    return f"{MIX}_{int(number)}"
+
+
 def _run(arguments: argparse.Namespace) -> None:
     if arguments.layers is None:
         arguments.layers = "all"
-    folder = WorkingFolder(Path(arguments.output))
+    output = Path(arguments.output)
+    require_output_path(output)
+    folder = WorkingFolder(output)
     if not arguments.resume:
         folder.require_unused()
+    with folder.discarded_unless_begun():
+        _extract(arguments, folder)
+
+
+def _extract(arguments: argparse.Namespace, folder: WorkingFolder) -> None:
     source = _source(arguments, folder)
     task = _task(arguments, source)
-    extractor = _extractor(arguments, source)
+    require_unread(task.output_class.paths(task.output), _paths_read(arguments))
+    warm_up = _warm_up(arguments, source)
+    extractor = _extractor(arguments, warm_up)
     settings = {
         "layers": arguments.layers,
         "initial state": arguments.initial_state,
-        "warm-up": arguments.warm_up,
+        "warm-up": warm_up and _digest(warm_up),
         "module": arguments.module,
     }
     job = ExtractionJob(source, extractor, task, arguments.resume, settings)
@@ -308,10 +328,15 @@ def _print_plan(plan: ExtractionPlan, task: ExtractionTask) -> None:
     survey = plan.survey
     print(
         f"Found {survey.num_sentences:,} sentences with {survey.num_tokens:,} tokens, the longest "
-        f"with {survey.longest:,}. {plan.shape.num_sentences:,} of them will run.\n"
+        f"with {survey.longest:,}.{_part(plan)}\n"
         f"'{task.output}' will take about {format_size(plan.num_bytes)}; {format_size(free)} are "
         "free."
     )
+
+
+def _part(plan: ExtractionPlan) -> str:
+    num_run = plan.shape.num_sentences
+    return "" if num_run == plan.survey.num_sentences else f" {num_run:,} of them have a target."
 
 
 def _source(arguments: argparse.Namespace, folder: WorkingFolder) -> SentenceFile:
@@ -332,12 +357,30 @@ def _source(arguments: argparse.Namespace, folder: WorkingFolder) -> SentenceFil
     return SentenceFile(folder.input_path, source_name="standard input", **options)
 
 
-def _extractor(arguments: argparse.Namespace, source: SentenceFile) -> ElmoExtractor:
-    warm_up: Optional[List[str]] = None
+def _paths_read(arguments: argparse.Namespace) -> List[Optional[str]]:
+    return [
+        arguments.input,
+        arguments.model,
+        arguments.options_file,
+        arguments.weight_file,
+        arguments.warm_up,
+        arguments.targets,
+    ]
+
+
+def _warm_up(arguments: argparse.Namespace, source: SentenceFile) -> Optional[List[str]]:
+    if arguments.warm_up is None:
+        return None
     if arguments.warm_up == WARM_UP_INPUT:
-        warm_up = first_sentences(source)
-    elif arguments.warm_up is not None:
-        warm_up = list(read_lines(arguments.warm_up, "a warm-up text"))
+        return first_sentences(source)
+    return list(read_lines(arguments.warm_up, "a warm-up text"))
+
+
+def _digest(texts: List[str]) -> str:
+    return blake2b(json.dumps(texts).encode(), digest_size=16).hexdigest()
+
+
+def _extractor(arguments: argparse.Namespace, warm_up: Optional[List[str]]) -> ElmoExtractor:
     return ElmoExtractor.load(
         *_locations(arguments),
         layers=arguments.layers,
@@ -374,6 +417,11 @@ def _task(arguments: argparse.Namespace, source: SentenceFile) -> ExtractionTask
         words = map(str.strip, read_lines(arguments.targets, "the target words"))
         return TargetsTask(list(filter(None, words)), output, arguments.dtype)
     if arguments.types is not None:
+        if arguments.dtype != "float32":
+            raise ConfigurationError(
+                f"Got --types and --dtype {arguments.dtype}, but word2vec's formats hold float32. "
+                "Leave one of them out."
+            )
         return WordTypesTask(arguments.types, output)
     # Where keys say what the sentence is, AllenNLP 0.9 wrote no table either.
     has_numbers = arguments.keys != "sentences" and not source.has_ids

@@ -216,23 +216,24 @@ class ElmoEmbedder:
             )
         extractor = self._extractor(output_format, batch_size)
         folder = WorkingFolder(Path(output_file_path))
-        folder.path.mkdir(exist_ok=True)
-        with input_file, open(folder.input_path, "w", encoding="utf-8") as copy:
-            shutil.copyfileobj(input_file, copy)
-        source = SentenceFile(
-            folder.input_path,
-            input_format="lines",
-            keys="sentences" if use_sentence_keys else "numbers",
-            source_name=str(getattr(input_file, "name", "the input file")),
-        )
-        has_index = not (forget_sentences or use_sentence_keys)
-        task = ExtractionTask(
-            Path(output_file_path), has_sentence_index=has_index, output_class=Hdf5Output
-        )
-        job = ExtractionJob(
-            source, extractor, task, not extractor.order_counts, {"layers": output_format}
-        )
-        job.run(job.plan())
+        with folder.discarded_unless_begun():
+            folder.path.mkdir(exist_ok=True)
+            with input_file, open(folder.input_path, "w", encoding="utf-8") as copy:
+                shutil.copyfileobj(input_file, copy)
+            source = SentenceFile(
+                folder.input_path,
+                input_format="lines",
+                keys="sentences" if use_sentence_keys else "numbers",
+                source_name=str(getattr(input_file, "name", "the input file")),
+            )
+            has_index = not (forget_sentences or use_sentence_keys)
+            task = ExtractionTask(
+                Path(output_file_path), has_sentence_index=has_index, output_class=Hdf5Output
+            )
+            job = ExtractionJob(
+                source, extractor, task, not extractor.order_counts, {"layers": output_format}
+            )
+            job.run(job.plan())
 
     def _extractor(self, layers: str, batch_size: int) -> ElmoExtractor:
         return ElmoExtractor(self.elmo_bilm.encoder, layers, batch_size=batch_size)

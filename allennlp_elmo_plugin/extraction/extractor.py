@@ -32,7 +32,7 @@ from allennlp_elmo_plugin.io.locks import ForkSafeLock, Once
 from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
 from allennlp_elmo_plugin.network.spelling import spell_sentences
 
-__all__ = ["ElmoExtractor"]
+__all__ = ["MIX", "ElmoExtractor"]
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +40,7 @@ Sentence = TypeVar("Sentence")
 
 WINDOW_BATCHES = 16
 MIX = "mix"
+"""Choice of the only scalar mix of a trained model."""
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory")
 
 

@@ -61,7 +61,8 @@ class ExtractionJob:
 
     The unfinished file lies in the folder `OUTPUT.partial`. It is committed after a window of
     sentences, every ten seconds. Windows depend on the input alone, so an extraction that goes on
-    from a commit runs the same batches as one that was never interrupted.
+    from a commit runs the same batches as one that was never interrupted. Without the kernels, the
+    last digits may differ: the batches of the character CNN depend on what the word cache holds.
 
     # Parameters
 
@@ -118,12 +119,7 @@ class ExtractionJob:
         """
         if not self._resumes:
             self._folder.require_unused()
-        try:
-            return make_plan(self._source, self._extractor, self._task)
-        except BaseException:
-            if not self._folder.is_begun:
-                self._folder.remove()
-            raise
+        return make_plan(self._source, self._extractor, self._task)
 
     def run(self, plan: ExtractionPlan) -> ExtractionSummary:
         """
@@ -214,7 +210,8 @@ class ExtractionJob:
                         output.commit({NUM_READ: window[-1][0] + 1, NUM_TOKENS: done})
                         committed = time.monotonic()
                 progress.update(num_new)
-        output.commit({NUM_READ: plan.survey.num_sentences, NUM_TOKENS: done})
+        if not output.is_complete:
+            output.commit({NUM_READ: plan.survey.num_sentences, NUM_TOKENS: done})
         return done - record[NUM_TOKENS]
 
     def _windows(self, num_read: int) -> Iterator[List[NumberedSentence]]:

@@ -127,8 +127,7 @@ class WordTypesOutput(Output):
     @overrides
     def _open(self, is_new: bool) -> None:
         if not is_new:
-            self._file.seek(0)
-            self._file.readinto(self._sums)
+            self._read_sums()
 
     @overrides
     def _write(self, sentence: Sentence, vectors: numpy.ndarray) -> None:
@@ -148,6 +147,8 @@ class WordTypesOutput(Output):
 
     @overrides
     def _publish(self, sentences: Iterable[Sentence], output: Path) -> None:
+        # A file that was completed by a process since killed was not opened for writing.
+        self._read_sums()
         sums = self._sums
         lengths = numpy.linalg.norm(sums, axis=1, keepdims=True)
         # The length of a sum of zeros is 0.
@@ -158,6 +159,10 @@ class WordTypesOutput(Output):
             for word, vector in zip(self._rows, vectors):
                 write(file, word, vector)
         self._file.remove()
+
+    def _read_sums(self) -> None:
+        self._file.seek(0)
+        self._file.readinto(self._sums)
 
 
 def _write_text(file: BinaryIO, word: str, vector: numpy.ndarray) -> None:

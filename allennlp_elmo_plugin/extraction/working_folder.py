@@ -4,15 +4,16 @@ The folder beside an output in which the unfinished file lies, and what it was b
 
 import json
 import shutil
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Iterator
 
 from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin.io.atomic import sync, write_atomically
 from allennlp_elmo_plugin.io.journaled_file import JournaledFile
 from allennlp_elmo_plugin.io.json_file import read_json
+from allennlp_elmo_plugin.io.staging import PREFIX
 
 __all__ = ["RESUMABLE", "WorkingFolder"]
 
@@ -87,13 +88,12 @@ class WorkingFolder:
         # Raises
 
         `ConfigurationError`
-            If it was begun with other settings.
+            If it was begun with other settings, or holds files of something else.
         """
         if not self.is_begun:
-            # A kill before the settings were written has left nothing of use.
-            self.data_path.unlink(missing_ok=True)
             self.path.mkdir(exist_ok=True)
             sync(self.path.parent)
+            self._clear()
             with write_atomically(self.path / SETTINGS) as partial:
                 partial.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
             return
@@ -111,9 +111,36 @@ class WorkingFolder:
                 "to begin again."
             )
 
+    @contextmanager
+    def discarded_unless_begun(self) -> Iterator[None]:
+        """
+        Removes a copy of standard input if the block fails before the extraction was begun.
+        """
+        try:
+            yield
+        except BaseException:
+            if not self.is_begun:
+                self.input_path.unlink(missing_ok=True)
+                # A folder with anything else in it was not made by this extraction.
+                with suppress(OSError):
+                    self.path.rmdir()
+            raise
+
     def remove(self) -> None:
         """Removes the folder and everything in it, if there is one."""
         # Without settings, what a kill leaves here is no unfinished work.
         (self.path / SETTINGS).unlink(missing_ok=True)
         with suppress(FileNotFoundError):
             shutil.rmtree(self.path)
+
+    def _clear(self) -> None:
+        """Removes what a kill has left of an extraction before its start or after its end."""
+        for path in self.path.iterdir():
+            # A journal alone would say that the file is finished.
+            if path.name.startswith(self.data_path.name):
+                path.unlink()
+            elif path != self.input_path and not path.name.startswith(PREFIX):
+                raise ConfigurationError(
+                    f"Expected '{self.path}' to be free for an unfinished file, but it holds "
+                    f"'{path.name}'. Choose another output, or move the folder."
+                )

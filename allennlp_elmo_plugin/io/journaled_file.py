@@ -186,7 +186,10 @@ class JournaledFile(io.RawIOBase):
         `OSError`
             If the disk has an error.
         """
-        view = memoryview(buffer).cast("B")
+        view = memoryview(buffer)
+        if not view.nbytes:
+            return 0
+        view = view.cast("B")
         view = view[: max(self._length - self._position, 0)]
         self._read_disk(self._position, view)
         self._pages.overlay(self._position, view)

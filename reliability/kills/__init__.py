@@ -1,3 +1,3 @@
 """
-Kills of trainings at random moments: `--recover` must end where an unbroken training does.
+Kills at random moments: what goes on afterwards must end where an unbroken run does.
 """

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 import hypothesis.strategies as st
+import numpy
 import pytest
 from allennlp.common.checks import ConfigurationError
 from hypothesis import given, settings
@@ -378,3 +379,11 @@ def test_a_killed_process_leaves_a_commit(tmp_path: Path, seed: int) -> None:
 def _edits(number: int) -> List[Edit]:
     generator = random.Random(number)
     return [random_edit(generator) for _ in range(4)]
+
+
+def test_nothing_can_be_read_into_nothing(tmp_path: Path) -> None:
+    """An array without rows is a buffer without bytes."""
+    with JournaledFile(tmp_path / "file") as file:
+        file.write(b"a")
+        file.seek(0)
+        assert file.readinto(numpy.empty((0, 3))) == 0

@@ -151,6 +151,11 @@ class Output(ABC):
         """
         return 1 << 20
 
+    @property
+    def is_complete(self) -> bool:
+        """`True` if nothing is left but `finish`, and a commit would be too late."""
+        return self._is_complete
+
     def write(self, sentence: Sentence, vectors: numpy.ndarray) -> None:
         """
         Writes the result of the next sentence.
