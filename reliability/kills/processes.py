@@ -16,7 +16,7 @@ from threading import RLock
 from typing import Callable, NamedTuple, Optional, Sequence, Set
 
 from allennlp.commands import main
-from tqdm import tqdm
+from allennlp.common.tqdm import Tqdm
 
 __all__ = ["INTERRUPTED", "Moment", "Run", "draw_moment", "run_command"]
 
@@ -164,7 +164,7 @@ def _run_allennlp(arguments: Sequence[str], log: Path) -> None:
         for stream in (1, 2):
             os.dup2(descriptor, stream)
         # All forks share the lock of tqdm, and one that is killed may hold it.
-        tqdm.set_lock(RLock())
+        Tqdm.set_lock(RLock())
         sys.argv = ["allennlp", *arguments]
         main()
         code = 0
