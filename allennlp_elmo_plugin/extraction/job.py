@@ -143,6 +143,9 @@ class ExtractionJob:
             If the output cannot be written. What was committed stays in the folder.
         """
         started = time.monotonic()
+        # A kill may have come between the end and the removal of the folder.
+        if not JournaledFile.is_moved(self._folder.data_path):
+            require_space(plan, self._task, self._folder.num_bytes())
         self._folder.begin(self._all_settings(plan))
         try:
             num_tokens = self._complete_output(plan)
@@ -159,10 +162,8 @@ class ExtractionJob:
 
     def _complete_output(self, plan: ExtractionPlan) -> int:
         """Writes what is left, and returns the number of tokens that were run."""
-        # A kill may have come between the end and the removal of the folder.
         if JournaledFile.is_moved(self._folder.data_path):
             return 0
-        require_space(plan, self._task, self._folder.num_bytes())
         file = JournaledFile(self._folder.data_path)
         # HDF5 would take Ctrl-C in the middle of reading for an error of the disk.
         with deferred_interrupts():

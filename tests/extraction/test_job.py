@@ -216,10 +216,43 @@ def test_another_model_cannot_go_on(corpus: _Corpus, tmp_path: Path) -> None:
 
 
 def test_too_small_a_disk_is_refused(corpus: _Corpus) -> None:
-    """Before anything is run."""
+    """Before anything is run or begun."""
     usage = patch("shutil.disk_usage", return_value=SimpleNamespace(free=10))
     with usage, pytest.raises(ConfigurationError, match="of free space for '.*out.hdf5', found"):
         corpus.run("out.hdf5")
+    assert corpus.names() == []
+
+
+@contextmanager
+def _largest_file(num_bytes: int) -> Iterator[None]:
+    """Lets no file grow beyond a size, as on a full disk."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_full_disk_ends_a_job_that_goes_on_later(corpus: _Corpus, name: str) -> None:
+    """The error says what is full and names the output, whenever there is no more space."""
+    corpus.run(name)
+    stem, suffix = name.split(".")
+    expected = corpus.folder / f"{stem}_expected.{suffix}"
+    for path in corpus.folder.glob(f"{stem}.*"):
+        path.rename(path.with_name(path.name.replace(stem, expected.stem)))
+    with patch.object(job_module, "COMMIT_SECONDS", 0.0):
+        for tenths in (1, 5, 9):
+            limit = expected.stat().st_size * tenths // 10
+            full = pytest.raises(OSError, match=f"(?i)file too large.*{name}")
+            with full, _largest_file(limit):
+                corpus.run(name, resumes=True)
+            assert not (corpus.folder / name).exists()
+    corpus.run(name, resumes=True)
+    _assert_same(corpus.folder / name, expected)
+    assert f"{name}.partial" not in corpus.names()
 
 
 def test_two_jobs_cannot_write_one_output(corpus: _Corpus) -> None:
