@@ -12,6 +12,7 @@ import torch
 
 from benchmarks.embedding import measure_embedding
 from benchmarks.epochs import measure_epochs
+from benchmarks.extraction import measure_extraction
 from benchmarks.footprint import measure_footprint
 from benchmarks.gpu import measure_gpu
 from benchmarks.growth import measure_growth
@@ -31,6 +32,7 @@ from benchmarks.training import measure_training
 GPU = "gpu"
 SECTIONS: Dict[str, Callable[[Settings], Section]] = {
     "embedding": measure_embedding,
+    "extraction": measure_extraction,
     "layers": measure_layers,
     "training": measure_training,
     "language_model": measure_language_model,

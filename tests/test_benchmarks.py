@@ -1,14 +1,30 @@
 """The benchmarks read, count and run as documented. No test looks at a time."""
 
 import json
+import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, List
 
+import h5py
+import numpy
 import pytest
+import torch
 from allennlp.data.dataset_readers import SequenceTaggingDatasetReader
+from allennlp.modules.elmo import _ElmoBiLm
 
 from allennlp_elmo_plugin import ElmoBilm, ElmoOptions, NoWordCache
+from allennlp_elmo_plugin.extraction.extractor import ElmoExtractor
+from allennlp_elmo_plugin.extraction.models import load_elmo
 from benchmarks.epochs import measure_epochs, write_tagged
+from benchmarks.extraction import (
+    Corpus,
+    FileOrderExtractor,
+    batches_of_job,
+    extract_as_allennlp,
+    measure_extraction,
+    run_job,
+    write_corpus,
+)
 from benchmarks.language_model import measure_language_model
 from benchmarks.layers import measure_layers
 from benchmarks.limits import Machine, limit_of
@@ -138,6 +154,60 @@ def test_layer_1_is_the_same_on_both_sides(settings: Settings) -> None:
     """The plugin's layer 1 has AllenNLP's vectors."""
     ((row,),) = measure_layers(settings).results.values()
     assert 0 <= row["largest_difference"] < 1e-5
+
+
+def test_both_sides_write_the_same_file(settings: Settings, tmp_path: Path) -> None:
+    """The datasets, the table of sentences and the token layers are the same in any order."""
+    model = settings.models["tiny"]
+    corpus = write_corpus(settings.sentences, tmp_path / "corpus.txt")
+    bilm = _ElmoBiLm(str(model / "options.json"), str(model / "weights.hdf5"))
+    paths = [extract_as_allennlp(bilm, corpus)]
+    for name, extractor_class in {"sorted": ElmoExtractor, "unsorted": FileOrderExtractor}.items():
+        same = corpus._replace(path=tmp_path / f"{name}.txt")
+        shutil.copy(corpus.path, same.path)
+        paths.append(run_job(extractor_class(load_elmo(model).encoder, batch_size=64), same))
+    theirs, ours, unsorted = (h5py.File(path, "r") for path in paths)
+    assert set(theirs) == set(ours) == set(unsorted)
+    indices = [json.loads(file["sentence_to_index"][0]) for file in (theirs, ours)]
+    assert indices[0] == indices[1]
+    for key in map(str, range(corpus.num_sentences)):
+        assert theirs[key].dtype == ours[key].dtype
+        numpy.testing.assert_allclose(theirs[key][0], ours[key][0], atol=1e-5)
+        numpy.testing.assert_allclose(unsorted[key], ours[key], atol=1e-5)
+
+
+def test_the_encoder_alone_runs_the_batches_of_a_job(settings: Settings, tmp_path: Path) -> None:
+    """Its batches are those that reach the encoder of a job, in their order."""
+    corpus = write_corpus(settings.sentences, tmp_path / "corpus.txt")
+    extractor = ElmoExtractor(load_elmo(settings.models["tiny"]).encoder, max_tokens=128)
+    expected: List[torch.Tensor] = []
+    extractor.encoder.register_forward_pre_hook(
+        lambda _, inputs: expected.append(inputs[0].character_ids)
+    )
+    run_job(extractor, corpus)
+    found = [batch.character_ids for batch in batches_of_job(extractor, corpus)]
+    assert len(found) == len(expected) > 1
+    assert all(map(torch.equal, found, expected))
+
+
+def test_allennlp_extracts_an_even_sample(
+    settings: Settings, monkeypatch: Any, capsys: Any
+) -> None:
+    """AllenNLP's class gets fewer sentences, from all parts of the text, and no bar is shown."""
+    monkeypatch.setattr("benchmarks.extraction.ALLENNLP_NUM_SENTENCES", 7)
+    sampled: List[List[List[str]]] = []
+
+    def spy(sentences: List[List[str]], path: Path) -> Corpus:
+        sampled.append(sentences)
+        return write_corpus(sentences, path)
+
+    monkeypatch.setattr("benchmarks.extraction.write_corpus", spy)
+    ((row,),) = measure_extraction(settings).results.values()
+    assert sampled == [settings.sentences, settings.sentences[::10]]
+    assert (row["sentences"], row["allennlp_sentences"]) == (70, 7)
+    assert row["tokens"] == sum(map(len, settings.sentences))
+    assert row["share_of_encoder"] > 0 and row["ratio_to_file_order"] > 0
+    assert capsys.readouterr() == ("", "")
 
 
 def test_the_same_language_model_is_trained_on_both_sides(
