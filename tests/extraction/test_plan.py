@@ -11,6 +11,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp_elmo_plugin import BilmEncoder, ZeroState
 from allennlp_elmo_plugin.extraction.extractor import ElmoExtractor
 from allennlp_elmo_plugin.extraction.inputs.sentence_file import SentenceFile
+from allennlp_elmo_plugin.extraction.job import ExtractionJob
 from allennlp_elmo_plugin.extraction.plan import ExtractionPlan, make_plan, require_space
 from allennlp_elmo_plugin.extraction.targets import TargetsTask
 from allennlp_elmo_plugin.extraction.task import ExtractionTask
@@ -59,8 +60,6 @@ def test_only_what_will_run_is_counted(folder: Path, tmp_path: Path) -> None:
 )
 def test_the_size_is_close(folder: Path, tmp_path: Path, name: str) -> None:
     """The estimate is not below the size of the output, and at most twice as large."""
-    from allennlp_elmo_plugin.extraction.job import ExtractionJob
-
     task = ExtractionTask(tmp_path / name, has_sentence_index=True)
     job = ExtractionJob(SentenceFile(folder / "in.txt"), _extractor(folder), task)
     plan = job.plan()
@@ -69,7 +68,7 @@ def test_the_size_is_close(folder: Path, tmp_path: Path, name: str) -> None:
 
 
 def test_the_disk_must_have_the_space(folder: Path, tmp_path: Path) -> None:
-    """What an unfinished file has already is not needed again."""
+    """The bytes of an unfinished file count as space that is there."""
     task = ExtractionTask(tmp_path / "out.npy")
     plan = _plan(folder, task)
     num_needed = plan.num_bytes + plan.num_working_bytes
