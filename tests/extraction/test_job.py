@@ -1,8 +1,9 @@
 """The run of an extraction: commits, kills, what is left of it."""
 
+import io
 import json
 import logging
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Dict, Iterator, List
@@ -225,12 +226,13 @@ def test_too_small_a_disk_is_refused(corpus: _Corpus) -> None:
 
 @contextmanager
 def _largest_file(num_bytes: int) -> Iterator[None]:
-    """Lets no file grow beyond a size, as on a full disk."""
+    """Lets no file grow beyond a size, as on a full disk, but for the progress bar's."""
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, before[1]))
     try:
-        yield
+        with redirect_stderr(io.StringIO()):
+            yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
