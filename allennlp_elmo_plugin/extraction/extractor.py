@@ -71,8 +71,7 @@ class ElmoExtractor:
         If `True`, the vectors of `<S>` and `</S>` stand around those of the tokens.
     max_tokens : `int`, optional (default = `2048`)
         Largest number of positions of a batch: sentences times the tokens of the longest one, with
-        two boundaries. A longer sentence is run alone. More is faster on a GPU and takes more
-        memory.
+        two boundaries. A longer sentence is run alone. More takes more memory.
     batch_size : `int`, optional (default = `64`)
         The number of sentences of a batch if their order counts.
 
@@ -379,10 +378,15 @@ class ElmoExtractor:
     def _copy_on_cpu(self) -> "ElmoExtractor":
         with self._lock.current:
             if self._on_cpu is None:
-                copy = deepcopy(self)
+                # The accelerator has no room for a second copy of the weights.
+                mix = torch.nn.Module() if self._mix is None else self._mix
+                weights = [*self.encoder.parameters(), *mix.parameters()]
+                buffers = [*self.encoder.buffers(), *mix.buffers()]
+                on_cpu: Dict[int, Any] = {id(buffer): buffer.cpu() for buffer in buffers}
+                for weight in weights:
+                    on_cpu[id(weight)] = torch.nn.Parameter(weight.detach().cpu(), False)
+                copy = deepcopy(self, on_cpu)
                 copy.encoder.cpu()
-                if copy._mix is not None:
-                    copy._mix.cpu()
                 self._on_cpu = copy
             return self._on_cpu
 

@@ -277,3 +277,18 @@ def test_arguments_that_mean_nothing_are_errors(
     """The error says what was expected."""
     with pytest.raises(ConfigurationError, match=message):
         ElmoExtractor(_encoder(files), **arguments)
+
+
+def test_the_copy_on_the_cpu_takes_no_room_where_the_weights_are(
+    files: ElmoFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No weight is copied on its own device, which has no room left."""
+    extractor = ElmoExtractor(_encoder(files, WarmState()), "average")
+    expected = extractor.embed(SENTENCES)
+
+    def refuse(*_: Any) -> None:
+        raise RuntimeError("CUDA out of memory.")
+
+    monkeypatch.setattr(torch.nn.Parameter, "__deepcopy__", refuse)
+    monkeypatch.setattr(torch.Tensor, "__deepcopy__", refuse)
+    _assert_close(extractor._copy_on_cpu().embed(SENTENCES), expected)
