@@ -216,6 +216,8 @@ class ElmoEmbedder:
             )
         extractor = self._extractor(output_format, batch_size)
         folder = WorkingFolder(Path(output_file_path))
+        if extractor.order_counts:
+            folder.require_unused()
         with folder.discarded_unless_begun():
             folder.path.mkdir(exist_ok=True)
             with input_file, open(folder.input_path, "w", encoding="utf-8") as copy:

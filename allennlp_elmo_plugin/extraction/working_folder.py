@@ -3,6 +3,7 @@ The folder beside an output in which the unfinished file lies, and what it was b
 """
 
 import json
+import os
 import shutil
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,7 +14,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp_elmo_plugin.io.atomic import sync, write_atomically
 from allennlp_elmo_plugin.io.journaled_file import JournaledFile
 from allennlp_elmo_plugin.io.json_file import read_json
-from allennlp_elmo_plugin.io.staging import PREFIX
+from allennlp_elmo_plugin.io.staging import PREFIX, lock_file
 
 __all__ = ["RESUMABLE", "WorkingFolder"]
 
@@ -63,12 +64,13 @@ class WorkingFolder:
         # Raises
 
         `ConfigurationError`
-            If there is some that can be resumed.
+            If there is some that can be resumed, or if another process is at work.
         """
         if not self.is_begun:
             return
         is_finished = JournaledFile.is_moved(self.data_path)
         if is_finished or not read_json(self.path / SETTINGS, CONTENTS).get(RESUMABLE):
+            self._require_idle()
             self.remove()
         else:
             raise ConfigurationError(
@@ -132,6 +134,18 @@ class WorkingFolder:
         (self.path / SETTINGS).unlink(missing_ok=True)
         with suppress(FileNotFoundError):
             shutil.rmtree(self.path)
+
+    def _require_idle(self) -> None:
+        try:
+            lock = lock_file(self.data_path, makes=False)
+        except FileNotFoundError:
+            return
+        except BlockingIOError as error:
+            raise ConfigurationError(
+                f"Another process writes the output of '{self.path}'. Wait for it, or end it."
+            ) from error
+        if lock is not None:
+            os.close(lock)
 
     def _clear(self) -> None:
         """Removes what a kill has left of an extraction before its start or after its end."""

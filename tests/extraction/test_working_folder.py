@@ -104,3 +104,14 @@ def test_a_copy_of_the_input_stays_only_with_work(folder: WorkingFolder, is_begu
             folder.begin(SETTINGS)
         raise RuntimeError("stopped")
     assert folder.input_path.exists() == folder.path.exists() == is_begun
+
+
+def test_work_of_a_process_that_runs_is_not_removed(folder: WorkingFolder) -> None:
+    """Not even work that nobody can resume."""
+    folder.begin({**SETTINGS, RESUMABLE: False})
+    with JournaledFile(folder.data_path):
+        with pytest.raises(ConfigurationError, match="Another process writes the output"):
+            folder.require_unused()
+        assert folder.is_begun
+    folder.require_unused()
+    assert not folder.path.exists()
