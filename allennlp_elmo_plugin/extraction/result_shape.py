@@ -39,6 +39,11 @@ class ResultShape(NamedTuple):
         """The number of tokens, or of sentences if results are pooled."""
         return self.num_sentences if self.is_pooled else self.num_tokens
 
+    @property
+    def of_row(self) -> Tuple[int, ...]:
+        """Shape of all vectors of a token: (layers, dim), or (dim,) without layers."""
+        return (self.dim,) if self.num_layers is None else (self.num_layers, self.dim)
+
     def of_sentence(self, num_tokens: int) -> Tuple[int, ...]:
         """
         Returns the shape of the result of a sentence.

@@ -63,6 +63,8 @@ class Output(ABC):
 
     endings: ClassVar[Tuple[str, ...]]
     """Endings of the names of such files."""
+    has_json_beside: ClassVar[bool] = False
+    """If `True`, a file with the ending `.json` beside the output names what is in it."""
     takes_sentence_index: ClassVar[bool] = False
     """If `True`, the format has room for a table of all sentences."""
 
@@ -111,7 +113,7 @@ class Output(ABC):
 
         `List[Path]`
         """
-        return [output]
+        return [*([output.with_suffix(".json")] if cls.has_json_beside else []), output]
 
     @classmethod
     @abstractmethod

@@ -6,7 +6,7 @@ import json
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Iterable, Iterator, List, TextIO
+from typing import Iterable, Iterator, TextIO
 
 import numpy
 from overrides import overrides
@@ -35,11 +35,7 @@ class NpyOutput(Output):
     """
 
     endings = (".npy",)
-
-    @classmethod
-    @overrides
-    def paths(cls, output: Path) -> List[Path]:
-        return [output.with_suffix(".json"), output]
+    has_json_beside = True
 
     @classmethod
     @overrides
@@ -69,8 +65,7 @@ class NpyOutput(Output):
     @overrides
     def _open(self, is_new: bool) -> None:
         if is_new:
-            layers = () if self._shape.num_layers is None else (self._shape.num_layers,)
-            shape = (self._shape.num_rows, *layers, self._shape.dim)
+            shape = (self._shape.num_rows, *self._shape.of_row)
             self._file.write(npy_header(shape, self._shape.dtype))
         self._file.seek(0, os.SEEK_END)
 
