@@ -43,7 +43,8 @@ class TargetsTask(ExtractionTask):
     # Raises
 
     `ConfigurationError`
-        If there are no words, or if the output has another ending.
+        If there are no words, if an `.npz` file cannot name an array by one of them, or if the
+        output has another ending.
     """
 
     def __init__(self, words: Sequence[str], output: Path, dtype: str = "float32") -> None:
@@ -52,6 +53,13 @@ class TargetsTask(ExtractionTask):
         if not self.words:
             raise ConfigurationError("Expected one or more target words, got none.")
         self._wanted = frozenset(self.words)
+        for word in self.words:
+            # zipfile cuts a name off at NUL, and numpy.load looks for "a" under "a.npy".
+            if "\0" in word or f"{word}.npy" in self._wanted:
+                raise ConfigurationError(
+                    f"Expected target words that can name arrays of an .npz file, but {word!r} has "
+                    f"a NUL character, or '{word}.npy' is a target too. Leave one out."
+                )
         self._runs_all = False
         self._num_occurrences = 0
 
@@ -111,16 +119,12 @@ class TargetsOutput(Output):
     """
 
     endings = (".npz",)
+    has_json_beside = True
 
     def __init__(self, file: JournaledFile, shape: ResultShape, words: Sequence[str]) -> None:
         self._words = words
         self._wanted = frozenset(words)
         super().__init__(file, shape)
-
-    @classmethod
-    @overrides
-    def paths(cls, output: Path) -> List[Path]:
-        return [output.with_suffix(".json"), output]
 
     @classmethod
     @overrides
@@ -181,8 +185,7 @@ class TargetsOutput(Output):
         return rows, places
 
     def _vectors(self, rows: List[int]) -> numpy.ndarray:
-        layers = () if self._shape.num_layers is None else (self._shape.num_layers,)
-        vectors = numpy.empty((len(rows), *layers, self._shape.dim), self._shape.dtype)
+        vectors = numpy.empty((len(rows), *self._shape.of_row), self._shape.dtype)
         size = vectors[:1].nbytes if len(rows) else 0
         for vector, row in zip(vectors, rows):
             self._file.seek(row * size)

@@ -121,3 +121,10 @@ def test_settings_name_the_words(tmp_path: Path) -> None:
 def test_positions_are_those_of_the_words() -> None:
     """From 0, in order."""
     assert positions(SENTENCES[0], {"a"}) == [0, 2]
+
+
+@pytest.mark.parametrize("words", [["a\0b"], ["a.npy", "a"]], ids=["NUL", "ending"])
+def test_words_that_cannot_name_arrays_are_an_error(words: List[str], tmp_path: Path) -> None:
+    """They are found before anything is read or computed."""
+    with pytest.raises(ConfigurationError, match="can name arrays of an .npz file"):
+        TargetsTask(words, tmp_path / "out.npz")
