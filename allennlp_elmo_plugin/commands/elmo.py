@@ -245,8 +245,8 @@ def _add_running(group: "argparse._ArgumentGroup") -> None:
         type=int,
         metavar="N",
         default=2048,
-        help="largest size of a batch: sentences times the tokens of the longest. More is faster "
-        "on a GPU, less takes less memory (default: 2048)",
+        help="largest size of a batch: sentences times the tokens of the longest. Less takes "
+        "less memory (default: 2048)",
     )
     group.add_argument(
         "--batch-size",

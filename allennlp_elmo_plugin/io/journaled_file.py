@@ -419,7 +419,7 @@ class JournaledFile(io.RawIOBase):
         self._length = self._committed_length = journal.length
         # The last committed page waits as a whole, so each page is in memory or on the disk.
         self._direct_from = -(-journal.length // PAGE_SIZE) * PAGE_SIZE
-        # What the disk has between here and there was cut off.
+        # The disk may hold bytes between here and there that were cut off.
         self._zeros_from = journal.length
         self._pages = ShadowPages(self._read_disk)
 

@@ -108,7 +108,7 @@ def _run(
     moment: Optional[Moment] = None,
     watch: Optional[OutputWatch] = None,
 ) -> Run:
-    # What remains of the log is that of the last run.
+    # Each run has a log of its own.
     log.unlink(missing_ok=True)
     folders = [extraction.folder, extraction.working_folder]
     arguments = extraction.arguments(resumes)

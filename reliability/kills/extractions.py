@@ -29,7 +29,7 @@ EXTRACTIONS: Dict[str, List[str]] = {
     "types.vec": ["--average", "--types", "20"],
     "types.bin": ["--average", "--types", "20"],
 }
-"""What is written, by the name of the output. Paths are relative to the folder of the input."""
+"""Options of each run by the name of its output. Paths are relative to the input's folder."""
 
 
 class Extraction(NamedTuple):

@@ -243,7 +243,7 @@ def _num_sentences(path: Path) -> int:
     return len(numpy.load(path)) if path.suffix != ".jsonl" else len(path.read_bytes())
 
 
-# What is written.
+# The output.
 
 
 @pytest.mark.parametrize(

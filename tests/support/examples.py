@@ -19,7 +19,7 @@ __all__ = ["elmo_parser", "run_console", "run_python"]
 COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 ELMO = "allennlp elmo "
 VARYING = re.compile(r"\S+ are free|in \S+ s, \S+ tokens a second")
-"""What a command prints that differs from run to run."""
+"""Parts of a command's output that differ from run to run."""
 
 
 def run_python(code: str, names: Dict[str, Any]) -> None:
