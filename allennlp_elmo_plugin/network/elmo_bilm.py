@@ -20,12 +20,7 @@ from allennlp_elmo_plugin.network.kernel_linear import KernelLinear
 from allennlp_elmo_plugin.network.options import ElmoOptions
 from allennlp_elmo_plugin.network.projected_lstm import ProjectedLstm
 from allennlp_elmo_plugin.network.time_major import TimeMajorLayout
-from allennlp_elmo_plugin.weights import (
-    WeightFile,
-    find_options_file,
-    find_weight_file,
-    write_weights,
-)
+from allennlp_elmo_plugin.weights import open_weights, write_weights
 
 __all__ = ["ElmoBilm"]
 
@@ -89,16 +84,7 @@ class ElmoBilm(torch.nn.Module):
         `ConfigurationError`
             When a file is missing, damaged, does not fit the other, or is replaced meanwhile.
         """
-        options_path = find_options_file(options_file)
-        version = _version_of(options_path)
-        options = ElmoOptions.from_file(options_path)
-        with WeightFile(find_weight_file(weight_file), options) as file:
-            # `to_folder` replaces the options before and after the weights.
-            if _version_of(options_path) != version:
-                raise ConfigurationError(
-                    f"The options file '{options_path}' was replaced while the weights were "
-                    "opened, so the two may not belong together. Load them again."
-                )
+        with open_weights(options_file, weight_file) as file:
             # Newer versions of torch need not draw weights that are then overwritten.
             skips_draws = "assign" in inspect.signature(cls.load_state_dict).parameters
             draws_nothing = (
@@ -220,12 +206,3 @@ class ElmoBilm(torch.nn.Module):
         """
         outputs, end = self.lstm(inputs, layout, state, num_layers, dropout)
         return outputs, end
-
-
-def _version_of(path: Path) -> Tuple[int, ...]:
-    """Returns numbers that differ between a file and one that replaces it."""
-    try:
-        status = os.stat(path)
-    except FileNotFoundError:
-        return ()
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns

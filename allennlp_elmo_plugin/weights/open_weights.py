@@ -1,0 +1,61 @@
+"""
+Opening the weights of a biLM, whatever their format.
+"""
+
+import os
+from pathlib import Path
+from typing import Tuple, Union
+
+from allennlp.common.checks import ConfigurationError
+
+from allennlp_elmo_plugin.network.options import ElmoOptions
+from allennlp_elmo_plugin.weights.hdf5 import WeightFile
+from allennlp_elmo_plugin.weights.locations import find_options_file, find_weight_file
+
+__all__ = ["open_weights"]
+
+
+def open_weights(
+    options_file: Union[str, "os.PathLike[str]"], weight_file: Union[str, "os.PathLike[str]"]
+) -> WeightFile:
+    """
+    Finds and opens the two files of a biLM.
+
+    # Parameters
+
+    options_file : `Union[str, PathLike]`
+        Options file: a path, a URL, or a folder or zip that holds it.
+    weight_file : `Union[str, PathLike]`
+        HDF5 file of the weights: a path, a URL, or a folder or zip that holds it.
+
+    # Returns
+
+    `WeightFile`
+        The weights, and the options that belong to them. Use it as a context manager.
+
+    # Raises
+
+    `ConfigurationError`
+        When a file is missing, damaged, does not fit the other, or is replaced meanwhile.
+    """
+    options_path = find_options_file(options_file)
+    version = _version_of(options_path)
+    options = ElmoOptions.from_file(options_path)
+    weights = WeightFile(find_weight_file(weight_file), options)
+    # `ElmoBilm.to_folder` replaces the options before and after the weights.
+    if _version_of(options_path) != version:
+        weights.close()
+        raise ConfigurationError(
+            f"The options file '{options_path}' was replaced while the weights were opened, so the "
+            "two may not belong together. Load them again."
+        )
+    return weights
+
+
+def _version_of(path: Path) -> Tuple[int, ...]:
+    """Returns numbers that differ between a file and one that replaces it."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return ()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
