@@ -1,4 +1,4 @@
-"""Functions of bilm-tf, beside the oracle."""
+"""Functions of bilm-tf, beside their numbers on TensorFlow and the oracle."""
 
 from pathlib import Path
 from typing import List
@@ -18,6 +18,8 @@ from allennlp_elmo_plugin.compat.bilm_tf import (
 from tests.support.elmo_command import read_hdf5
 from tests.support.elmo_files import ElmoFiles, write_elmo_files
 from tests.support.oracle import Oracle, carry_states
+from tests.tools.simple_elmo_models import MODELS, write_models
+from tests.tools.simple_elmo_vectors import fixture_path, write_texts
 
 LINES = ["The rain falls .", "", "caf\u00e9 \u96e8 rain", "rain " * 5]
 WORDS = ["<S>", "the", "", "</S>", "caf\u00e9", "the", "over" * 20]
@@ -47,6 +49,23 @@ def test_a_dump_of_sentences_has_the_layers_of_bilm_tf(tmp_path: Path, files: El
     for key, expected in enumerate(_layers(files, [line.split() for line in LINES])):
         assert found[str(key)].shape == expected.shape and found[str(key)].dtype == "float32"
         numpy.testing.assert_allclose(found[str(key)], expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_files_are_those_of_bilm_tf(tmp_path: Path, name: str) -> None:
+    """They have the same datasets, with the numbers of TensorFlow."""
+    write_texts(tmp_path)
+    write_models(tmp_path)
+    paths = tmp_path / name / "options.json", tmp_path / name / "weights.hdf5"
+    dump_token_embeddings(tmp_path / "vocab.txt", *paths, tmp_path / "words.hdf5")
+    dump_bilm_embeddings(tmp_path / "vocab.txt", tmp_path / "in.txt", *paths, tmp_path / "out.h5")
+    found = {**read_hdf5(tmp_path / "words.hdf5"), **read_hdf5(tmp_path / "out.h5")}
+    with numpy.load(fixture_path(name)) as file:
+        expected = {key[5:]: file[key] for key in file if key.startswith("dump ")}
+    assert found.keys() == expected.keys()
+    for key, array in expected.items():
+        assert (found[key].shape, found[key].dtype) == (array.shape, array.dtype)
+        numpy.testing.assert_allclose(found[key], array, rtol=0, atol=1e-5)
 
 
 def test_another_initial_state_makes_lines_independent(tmp_path: Path, files: ElmoFiles) -> None:
