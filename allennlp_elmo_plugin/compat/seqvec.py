@@ -33,8 +33,8 @@ class SeqVecEmbedder:
     `initial_state="warm"` it gets the same ones, from the state to which the biLM converges on the
     warm-up sequence. Only then a batch is sorted by length.
 
-    These faults of bio_embeddings are left out: `embed_many` yields a protein that is longer than
-    the batch before proteins that came earlier, and fails if the first has exactly its length.
+    A fault of bio_embeddings is left out: `embed_many` yields a protein that is longer than a batch
+    before proteins that came earlier.
 
     # Parameters
 
