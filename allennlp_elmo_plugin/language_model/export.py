@@ -10,8 +10,9 @@ from torch.nn import Module
 
 from allennlp_elmo_plugin.embedder.find_bilm import find_bilm
 from allennlp_elmo_plugin.language_model.bidirectional_lm import BidirectionalLm
+from allennlp_elmo_plugin.network.elmo_bilm import ElmoBilm
 
-__all__ = ["export_bilm"]
+__all__ = ["export_bilm", "warn_of_rounding"]
 
 logger = logging.getLogger(__name__)
 
@@ -45,13 +46,27 @@ def export_bilm(
         If no biLM has this name, or several have it. Nothing is written then.
     """
     found, bilm = find_bilm(model, name)
-    if bilm.precision != "float32":
-        logger.warning(
-            "The biLM '%s' has the precision '%s'. Its matrices are written as they were rounded.",
-            found,
-            bilm.precision,
-        )
+    warn_of_rounding(bilm, found)
     owner = model.get_submodule(found.rpartition(".")[0])
     # A vocabulary is of use only beside its softmax, so the language model writes both.
     (owner if isinstance(owner, BidirectionalLm) else bilm).to_folder(folder)
     return found
+
+
+def warn_of_rounding(bilm: ElmoBilm, name: str) -> None:
+    """
+    Logs a warning if the weights of a biLM are rounded, before they are written.
+
+    # Parameters
+
+    bilm : `ElmoBilm`
+        The biLM.
+    name : `str`
+        Its name in the log.
+    """
+    if bilm.precision != "float32":
+        logger.warning(
+            "The biLM '%s' has the precision '%s'. Its matrices are written as they were rounded.",
+            name,
+            bilm.precision,
+        )

@@ -6,7 +6,7 @@ import os
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Optional, Union
+from typing import Iterable, List, Optional, Union
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
@@ -15,7 +15,7 @@ from allennlp_elmo_plugin.io.atomic import write_atomically
 from allennlp_elmo_plugin.io.text_lines import BYTE_ORDER_MARK, read_lines
 from allennlp_elmo_plugin.network.spelling import BEGIN_OF_SENTENCE_TOKEN, END_OF_SENTENCE_TOKEN
 
-__all__ = ["BilmVocabulary", "write_vocabulary_file"]
+__all__ = ["BilmVocabulary", "vocabulary_words", "write_vocabulary_file"]
 
 BLANKS = " \t\r"
 """Characters around a word that don't belong to it. bilm-tf strips them, too."""
@@ -60,8 +60,8 @@ class BilmVocabulary(Vocabulary):
             If the file is missing, is not text in UTF-8, lacks a required word, or contains a word
             twice.
         """
-        lines = read_lines(file, "the 'file' of the vocabulary 'bilm_vocabulary'")
-        words = [word for word in (line.strip(BLANKS) for line in lines) if word != IGNORED_LINE]
+        description = "the 'file' of the vocabulary 'bilm_vocabulary'"
+        words = vocabulary_words(read_lines(file, description))
         problems = [f"'{word}' is missing" for word in REQUIRED_WORDS if word not in words]
         problems += [
             f"'{word}' occurs {count} times" for word, count in Counter(words).items() if count > 1
@@ -95,6 +95,24 @@ class BilmVocabulary(Vocabulary):
             Ignored. AllenNLP passes its own defaults, which are not in this vocabulary.
         """
         return super().from_files(directory, oov_token=UNKNOWN_WORD)  # type: ignore[return-value]
+
+
+def vocabulary_words(lines: Iterable[str]) -> List[str]:
+    """
+    Returns the words of a vocabulary file, whatever they are.
+
+    # Parameters
+
+    lines : `Iterable[str]`
+        The lines of the file, a word in each.
+
+    # Returns
+
+    `List[str]`
+        The words in the order of their ids. The line `!!!MAXTERMID` is none.
+    """
+    words = (line.strip(BLANKS) for line in lines)
+    return [word for word in words if word != IGNORED_LINE]
 
 
 def write_vocabulary_file(
