@@ -32,7 +32,12 @@ NAMES: Dict[Type[Registrable], Dict[str, str]] = {
     },
     Model: {"bidirectional_lm": "BidirectionalLm"},
     Predictor: {"elmo_tagger": "ElmoTaggerPredictor"},
-    Subcommand: {"elmo-export": "ElmoExport", "elmo-tokenize": "ElmoTokenize"},
+    Subcommand: {
+        "elmo": "ElmoVectors",
+        "elmo-convert": "ElmoConvert",
+        "elmo-export": "ElmoExport",
+        "elmo-tokenize": "ElmoTokenize",
+    },
     TrainerCallback: {
         "activation_cache_summary": "ActivationCacheSummary",
         "bilm_progress": "BilmProgress",
