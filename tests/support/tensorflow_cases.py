@@ -94,7 +94,7 @@ def _variable_name(dataset: str, cell: str) -> str:
         return dataset
     direction, _, _, layer, _, weight = dataset.split("/")
     kind = {"W_0": "kernel", "B": "bias", "W_P_0": "projection/kernel"}[weight]
-    return f"{direction}/{cell.format(k=layer[len('Cell'):])}/lstm_cell/{kind}"
+    return f"{direction}/{cell.format(k=layer[len('Cell') :])}/lstm_cell/{kind}"
 
 
 def _trained(seed: int, cell: str, **changes: Any) -> TensorFlowCase:
