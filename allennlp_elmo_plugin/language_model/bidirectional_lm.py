@@ -136,11 +136,11 @@ class BidirectionalLm(ArchivedModule, Model):
         options_file : `str`, optional (default = `None`)
             Options file, in place of `options`: a path, a URL, or a folder or zip that holds it.
         weight_file : `str`, optional (default = `None`)
-            Weights to continue from: a path, a URL, or a folder or zip that holds the HDF5 file.
-            `None` draws new ones.
+            Weights to continue from: a path, a URL, or a folder or zip that holds the HDF5 file or
+            the TensorFlow checkpoint. `None` draws new ones.
         softmax_file : `str`, optional (default = `None`)
             Softmax to continue from, made for exactly the words of the vocabulary: a path or URL of
-            an HDF5 file. `None` draws a new one.
+            an HDF5 file, or path of the index of a TensorFlow checkpoint. `None` draws a new one.
         num_samples, dropout, initial_state, namespace :
             See the class.
         serialization_dir : `str`, optional (default = `None`)

@@ -1,5 +1,5 @@
 """
-The checksum CRC-32C, at about 1 GB/s in NumPy.
+The checksum CRC-32C, vectorized in NumPy.
 
 A CRC is linear over XOR. So the words of a block are folded: its first half moves past as many zero
 bytes as the second half is long, and then both are one. Each fold is one vectorized step.

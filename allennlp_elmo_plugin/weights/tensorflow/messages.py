@@ -35,7 +35,7 @@ class BundleHeader(NamedTuple):
 
 class BundleEntry(NamedTuple):
     """
-    Where a tensor is, TensorFlow's `BundleEntryProto`.
+    The type, the shape and the place of a tensor, TensorFlow's `BundleEntryProto`.
 
     # Parameters
 
