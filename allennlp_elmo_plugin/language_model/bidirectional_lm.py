@@ -35,7 +35,12 @@ from allennlp_elmo_plugin.network.options import ElmoOptions
 from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
 from allennlp_elmo_plugin.network.tensor_checks import INTEGERS, check_device, check_tensor
 from allennlp_elmo_plugin.network.time_major import TimeMajorLayout
-from allennlp_elmo_plugin.weights import find_options_file, read_softmax, write_softmax
+from allennlp_elmo_plugin.weights import (
+    find_options_file,
+    read_options,
+    read_softmax,
+    write_softmax,
+)
 
 __all__ = ["BidirectionalLm"]
 
@@ -131,11 +136,11 @@ class BidirectionalLm(ArchivedModule, Model):
         options_file : `str`, optional (default = `None`)
             Options file, in place of `options`: a path, a URL, or a folder or zip that holds it.
         weight_file : `str`, optional (default = `None`)
-            Weights to continue from: a path, a URL, or a folder or zip that holds the HDF5 file.
-            `None` draws new ones.
+            Weights to continue from: a path, a URL, or a folder or zip that holds the HDF5 file or
+            the TensorFlow checkpoint. `None` draws new ones.
         softmax_file : `str`, optional (default = `None`)
             Softmax to continue from, made for exactly the words of the vocabulary: a path or URL of
-            an HDF5 file. `None` draws a new one.
+            an HDF5 file, or path of the index of a TensorFlow checkpoint. `None` draws a new one.
         num_samples, dropout, initial_state, namespace :
             See the class.
         serialization_dir : `str`, optional (default = `None`)
@@ -167,7 +172,7 @@ class BidirectionalLm(ArchivedModule, Model):
         elif weight_file is not None:
             bilm = ElmoBilm.from_files(str(options_file), weight_file)
         else:
-            bilm = ElmoBilm(ElmoOptions.from_file(find_options_file(str(options_file))))
+            bilm = ElmoBilm(read_options(find_options_file(str(options_file))))
         model = cls(vocab, bilm, num_samples, dropout, initial_state, namespace, **kwargs)
         model._files = files
         if softmax_file is not None and archived is None:

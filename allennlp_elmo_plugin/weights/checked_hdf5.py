@@ -8,27 +8,26 @@ data as zeros, convert other types to floats, and take memory that only the file
 
 import os
 from contextlib import ExitStack, contextmanager
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple, Union
+from typing import Dict, Iterator, List, Optional, Tuple, Union
 
 import h5py
 import numpy
 from allennlp.common.checks import ConfigurationError
 from h5py import h5d, h5g, h5l, h5o
+from overrides import overrides
 
 from allennlp_elmo_plugin.io.regular_file import require_regular_file
+from allennlp_elmo_plugin.weights.dataset_file import DatasetFile
 from allennlp_elmo_plugin.weights.stored_dataset import StoredDataset
 
-__all__ = ["CheckedHdf5File", "Shapes", "listed"]
-
-Shapes = Mapping[str, Tuple[int, ...]]
+__all__ = ["CheckedHdf5File"]
 
 MAX_LINKS = 10_000
 MAX_DEPTH = 32
-MAX_LISTED = 20
 MAX_TEXT = 500
 
 
-class CheckedHdf5File:
+class CheckedHdf5File(DatasetFile):
     """
     An HDF5 file that is open for reading. Use it as a context manager.
 
@@ -56,90 +55,38 @@ class CheckedHdf5File:
             self._datasets, self._links = _find_datasets(self._file.id)
             self._opened = opened.pop_all()
 
-    def __enter__(self) -> "CheckedHdf5File":
-        return self
+    remedy = "Write unreadable datasets anew, as h5py's 'create_dataset' does by default."
 
-    def __exit__(self, *error: Any) -> None:
-        self.close()
+    @property
+    @overrides
+    def names(self) -> List[str]:
+        return sorted(self._datasets)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._datasets
+
+    @overrides
+    def shape(self, name: str) -> Optional[Tuple[int, ...]]:
+        return self._stored(name).shape
+
+    @overrides
+    def problem(self, name: str) -> Optional[str]:
+        with self._explained_errors(name):
+            return self._stored(name).problem()
+
+    @overrides
+    def read(self, name: str) -> numpy.ndarray:
+        with self._explained_errors(name):
+            return self._stored(name).read(self._raw)
+
+    @overrides
     def close(self) -> None:
-        """Closes the file."""
         with self._explained_errors():
             self._opened.close()
 
-    @property
-    def names(self) -> List[str]:
-        """Names of all datasets, in order."""
-        return sorted(self._datasets)
-
-    def shape(self, name: str) -> Optional[Tuple[int, ...]]:
-        """
-        Returns the shape of a dataset.
-
-        # Parameters
-
-        name : `str`
-            Name of a dataset in the file.
-
-        # Returns
-
-        `Optional[Tuple[int, ...]]`
-            The shape, or `None` if the dataset holds no array of its own.
-        """
-        return self._stored(name).shape
-
-    def problems(self, expected: Shapes) -> List[str]:
-        """
-        Describes every dataset that is missing, cannot be read, or has another shape than expected.
-
-        # Parameters
-
-        expected : `Mapping[str, Tuple[int, ...]]`
-            Shapes of the datasets by name.
-
-        # Returns
-
-        `List[str]`
-            One line for each such dataset.
-        """
-        missing, unreadable, mis_shaped = [], [], []
-        for name, shape in expected.items():
-            if name not in self._datasets:
-                found = f", got {self._links[name]}" if name in self._links else ""
-                missing.append(f"missing: {name}, expected shape {shape}{found}")
-                continue
-            found_shape = self.shape(name)
-            if found_shape not in (None, shape):
-                mis_shaped.append(f"mis-shaped: {name}, expected {shape}, got {found_shape}")
-                continue
-            with self._explained_errors(name):
-                problem = self._stored(name).problem()
-            if problem:
-                unreadable.append(f"unreadable: {name}, {problem}")
-        return missing + mis_shaped + unreadable
-
-    def read(self, name: str) -> numpy.ndarray:
-        """
-        Reads a dataset in which `problems` found none.
-
-        # Parameters
-
-        name : `str`
-            Name of the dataset.
-
-        # Returns
-
-        `numpy.ndarray`
-            The whole dataset, float in the machine's own byte order. Each number is finite, also
-            as a float32.
-
-        # Raises
-
-        `ConfigurationError`
-            If the data is damaged or a number is not finite.
-        """
-        with self._explained_errors(name):
-            return self._stored(name).read(self._raw)
+    @overrides
+    def found_instead(self, name: str) -> str:
+        return self._links.get(name, "")
 
     def _stored(self, name: str) -> StoredDataset:
         with self._explained_errors(name):
@@ -160,26 +107,6 @@ class CheckedHdf5File:
                 f"read ({text[:MAX_TEXT]}). Check that it is the right file and was downloaded "
                 "completely."
             ) from error
-
-
-def listed(lines: List[str]) -> str:
-    """
-    Joins the first lines of a list for an error message.
-
-    # Parameters
-
-    lines : `List[str]`
-        Any number of lines.
-
-    # Returns
-
-    `str`
-        The first lines, indented, each of bounded length, and the number of the others.
-    """
-    shown = [line[:MAX_TEXT] for line in lines[:MAX_LISTED]]
-    if len(lines) > MAX_LISTED:
-        shown.append(f"and {len(lines) - MAX_LISTED} more")
-    return "\n  ".join(shown)
 
 
 def _find_datasets(root: h5g.GroupID) -> Tuple[Dict[str, h5d.DatasetID], Dict[str, str]]:

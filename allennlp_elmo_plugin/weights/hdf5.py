@@ -1,5 +1,5 @@
 """
-Reading and writing the weights of a biLM as an HDF5 file.
+Reading the weights of a biLM, and writing them as an HDF5 file.
 """
 
 import logging
@@ -15,7 +15,8 @@ from allennlp.common.checks import ConfigurationError
 from allennlp_elmo_plugin.io.atomic import write_atomically
 from allennlp_elmo_plugin.io.hdf5_files import write_hdf5
 from allennlp_elmo_plugin.network.options import ElmoOptions
-from allennlp_elmo_plugin.weights.checked_hdf5 import CheckedHdf5File, listed
+from allennlp_elmo_plugin.weights.dataset_file import DatasetFile, listed
+from allennlp_elmo_plugin.weights.open_datasets import open_datasets
 from allennlp_elmo_plugin.weights.weight_table import WeightRow, weight_table
 
 __all__ = ["WeightFile", "write_weights"]
@@ -28,7 +29,7 @@ BILM_PREFIXES = ("CNN", "RNN_", "char_embed")
 
 class WeightFile:
     """
-    An open HDF5 file with the weights of a biLM, as bilm-tf writes it.
+    An open file with the weights of a biLM, as bilm-tf writes it: HDF5 or a checkpoint.
 
     The constructor checks that every dataset fits the options. Iterating over the file reads the
     weights in small portions, each a dictionary of float32 parameters of an `ElmoBilm` by name. Use
@@ -37,14 +38,14 @@ class WeightFile:
     # Parameters
 
     path : `Union[str, PathLike]`
-        Path of the file.
+        Path of an HDF5 file, or of the index of a TensorFlow checkpoint.
     options : `ElmoOptions`
         Options of the biLM.
 
     # Raises
 
     `ConfigurationError`
-        If the file is not an HDF5 file, is damaged, holds a number that is not finite, or does not
+        If the file is of another format, is damaged, holds a number that is not finite, or does not
         fit the options. In the last case the message lists the missing, unexpected, unreadable and
         mis-shaped datasets.
     """
@@ -53,7 +54,7 @@ class WeightFile:
     """The given options, with `state_projection` and `word_projection` as in the file."""
 
     def __init__(self, path: Union[str, "os.PathLike[str]"], options: ElmoOptions) -> None:
-        self._file = CheckedHdf5File(path, "ELMo weights")
+        self._file = open_datasets(path, "ELMo weights")
         try:
             self.options = _with_projections_of(self._file.names, options)
             self._table = weight_table(self.options)
@@ -138,22 +139,21 @@ def _with_projections_of(names: List[str], options: ElmoOptions) -> ElmoOptions:
 
 
 def _require_fit(
-    path: Union[str, "os.PathLike[str]"], file: CheckedHdf5File, table: List[WeightRow]
+    path: Union[str, "os.PathLike[str]"], file: DatasetFile, table: List[WeightRow]
 ) -> None:
     expected = {dataset.name: dataset.shape for row in table for dataset in row.datasets}
     unexpected = [name for name in file.names if name not in expected]
     # Datasets that belong to no biLM, such as a softmax, are ignored as the built-in ignores them.
     foreign = [name for name in unexpected if not name.startswith(BILM_PREFIXES)]
     problems = file.problems(expected) + [
-        f"unexpected: {name}, shape {file.shape(name)}"
+        f"unexpected: {file.title(name)}, shape {file.shape(name)}"
         for name in unexpected
         if name.startswith(BILM_PREFIXES)
     ]
     if problems:
         raise ConfigurationError(
             f"The weights in '{path}' do not fit the options:\n  {listed(problems)}\n"
-            "Use the options file that belongs to these weights. Write unreadable datasets anew, "
-            "as h5py's 'create_dataset' does by default."
+            f"Use the options file that belongs to these weights. {file.remedy}"
         )
     if foreign:
         logger.warning(

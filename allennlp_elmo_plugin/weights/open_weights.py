@@ -11,8 +11,9 @@ from allennlp.common.checks import ConfigurationError
 from allennlp_elmo_plugin.network.options import ElmoOptions
 from allennlp_elmo_plugin.weights.hdf5 import WeightFile
 from allennlp_elmo_plugin.weights.locations import find_options_file, find_weight_file
+from allennlp_elmo_plugin.weights.tensorflow import checkpoint_options, is_checkpoint
 
-__all__ = ["open_weights"]
+__all__ = ["open_weights", "read_options"]
 
 
 def open_weights(
@@ -24,9 +25,11 @@ def open_weights(
     # Parameters
 
     options_file : `Union[str, PathLike]`
-        Options file: a path, a URL, or a folder or zip that holds it.
+        Options file: a path, a URL, or a folder or zip that holds it. Or the index of a TensorFlow
+        checkpoint, from which the options are read as `checkpoint_options` says.
     weight_file : `Union[str, PathLike]`
-        HDF5 file of the weights: a path, a URL, or a folder or zip that holds it.
+        HDF5 file of the weights, or index of a TensorFlow checkpoint: a path, a URL, or a folder or
+        zip that holds it.
 
     # Returns
 
@@ -40,7 +43,7 @@ def open_weights(
     """
     options_path = find_options_file(options_file)
     version = _version_of(options_path)
-    options = ElmoOptions.from_file(options_path)
+    options = read_options(options_path)
     weights = WeightFile(find_weight_file(weight_file), options)
     # `ElmoBilm.to_folder` replaces the options before and after the weights.
     if _version_of(options_path) != version:
@@ -50,6 +53,24 @@ def open_weights(
             "two may not belong together. Load them again."
         )
     return weights
+
+
+def read_options(path: Path) -> ElmoOptions:
+    """
+    Reads the options of a biLM.
+
+    # Parameters
+
+    path : `Path`
+        Path that `find_options_file` returned: an options file, or the index of a TensorFlow
+        checkpoint.
+
+    # Raises
+
+    `ConfigurationError`
+        If the file is damaged, or if the options do not fit each other.
+    """
+    return checkpoint_options(path) if is_checkpoint(path) else ElmoOptions.from_file(path)
 
 
 def _version_of(path: Path) -> Tuple[int, ...]:

@@ -12,7 +12,8 @@ from allennlp.common.file_utils import cached_path
 
 from allennlp_elmo_plugin.io.atomic import write_atomically
 from allennlp_elmo_plugin.io.hdf5_files import write_hdf5
-from allennlp_elmo_plugin.weights.checked_hdf5 import CheckedHdf5File, listed
+from allennlp_elmo_plugin.weights.dataset_file import listed
+from allennlp_elmo_plugin.weights.open_datasets import open_datasets
 
 __all__ = ["read_softmax", "write_softmax"]
 
@@ -28,7 +29,8 @@ def read_softmax(
     # Parameters
 
     path : `Union[str, PathLike]`
-        Path or URL of an HDF5 file with the datasets `softmax/W` and `softmax/b`.
+        Path or URL of an HDF5 file with the datasets `softmax/W` and `softmax/b`, or path of the
+        index of a TensorFlow checkpoint, in which bilm-tf saves its softmax.
     num_words : `int`
         Size of the vocabulary. Row i of the softmax belongs to word i.
     size : `int`
@@ -42,7 +44,7 @@ def read_softmax(
     # Raises
 
     `ConfigurationError`
-        If the file is missing, is not an HDF5 file, is damaged, holds a number that is not finite,
+        If the file is missing, is of another format, is damaged, holds a number that is not finite,
         or does not fit. In the last case the message lists every missing, unreadable and mis-shaped
         dataset.
     """
@@ -50,17 +52,16 @@ def read_softmax(
         local_path = cached_path(path)
     except Exception as error:
         raise ConfigurationError(
-            f"Expected a softmax in an HDF5 file, but '{path}' cannot be found or downloaded "
+            f"Expected a softmax in a file, but '{path}' cannot be found or downloaded "
             f"({error}). Check the path or URL."
         ) from error
-    with CheckedHdf5File(local_path, "a softmax") as file:
+    with open_datasets(local_path, "a softmax") as file:
         problems = file.problems({WEIGHT: (num_words, size), BIAS: (num_words,)})
         if problems:
             raise ConfigurationError(
                 f"The softmax in '{path}' does not fit the vocabulary and the biLM:\n  "
                 f"{listed(problems)}\n"
-                "Use the vocabulary file and the options file that belong to it. Write unreadable "
-                "datasets anew, as h5py's 'create_dataset' does by default."
+                f"Use the vocabulary file and the options file that belong to it. {file.remedy}"
             )
         weight, bias = (torch.from_numpy(file.read(name)).float() for name in (WEIGHT, BIAS))
     return weight, bias

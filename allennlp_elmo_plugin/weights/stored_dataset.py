@@ -9,8 +9,9 @@ from typing import Any, List, Optional, Tuple
 import numpy
 from h5py import h5d, h5s, h5t
 
+from allennlp_elmo_plugin.io.read_into import read_into
 from allennlp_elmo_plugin.weights.chunks import FILTER_NAMES, decode_chunk, find_chunks
-from allennlp_elmo_plugin.weights.finite import first_non_finite
+from allennlp_elmo_plugin.weights.finite import require_finite
 
 __all__ = ["StoredDataset"]
 
@@ -165,7 +166,7 @@ class StoredDataset:
         step = BLOCK_SIZE // numbers.itemsize
         for start in range(0, len(numbers), step):
             block = numbers[start : start + step]
-            _read_into(file, block.view("uint8"))
+            read_into(file, block.view("uint8"))
             self._require_finite(block, start)
 
     def _read_chunks(self, file: FileIO, array: numpy.ndarray) -> None:
@@ -175,7 +176,7 @@ class StoredDataset:
         for start, info in chunks.items():
             stored = numpy.empty(info.size, "uint8")
             file.seek(info.byte_offset)
-            _read_into(file, stored)
+            read_into(file, stored)
             content = decode_chunk(
                 stored.tobytes(), filters, info.filter_mask, size, array.itemsize
             )
@@ -187,18 +188,4 @@ class StoredDataset:
         step = BLOCK_SIZE // numbers.itemsize
         for start in range(0, len(numbers), step):
             block = numbers[start : start + step]
-            index = first_non_finite(block)
-            if index is not None:
-                place = numpy.unravel_index(first + start + index, self._sizes)
-                raise ValueError(
-                    f"expected finite numbers, got {block[index]} at {[int(i) for i in place]}"
-                )
-
-
-def _read_into(file: FileIO, array: numpy.ndarray) -> None:
-    target = array.data
-    while len(target):
-        count = file.readinto(target)
-        if not count:
-            raise ValueError("the file ends within the data")
-        target = target[count:]
+            require_finite(block, self._sizes, first + start)

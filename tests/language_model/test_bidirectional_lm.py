@@ -22,6 +22,8 @@ from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
 from tests.support.language_model_experiment import OPTIONS, language_model, train
 from tests.support.oracle import Oracle
 from tests.support.sentences import spell
+from tests.support.tensorflow_bundle import TENSORFLOW_DATA
+from tests.support.tensorflow_cases import CASES
 
 
 @pytest.fixture(name="trained", scope="module")
@@ -192,6 +194,27 @@ def test_it_goes_on_from_files(trained: Path) -> None:
     measured = _measured(_from_exported(trained / "exported"), trained / "dev.txt")
     for name in ("forward_loss", "backward_loss", "unknown_words"):
         assert measured[name] == pytest.approx(expected[name], abs=1e-6)
+
+
+def test_it_goes_on_from_a_checkpoint(tmp_path: Path) -> None:
+    """A checkpoint of bilm-tf is read with its softmax, and written as HDF5 files."""
+    name = "trained/model.ckpt-12"
+    words = "<S>\n</S>\n<UNK>\nthe\nrain\nfalls\n.\n"
+    (tmp_path / "vocabulary.txt").write_text(words)
+    vocab = Vocabulary.from_params(
+        Params({"type": "bilm_vocabulary", "file": str(tmp_path / "vocabulary.txt")})
+    )
+    index = str(TENSORFLOW_DATA / f"{name}.index")
+    files = {"options_file": index, "weight_file": index, "softmax_file": index}
+    _model(vocab, options=None, **files).to_folder(tmp_path / "written")
+    with h5py.File(tmp_path / "written" / "softmax.hdf5", "r") as file:
+        for weight in ("W", "b"):
+            expected = CASES[name].variables[f"lm/softmax/{weight}"]
+            assert file[f"softmax/{weight}"][()].tobytes() == expected.tobytes()
+    with h5py.File(tmp_path / "written" / "weights.hdf5", "r") as file:
+        for dataset, array in CASES[name].datasets.items():
+            assert numpy.array_equal(file[dataset][()], array), dataset
+    assert (tmp_path / "written" / "vocabulary.txt").read_text() == words
 
 
 def test_it_goes_on_with_a_new_softmax(trained: Path) -> None:

@@ -11,7 +11,8 @@ import pytest
 from allennlp.common.checks import ConfigurationError
 from h5py import h5d, h5f, h5p, h5s, h5t
 
-from allennlp_elmo_plugin.weights.checked_hdf5 import CheckedHdf5File, listed
+from allennlp_elmo_plugin.weights.checked_hdf5 import CheckedHdf5File
+from allennlp_elmo_plugin.weights.dataset_file import listed
 
 ARRAY = numpy.arange(600, dtype="float32").reshape(20, 30)
 SHAPES = {"x": ARRAY.shape}

@@ -8,6 +8,7 @@ from reliability.fuzz.kind import Kind
 from reliability.fuzz.kinds.archives import ArchivesKind
 from reliability.fuzz.kinds.batches import BatchesKind
 from reliability.fuzz.kinds.cache_files import CacheFilesKind
+from reliability.fuzz.kinds.checkpoints import CheckpointsKind
 from reliability.fuzz.kinds.options import OptionsKind
 from reliability.fuzz.kinds.text_files import TextFilesKind
 from reliability.fuzz.kinds.weights_raw import RawWeightsKind
@@ -21,6 +22,7 @@ KINDS: Dict[str, Type[Kind]] = {
         OptionsKind,
         RawWeightsKind,
         StructuredWeightsKind,
+        CheckpointsKind,
         ArchivesKind,
         CacheFilesKind,
         BatchesKind,
