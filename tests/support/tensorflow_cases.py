@@ -107,7 +107,10 @@ def _trained(seed: int, cell: str, **changes: Any) -> TensorFlowCase:
     weights["lm/softmax/W"] = _draw(random, (NUM_WORDS, dim))
     weights["lm/softmax/b"] = _draw(random, (NUM_WORDS,))
     slots = {name + "/Adagrad": _draw(random, array.shape) for name, array in weights.items()}
-    others = {"global_step": numpy.int64(12), "train_perplexity": numpy.float32(40.5)}
+    others = {
+        "global_step": numpy.array(12, "int64"),
+        "train_perplexity": numpy.array(40.5, "float32"),
+    }
     return TensorFlowCase(options, datasets, {**weights, **slots, **others})
 
 
@@ -124,7 +127,7 @@ def _hub(seed: int) -> TensorFlowCase:
         [numpy.zeros((1, 2), "float32"), datasets["char_embed"]]
     )
     variables["aggregation/weights"] = numpy.zeros(3, "float32")
-    variables["aggregation/scaling"] = numpy.float32(1.0)
+    variables["aggregation/scaling"] = numpy.array(1.0, "float32")
     return TensorFlowCase(options, datasets, variables)
 
 

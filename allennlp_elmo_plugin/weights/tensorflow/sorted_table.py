@@ -7,9 +7,9 @@ places of the others, and a footer. TensorFlow writes the blocks without compres
 
 from typing import Dict, Iterator, Tuple
 
-import numpy
+import google_crc32c
 
-from allennlp_elmo_plugin.weights.tensorflow.crc32c import crc32c, unmask
+from allennlp_elmo_plugin.weights.tensorflow.masked_checksum import unmask
 from allennlp_elmo_plugin.weights.tensorflow.messages import read_varint
 
 __all__ = ["read_table"]
@@ -77,7 +77,7 @@ def _read_block(content: bytes, offset: int, size: int) -> bytes:
     stored = content[end + 1 : end + 1 + CHECKSUM_SIZE]
     if len(stored) < CHECKSUM_SIZE:
         raise ValueError("a block is cut off")
-    found = crc32c(numpy.frombuffer(content, "uint8", size + 1, offset))
+    found = google_crc32c.value(content[offset : end + 1])
     if found != unmask(int.from_bytes(stored, "little")):
         raise ValueError("the checksum of a block does not match")
     if content[end] != UNCOMPRESSED:

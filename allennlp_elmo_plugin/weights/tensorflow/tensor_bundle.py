@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from math import prod
 from typing import Dict, Iterator, List, Optional, Tuple, Union
 
+import google_crc32c
 import numpy
 from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin.io.read_into import read_into
 from allennlp_elmo_plugin.io.regular_file import require_regular_file
 from allennlp_elmo_plugin.weights.finite import require_finite
-from allennlp_elmo_plugin.weights.tensorflow.crc32c import crc32c, unmask
+from allennlp_elmo_plugin.weights.tensorflow.masked_checksum import unmask
 from allennlp_elmo_plugin.weights.tensorflow.messages import (
     BundleEntry,
     read_entry,
@@ -139,7 +140,7 @@ class TensorBundle:
             for start in range(0, len(numbers), step):
                 block = numbers[start : start + step]
                 read_into(file, block.view("uint8"))
-                checksum = crc32c(block.view("uint8"), checksum)
+                checksum = google_crc32c.extend(checksum, block.tobytes())
                 require_finite(block, entry.shape, start)
         if checksum != unmask(entry.checksum):
             raise ValueError(f"the checksum of its data in '{self._shard(entry)}' does not match")
