@@ -145,7 +145,7 @@ def find_companions(main: PurePath, names: Sequence[PurePath]) -> List[PurePath]
     # Returns
 
     `List[PurePath]`
-        Options files and what the format says.
+        Options files, and those of the format.
     """
     formats = [each for each in WEIGHT_FORMATS if _matches(main, each.main)]
     patterns = [

@@ -1,8 +1,8 @@
 """
 Finding the two files of a biLM.
 
-They are named by a path, a URL, a folder, zip or tar that contains them, or the name of a biLM that
-comes with the plugin.
+They are named by a path, a URL, a folder, zip or tar that contains them, the name of a published
+biLM, or the name of one that comes with the plugin.
 """
 
 import logging
@@ -31,6 +31,8 @@ from allennlp_elmo_plugin.weights.formats import (
     find_companions,
     find_incomplete,
 )
+from allennlp_elmo_plugin.weights.published.catalogue import PUBLISHED, find_model, suggestion
+from allennlp_elmo_plugin.weights.published.download import fetch_file
 
 __all__ = ["find_options_file", "find_weight_file"]
 
@@ -54,9 +56,9 @@ def find_options_file(location: Location) -> Path:
     # Parameters
 
     location : `Union[str, PathLike]`
-        Path or URL of the file, path or URL of a folder, zip or tar that holds it, or
-        `pretrained:small`. Such a file is called `options_file`, or has `options` in its name and
-        ends in `.json`.
+        Path or URL of the file, path or URL of a folder, zip or tar that holds it, `published:` and
+        the name of a published biLM, or `pretrained:small`. Such a file is called `options_file`,
+        or has `options` in its name and ends in `.json`.
 
     # Returns
 
@@ -81,8 +83,9 @@ def find_weight_file(location: Location) -> Path:
     # Parameters
 
     location : `Union[str, PathLike]`
-        Path or URL of the file, path or URL of a folder, zip or tar that holds it, or
-        `pretrained:small`. Also the prefix of a TensorFlow checkpoint.
+        Path or URL of the file, path or URL of a folder, zip or tar that holds it, `published:` and
+        the name of a published biLM, or `pretrained:small`. Also the prefix of a TensorFlow
+        checkpoint.
 
     # Returns
 
@@ -101,14 +104,29 @@ def find_weight_file(location: Location) -> Path:
 
 
 def _find(location: Location, key: str) -> Path:
-    text, member = os.fspath(_resolve_pretrained(location, key)), ""
+    if not isinstance(location, (str, os.PathLike)):
+        raise ConfigurationError(
+            f"Expected '{key}' to be a path or a URL, got {location!r:.{MAX_TEXT}}. Leave it out "
+            "for the published biLM."
+        )
+    text = os.fspath(location)
+    if text.startswith(PUBLISHED):
+        model = find_model(text[len(PUBLISHED) :])
+        return fetch_file(model, key, partial(_find_local, member="", location=location, key=key))
+    if text.startswith(PRETRAINED):
+        text = str(_pretrained_folder(text, key))
+    member = ""
     # AllenNLP's way to name a file in an archive.
     if "!" in text and not os.path.exists(text):
         text, _, member = text.partition("!")
     index = os.path.expanduser(f"{text}.index")
     if not member and os.path.isfile(index) and not os.path.exists(text):
         return _find_of_checkpoint(Path(index), location, key)
-    path = _local_path(text, location, key)
+    return _find_local(_local_path(text, location, key), member, location, key)
+
+
+def _find_local(path: Path, member: str, location: Location, key: str) -> Path:
+    """Finds a file in a folder or archive, or is itself the file."""
     if path.is_dir() and not member:
         names = sorted(files_below(path))
         found = find_bilm_files(key, names, partial(_read_text, path))
@@ -237,23 +255,16 @@ def _listed(texts: Sequence[str]) -> str:
     return listed + (f" and {more} more" if more > 0 else "")
 
 
-def _resolve_pretrained(location: Location, key: str) -> Location:
-    """Replaces the name of a biLM that comes with the plugin by its folder."""
-    if not isinstance(location, (str, os.PathLike)):
-        raise ConfigurationError(
-            f"Expected '{key}' to be a path or a URL, got {location!r:.{MAX_TEXT}}. Leave it out "
-            "for the published biLM."
-        )
-    text = os.fspath(location)
-    if not text.startswith(PRETRAINED):
-        return location
+def _pretrained_folder(text: str, key: str) -> Path:
+    """Returns the folder of a biLM that comes with the plugin."""
     folders = sorted(folder.name for folder in PRETRAINED_FOLDER.iterdir() if folder.is_dir())
     name = text[len(PRETRAINED) :]
     if name not in folders:
         names = ", ".join(PRETRAINED + folder for folder in folders)
         raise ConfigurationError(
-            f"'{key}' names '{location}', but the plugin has no biLM of that name. Use one of: "
-            f"{names}."
+            f"'{key}' names '{text}', but the plugin has no biLM of that name."
+            f"{suggestion(name, folders, PRETRAINED)} Use one of: {names}; or one of those that "
+            f"'allennlp elmo-models' lists, after '{PUBLISHED}'."
         )
     _log_limits(text)
     return PRETRAINED_FOLDER / name
