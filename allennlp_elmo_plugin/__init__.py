@@ -12,7 +12,13 @@ if find_spec("allennlp") is None:
         "Install it with: pip install --no-deps allennlp==2.10.1"
     )
 
-from allennlp_elmo_plugin.commands import ElmoConvert, ElmoExport, ElmoTokenize, ElmoVectors
+from allennlp_elmo_plugin.commands import (
+    ElmoConvert,
+    ElmoExport,
+    ElmoModels,
+    ElmoTokenize,
+    ElmoVectors,
+)
 from allennlp_elmo_plugin.compat.batch_to_ids import batch_to_ids
 from allennlp_elmo_plugin.compat.elmo_embedder import ElmoEmbedder, provide_module
 from allennlp_elmo_plugin.embedder.activation_cache.base import ActivationCache
@@ -69,6 +75,7 @@ __all__ = [
     "ElmoEncoder",
     "ElmoExport",
     "ElmoExtractor",
+    "ElmoModels",
     "ElmoOptions",
     "ElmoTaggerPredictor",
     "ElmoTokenEmbedder",

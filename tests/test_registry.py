@@ -36,6 +36,7 @@ NAMES: Dict[Type[Registrable], Dict[str, str]] = {
         "elmo": "ElmoVectors",
         "elmo-convert": "ElmoConvert",
         "elmo-export": "ElmoExport",
+        "elmo-models": "ElmoModels",
         "elmo-tokenize": "ElmoTokenize",
     },
     TrainerCallback: {

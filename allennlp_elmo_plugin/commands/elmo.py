@@ -17,7 +17,6 @@ from allennlp.common.util import format_size
 from overrides import overrides
 
 from allennlp_elmo_plugin.commands.command import ElmoCommand
-from allennlp_elmo_plugin.embedder.token_embedder import PUBLISHED
 from allennlp_elmo_plugin.extraction.extractor import MIX, ElmoExtractor
 from allennlp_elmo_plugin.extraction.inputs.formats import INPUT_FORMATS
 from allennlp_elmo_plugin.extraction.inputs.sentence_file import BLANK_LINES, KEYS, SentenceFile
@@ -35,6 +34,8 @@ from allennlp_elmo_plugin.kernels import PRECISIONS
 
 __all__ = ["ElmoVectors"]
 
+ORIGINAL = "published:original"
+"""The default of AllenNLP's `Elmo`, with its mirrors."""
 STANDARD_INPUT = "-"
 WARM_UP_INPUT = "input"
 INTERRUPTED = 130
@@ -107,9 +108,9 @@ def _add_model(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--model",
         help="an ELMo: path or URL of a folder, zip or tar with its options (.json) and weights "
-        "(.hdf5); pretrained:small, a small one of English that comes with the plugin; or a "
-        "model.tar.gz that AllenNLP trained on top of one, or its folder (default: the published "
-        "2x4096_512, which is downloaded)",
+        "(.hdf5); published:NAME, one that is downloaded ('allennlp elmo-models' lists them); "
+        "pretrained:small, a small one of English that comes with the plugin; or a model.tar.gz "
+        "that AllenNLP trained on top of one, or its folder (default: published:original)",
     )
     group.add_argument(
         "--options-file", metavar="FILE", help="options (.json) of an ELMo, in place of --model"
@@ -400,10 +401,7 @@ def _locations(arguments: argparse.Namespace) -> Tuple[str, Optional[str]]:
     files = (arguments.options_file, arguments.weight_file)
     if arguments.model is None:
         options_file, weight_file = files
-        return (
-            options_file or f"{PUBLISHED}options.json",
-            weight_file or f"{PUBLISHED}weights.hdf5",
-        )
+        return options_file or ORIGINAL, weight_file or ORIGINAL
     if any(files):
         raise ConfigurationError(
             "Got --model and --options-file or --weight-file. Give the one or the others."

@@ -29,6 +29,8 @@ from allennlp_elmo_plugin.weights.archives import archive_members, is_archive
 __all__ = ["LoadedElmo", "digest_of_weights", "load_elmo"]
 
 CONFIG = "config.json"
+MANY_LANGS = "encoder.pkl"
+"""A file of an ELMoForManyLangs model, which has a `config.json` as well."""
 CACHED_WORDS = 1 << 14
 """Enough for nine of ten tokens of a text, in 40 MB for the published 2x4096_512 biLM."""
 
@@ -165,11 +167,12 @@ def _is_trained_model(model: Union[str, "os.PathLike[str]"]) -> bool:
         # A name such as "pretrained:small", or no such file: finding the options file will tell.
         return False
     if path.is_dir():
-        return (path / CONFIG).is_file()
+        return (path / CONFIG).is_file() and not (path / MANY_LANGS).is_file()
     if not path.is_file() or not is_archive(path):
         return False
     with archive_members(path) as members:
-        return any(member.name == PurePath(CONFIG) for member in members)
+        names = {member.name for member in members}
+    return PurePath(CONFIG) in names and PurePath(MANY_LANGS) not in names
 
 
 def _from_trained(

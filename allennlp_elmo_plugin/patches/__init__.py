@@ -9,6 +9,7 @@ place: those of the plugin.
 
 from allennlp_elmo_plugin.patches.builtin_classes import redirect_from_params, rename_builtin
 from allennlp_elmo_plugin.patches.checkpoints import patch_checkpoints
+from allennlp_elmo_plugin.patches.downloads import patch_downloads
 from allennlp_elmo_plugin.patches.extraction import patch_extraction
 from allennlp_elmo_plugin.patches.get_gradients import patch_get_gradients
 from allennlp_elmo_plugin.patches.input_reduction import patch_input_reduction
@@ -24,6 +25,7 @@ from allennlp_elmo_plugin.patches.whole_files import patch_whole_files
 __all__ = [
     "apply_patches",
     "patch_checkpoints",
+    "patch_downloads",
     "patch_extraction",
     "patch_get_gradients",
     "patch_input_reduction",
@@ -45,6 +47,7 @@ def apply_patches() -> None:
     Applies every patch that this environment needs. A second call changes nothing.
     """
     patch_checkpoints()
+    patch_downloads()
     patch_extraction()
     patch_get_gradients()
     patch_input_reduction()

@@ -1,8 +1,8 @@
 """
-Extracting one file of a zip or tar into AllenNLP's cache.
+Extracting some files of a zip or tar into AllenNLP's cache.
 
-Only the file that is looked for is extracted, so the other members can neither fill the disk nor
-land outside the cache. It appears there when it is complete.
+Only the files that are needed are extracted, so the other members can neither fill the disk nor
+land outside the cache. They appear there when all of them are complete.
 """
 
 import bz2
@@ -13,10 +13,10 @@ import os
 import shutil
 import tarfile
 import zipfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path, PurePath
-from typing import IO, Any, Callable, Dict, Iterator, NamedTuple, Union
+from typing import IO, Any, Callable, ContextManager, Dict, Iterator, NamedTuple, Sequence, Union
 
 from allennlp.common import file_utils
 
@@ -117,34 +117,59 @@ def archive_members(path: Path) -> Iterator[Iterator[Member]]:
             yield _tar_members(tar)
 
 
-def extract(member: Member, folder: Path) -> None:
+def extract(members: Sequence[Member], main: PurePath, folder: Path) -> None:
     """
-    Extracts a file.
+    Extracts files, all of them or none.
 
     # Parameters
 
-    member : `Member`
-        The file, of a zip or tar that is open.
+    members : `Sequence[Member]`
+        The files, of a zip or tar that is open.
+    main : `PurePath`
+        Name of the file that appears last: where it is, the others are.
     folder : `Path`
-        Folder for it, made if it is missing. The file keeps its name, folders included.
+        Folder for them, made if it is missing. The files keep their names, folders included. Those
+        that are there already stay.
 
     # Raises
 
     `ValueError`
-        If its name leads out of the folder, or if the disk has too little space.
+        If a name leads out of the folder, or if the disk has too little space.
     """
-    if member.name.is_absolute() or ".." in member.name.parts:
-        raise ValueError(f"'{member.name}' would lie outside")
-    target = folder / member.name
+    members = [member for member in members if not (folder / member.name).is_file()]
+    _require_space(members, folder)
+    with ExitStack() as stack:
+        # A stack is left from its end, so what is entered first appears last.
+        partial_paths = {
+            member.name: stack.enter_context(_written(folder / member.name))
+            for member in sorted(members, key=lambda member: member.name != main)
+        }
+        # A compressed tar is read from its start for each step back.
+        for member in members:
+            _copy(member, partial_paths[member.name])
+
+
+def _require_space(members: Sequence[Member], folder: Path) -> None:
+    for member in members:
+        if member.name.is_absolute() or ".." in member.name.parts:
+            raise ValueError(f"'{member.name}' would lie outside")
+    folder.mkdir(parents=True, exist_ok=True)
+    needed, free = sum(member.size for member in members), shutil.disk_usage(folder).free
+    if needed > free:
+        names = ", ".join(str(member.name) for member in members)
+        raise ValueError(f"{names} need {needed} bytes, '{folder}' has {free}")
+
+
+def _written(target: Path) -> ContextManager[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(target.parent).free
-    if member.size > free:
-        raise ValueError(f"'{member.name}' needs {member.size} bytes, '{folder}' has {free}")
-    with member.open() as archive, write_atomically(target) as partial_path:
-        with open(partial_path, "wb") as extracted:
-            shutil.copyfileobj(archive, extracted, 1 << 20)
-        if partial_path.stat().st_size != member.size:
-            raise ValueError(f"'{member.name}' is cut off")
+    return write_atomically(target)
+
+
+def _copy(member: Member, path: Path) -> None:
+    with member.open() as archive, open(path, "wb") as extracted:
+        shutil.copyfileobj(archive, extracted, 1 << 20)
+    if path.stat().st_size != member.size:
+        raise ValueError(f"'{member.name}' is cut off")
 
 
 def _largest_size(path: Path) -> int:

@@ -1,101 +1,140 @@
 """
 Finding the two files of a biLM.
 
-They are named by a path, a URL, a folder, zip or tar that contains them, or the name of a biLM that
-comes with the plugin.
+They are named by a path, a URL, a folder, zip or tar that contains them, the name of a published
+biLM, or the name of one that comes with the plugin.
 """
 
 import logging
 import os
 from functools import lru_cache, partial
 from pathlib import Path, PurePath
-from typing import Callable, Iterator, Sequence, Union
+from typing import Callable, List, Optional, Sequence, Union
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
+from filelock import FileLock
 
 from allennlp_elmo_plugin.io.atomic import explain_interruption
 from allennlp_elmo_plugin.weights.archives import (
+    Member,
     archive_members,
     cache_folder,
     extract,
     is_archive,
 )
+from allennlp_elmo_plugin.weights.folders import files_below
+from allennlp_elmo_plugin.weights.formats import (
+    EXPECTED,
+    BilmFile,
+    find_bilm_files,
+    find_companions,
+    find_incomplete,
+)
+from allennlp_elmo_plugin.weights.published.catalogue import PUBLISHED, find_model, suggestion
+from allennlp_elmo_plugin.weights.published.download import fetch_file
 
 __all__ = ["find_options_file", "find_weight_file"]
 
 logger = logging.getLogger(__name__)
 
-MAX_ENTRIES = 100_000
+Location = Union[str, "os.PathLike[str]"]
+
 MAX_LISTED = 20
 MAX_TEXT = 500
+MAX_TEXT_FILE = 1 << 16
+"""In bytes."""
 
 PRETRAINED = "pretrained:"
-MAC_METADATA = "__MACOSX"
 PRETRAINED_FOLDER = Path(__file__).parent.parent / "pretrained"
 
 
-def find_options_file(location: Union[str, "os.PathLike[str]"]) -> Path:
+def find_options_file(location: Location) -> Path:
     """
     Finds the options file of a biLM.
 
     # Parameters
 
     location : `Union[str, PathLike]`
-        Path or URL of the file, path or URL of a folder or zip with one file whose name contains
-        `options` and ends in `.json`, or `pretrained:small`.
+        Path or URL of the file, path or URL of a folder, zip or tar that holds it, `published:` and
+        the name of a published biLM, or `pretrained:small`. Such a file is called `options_file`,
+        or has `options` in its name and ends in `.json`.
 
     # Returns
 
     `Path`
-        Path of a local file.
+        Path of a local file. Without an options file, it is that from which the options can be
+        read: the `config.json` of an ELMoForManyLangs model, or the `.index` of a TensorFlow
+        checkpoint, the same as `find_weight_file` returns.
 
     # Raises
 
     `ConfigurationError`
-        If there is nothing at the location, if it cannot be downloaded, or if the folder or zip
+        If there is nothing at the location, if it cannot be downloaded, or if the folder or archive
         contains no such file or several.
     """
-    return _find(location, "options_file", "*options*.json")
+    return _find(location, "options_file")
 
 
-def find_weight_file(location: Union[str, "os.PathLike[str]"]) -> Path:
+def find_weight_file(location: Location) -> Path:
     """
-    Finds the weight file of a biLM.
+    Finds the weights of a biLM.
 
     # Parameters
 
     location : `Union[str, PathLike]`
-        Path or URL of the file, path or URL of a folder or zip with one `.hdf5` file (files with
-        `softmax` in their name do not count), or `pretrained:small`.
+        Path or URL of the file, path or URL of a folder, zip or tar that holds it, `published:` and
+        the name of a published biLM, or `pretrained:small`. Also the prefix of a TensorFlow
+        checkpoint.
 
     # Returns
 
     `Path`
-        Path of a local file.
+        Path of a local file: an HDF5 file, else the `.index` of a TensorFlow checkpoint, else the
+        `encoder.pkl` of an ELMoForManyLangs model. The files that belong to it are beside it. Files
+        with `softmax` in their name do not count.
 
     # Raises
 
     `ConfigurationError`
-        If there is nothing at the location, if it cannot be downloaded, or if the folder or zip
+        If there is nothing at the location, if it cannot be downloaded, or if the folder or archive
         contains no such file or several.
     """
-    return _find(location, "weight_file", "*.hdf5")
+    return _find(location, "weight_file")
 
 
-def _find(location: Union[str, "os.PathLike[str]"], key: str, pattern: str) -> Path:
-    text, member = os.fspath(_resolve_pretrained(location, key)), ""
+def _find(location: Location, key: str) -> Path:
+    if not isinstance(location, (str, os.PathLike)):
+        raise ConfigurationError(
+            f"Expected '{key}' to be a path or a URL, got {location!r:.{MAX_TEXT}}. Leave it out "
+            "for the published biLM."
+        )
+    text = os.fspath(location)
+    if text.startswith(PUBLISHED):
+        model = find_model(text[len(PUBLISHED) :])
+        return fetch_file(model, key, partial(_find_local, member="", location=location, key=key))
+    if text.startswith(PRETRAINED):
+        text = str(_pretrained_folder(text, key))
+    member = ""
     # AllenNLP's way to name a file in an archive.
     if "!" in text and not os.path.exists(text):
         text, _, member = text.partition("!")
-    path = _local_path(text, location, key)
+    index = os.path.expanduser(f"{text}.index")
+    if not member and os.path.isfile(index) and not os.path.exists(text):
+        return _find_of_checkpoint(Path(index), location, key)
+    return _find_local(_local_path(text, location, key), member, location, key)
+
+
+def _find_local(path: Path, member: str, location: Location, key: str) -> Path:
+    """Finds a file in a folder or archive, or is itself the file."""
     if path.is_dir() and not member:
-        found = sorted(_search(path, partial(_is_wanted, pattern=pattern)))
-        _require_one(found, location, key, pattern, explain_interruption(path))
-        return path / found[0]
+        names = sorted(files_below(path))
+        found = find_bilm_files(key, names, partial(_read_text, path))
+        _require_one(found, names, location, key, explain_interruption(path))
+        return path / found[0].name
     try:
         if path.is_file() and is_archive(path):
-            return _find_in_archive(path, member, location, key, pattern)
+            return _find_in_archive(path, member, location, key)
     except ConfigurationError:
         raise
     except Exception as error:
@@ -112,7 +151,17 @@ def _find(location: Union[str, "os.PathLike[str]"], key: str, pattern: str) -> P
     return path
 
 
-def _local_path(text: str, location: Union[str, "os.PathLike[str]"], key: str) -> Path:
+def _find_of_checkpoint(index: Path, location: Location, key: str) -> Path:
+    """Finds a file by the prefix of a checkpoint. Its options may be in its folder."""
+    folder, main = index.parent, PurePath(index.name)
+    names = [PurePath(entry.name) for entry in os.scandir(folder) if entry.is_file()]
+    names = [main, *find_companions(main, names)]
+    found = find_bilm_files(key, names, partial(_read_text, folder))
+    _require_one(found, names, location, key)
+    return folder / found[0].name
+
+
+def _local_path(text: str, location: Location, key: str) -> Path:
     try:
         return Path(cached_path(text))
     except FileNotFoundError as error:
@@ -129,99 +178,93 @@ def _local_path(text: str, location: Union[str, "os.PathLike[str]"], key: str) -
         ) from error
 
 
-def _find_in_archive(
-    path: Path, member: str, location: Union[str, "os.PathLike[str]"], key: str, pattern: str
-) -> Path:
-    def is_wanted(name: PurePath) -> bool:
-        inner = PurePath(member)
-        return name == inner or (inner in name.parents and _is_wanted(name, pattern))
+def _find_in_archive(path: Path, member: str, location: Location, key: str) -> Path:
+    folder, inner = cache_folder(path, member), PurePath(member)
+    found = _find_extracted(folder, inner, key)
+    if found is not None:
+        return found
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Processes that start together must not replace each other's files.
+    with FileLock(f"{folder}.lock"):
+        found = _find_extracted(folder, inner, key)
+        return found or _extract(path, folder, inner, location, key)
 
-    folder = cache_folder(path, member)
-    extracted = list(_search(folder, is_wanted))
-    if len(extracted) == 1:
-        return folder / extracted[0]
+
+def _find_extracted(folder: Path, inner: PurePath, key: str) -> Optional[Path]:
+    found = _candidates(key, inner, list(files_below(folder)), partial(_read_text, folder))
+    return folder / found[0].name if len(found) == 1 else None
+
+
+def _extract(path: Path, folder: Path, inner: PurePath, location: Location, key: str) -> Path:
     with archive_members(path) as members:
         # If a name is there twice, the last file counts, as for every other program.
-        wanted = {file.name: file for file in members if is_wanted(file.name)}
-        _require_one(sorted(wanted), location, key, pattern)
-        ((name, file),) = wanted.items()
-        logger.info("Extracting '%s' of '%s' into '%s'", name, path, folder)
-        extract(file, folder)
+        files = {file.name: file for file in members}
+        names = list(files)
+        found = _candidates(key, inner, names, lambda name: _read_member(files[name]))
+        _require_one(found, names, location, key)
+        ((name, main),) = found
+        logger.info("Extracting '%s' of '%s' into '%s'", main, path, folder)
+        wanted = {main, *find_companions(main, names)}
+        extract([files[each] for each in names if each in wanted], main, folder)
     return folder / name
 
 
+def _candidates(
+    key: str, inner: PurePath, names: Sequence[PurePath], read: Callable[[PurePath], str]
+) -> List[BilmFile]:
+    """Finds the files of a biLM in an archive, of which a file, folder or checkpoint is named."""
+    if inner in names:
+        return [BilmFile(inner, inner)]
+    index = inner.with_name(inner.name + ".index") if inner.name else inner
+    if index in names:
+        return find_bilm_files(key, [index, *find_companions(index, names)], read)
+    return find_bilm_files(key, [name for name in names if inner in name.parents], read)
+
+
+def _read_text(folder: Path, name: PurePath) -> str:
+    with open(folder / name, "rb") as file:
+        return file.read(MAX_TEXT_FILE).decode(errors="replace")
+
+
+def _read_member(member: Member) -> str:
+    with member.open() as file:
+        return file.read(MAX_TEXT_FILE).decode(errors="replace")
+
+
 def _require_one(
-    found: Sequence[PurePath],
-    location: Union[str, "os.PathLike[str]"],
+    found: Sequence[BilmFile],
+    names: Sequence[PurePath],
+    location: Location,
     key: str,
-    pattern: str,
     explanation: str = "",
 ) -> None:
     if len(found) == 1:
         return
-    names = ", ".join(str(name)[:MAX_TEXT] for name in found[:MAX_LISTED]) or "none"
-    if len(found) > MAX_LISTED:
-        names += f" and {len(found) - MAX_LISTED} more"
+    candidates = _listed(sorted(str(file.name) for file in found)) or "none"
+    incomplete = _listed(sorted(find_incomplete(names))) if key == "weight_file" else ""
     raise ConfigurationError(
-        f"'{key}' names '{location}'. Expected exactly one file like '{pattern}' in there, found "
-        f"{names}. Name the file itself.{explanation}"
+        f"'{key}' names '{location}'. Expected exactly one {EXPECTED[key]} in there, found "
+        f"{candidates}. {incomplete and incomplete + '. '}Name the file itself: 'FOLDER/FILE', or "
+        f"'ARCHIVE!FILE'.{explanation}"
     )
 
 
-def _search(folder: Path, is_wanted: Callable[[PurePath], bool]) -> Iterator[PurePath]:
-    """Yields the names of wanted files below a folder. Linked folders are not searched."""
-    folders, seen = [PurePath()], 0
-    while folders:
-        current = folders.pop()
-        try:
-            entries = os.scandir(folder / current)
-        except (FileNotFoundError, PermissionError):
-            # No file can be read from there.
-            continue
-        with entries:
-            for entry in entries:
-                name = current / entry.name
-                seen += 1
-                if seen > MAX_ENTRIES:
-                    raise ConfigurationError(
-                        f"Expected a folder with the files of a biLM, but '{folder}' holds more "
-                        f"than {MAX_ENTRIES} files and folders. Name the file itself."
-                    )
-                if entry.is_dir(follow_symlinks=False):
-                    if not _is_leftover(name):
-                        folders.append(name)
-                elif is_wanted(name) and entry.is_file():
-                    yield name
+def _listed(texts: Sequence[str]) -> str:
+    listed = ", ".join(text[:MAX_TEXT] for text in texts[:MAX_LISTED])
+    more = len(texts) - MAX_LISTED
+    return listed + (f" and {more} more" if more > 0 else "")
 
 
-def _is_wanted(name: PurePath, pattern: str) -> bool:
-    return name.match(pattern) and "softmax" not in name.name and not _is_leftover(name)
-
-
-def _is_leftover(path: PurePath) -> bool:
-    """Returns `True` for files of an interrupted write and those that macOS adds to a zip."""
-    return any(part.startswith(".") or part == MAC_METADATA for part in path.parts)
-
-
-def _resolve_pretrained(
-    location: Union[str, "os.PathLike[str]"], key: str
-) -> Union[str, "os.PathLike[str]"]:
-    """Replaces the name of a biLM that comes with the plugin by its folder."""
-    if not isinstance(location, (str, os.PathLike)):
-        raise ConfigurationError(
-            f"Expected '{key}' to be a path or a URL, got {location!r:.{MAX_TEXT}}. Leave it out "
-            "for the published biLM."
-        )
-    text = os.fspath(location)
-    if not text.startswith(PRETRAINED):
-        return location
+def _pretrained_folder(text: str, key: str) -> Path:
+    """Returns the folder of a biLM that comes with the plugin."""
     folders = sorted(folder.name for folder in PRETRAINED_FOLDER.iterdir() if folder.is_dir())
     name = text[len(PRETRAINED) :]
     if name not in folders:
         names = ", ".join(PRETRAINED + folder for folder in folders)
         raise ConfigurationError(
-            f"'{key}' names '{location}', but the plugin has no biLM of that name. Use one of: "
-            f"{names}."
+            f"'{key}' names '{text}', but the plugin has no biLM of that name."
+            f"{suggestion(name, folders, PRETRAINED)} Use one of: {names}; or one of those that "
+            f"'allennlp elmo-models' lists, after '{PUBLISHED}'."
         )
     _log_limits(text)
     return PRETRAINED_FOLDER / name

@@ -9,9 +9,12 @@ from typing import Any, Dict, List, Sequence
 import h5py
 import numpy
 import pytest
+from allennlp.common import file_utils
 from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin.commands.elmo import ElmoVectors
+from allennlp_elmo_plugin.weights.published import catalogue
+from allennlp_elmo_plugin.weights.published.catalogue import PublishedModel
 from tests.support import elmo_command
 from tests.support.elmo_command import (
     SIZES,
@@ -21,6 +24,7 @@ from tests.support.elmo_command import (
     read_sentence_index,
     write_command_folder,
 )
+from tests.support.http_server import Answer, serving
 from tests.support.oracle import Oracle, carry_states
 from tests.support.tagger_experiment import tagger, train
 
@@ -513,6 +517,24 @@ def test_no_other_file_that_is_read_is_replaced(folder: CommandFolder, option: s
     with pytest.raises(ConfigurationError, match="would replace '.*bank.json'"):
         folder.run("in.txt", "bank.npz", *options)
     assert (folder.path / "bank.json").read_text() == "rain\n"
+
+
+# Published models.
+
+
+def test_a_published_model_is_downloaded(
+    folder: CommandFolder, expected: List[numpy.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name in place of a path fetches the archive that it stands for."""
+    archive = shutil.make_archive(str(folder.path / "elmo"), "zip", folder.path / "elmo")
+    monkeypatch.setattr(file_utils, "CACHE_DIRECTORY", str(folder.path / "cache"))
+    with serving() as server:
+        server.answers["/elmo.zip"] = Answer(Path(archive).read_bytes())
+        addresses = ({"archive": f"{server.url}/elmo.zip"},)
+        model = PublishedModel("mine", "", ("English",), "", addresses)
+        monkeypatch.setattr(catalogue, "published_models", lambda: {"mine": model})
+        folder.run("in.txt", "out.hdf5", "--model", "published:mine", model="")
+    _assert_close(read_hdf5(folder.path / "out.hdf5"), [layers[:, 1:-1] for layers in expected])
 
 
 # The help.

@@ -13,6 +13,7 @@ import numpy
 import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
+from allennlp.data import Token, Vocabulary
 from allennlp.modules.elmo import _ElmoBiLm as BuiltInBilm
 from allennlp.modules.elmo import batch_to_ids as built_in_batch_to_ids
 from allennlp.nn.util import remove_sentence_boundaries
@@ -21,6 +22,7 @@ import allennlp_elmo_plugin
 from allennlp_elmo_plugin.compat import elmo_embedder
 from allennlp_elmo_plugin.compat.elmo_embedder import ElmoEmbedder, empty_embedding
 from tests.support.elmo_files import ElmoFiles, elmo_options, write_elmo_files
+from tests.support.oracle import Oracle
 
 SENTENCES = [
     ["The", "rain", "falls", "."],
@@ -184,3 +186,14 @@ def test_it_is_importable_under_the_name_of_0_9() -> None:
     assert imported is allennlp_elmo_plugin.ElmoEmbedder
     assert DEFAULT_WEIGHT_FILE.endswith("2xhighway_weights.hdf5")
     assert allennlp.commands.elmo is sys.modules["allennlp.commands.elmo"] is elmo_embedder
+
+
+@pytest.mark.parametrize("width", [8, 60])
+def test_words_have_the_width_of_the_options(tmp_path: Path, width: int) -> None:
+    """A biLM whose words have fewer or more characters than 50 needs no option."""
+    files = write_elmo_files(tmp_path, elmo_options(max_characters=width))
+    embedder = ElmoEmbedder(*files, initial_state="zero")
+    (expected,) = Oracle(*files).batch_layers([SENTENCES[2]]).layers.swapaxes(0, 1)
+    _assert_close(embedder.embed_sentence(SENTENCES[2]), expected[:, 1:-1])
+    spelt = embedder.indexer.tokens_to_indices([Token("rain")], Vocabulary())
+    assert len(spelt["elmo_tokens"][0]) == width

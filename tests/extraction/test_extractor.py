@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from pathlib import Path
 from typing import Any, Iterator, List, Optional, Sequence
 
 import numpy
@@ -292,3 +293,11 @@ def test_the_copy_on_the_cpu_takes_no_room_where_the_weights_are(
     monkeypatch.setattr(torch.nn.Parameter, "__deepcopy__", refuse)
     monkeypatch.setattr(torch.Tensor, "__deepcopy__", refuse)
     _assert_close(extractor._copy_on_cpu().embed(SENTENCES), expected)
+
+
+@pytest.mark.parametrize("width", [8, 60])
+def test_words_have_the_width_of_the_options(tmp_path: Path, width: int) -> None:
+    """A biLM whose words have fewer or more characters than 50 needs no option."""
+    files = write_elmo_files(tmp_path, elmo_options(max_characters=width))
+    expected = Oracle(*files).batch_layers([SENTENCES[3]]).layers[:, 0]
+    _assert_close(ElmoExtractor(_encoder(files)).embed([SENTENCES[3]]), [expected[:, 1:-1]])

@@ -1,5 +1,6 @@
 """Loading a biLM for an extraction."""
 
+import shutil
 import tarfile
 import zipfile
 from pathlib import Path
@@ -11,6 +12,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.models.archival import load_archive
 
 from allennlp_elmo_plugin import CarryState, WarmState, ZeroState
+from allennlp_elmo_plugin.extraction import models
 from allennlp_elmo_plugin.extraction.extractor import ElmoExtractor
 from allennlp_elmo_plugin.extraction.models import digest_of_weights, load_elmo
 from tests.support.elmo_files import ElmoFiles, elmo_options, write_elmo_files
@@ -161,3 +163,12 @@ def test_a_model_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     """The error names the place."""
     with pytest.raises(ConfigurationError, match="nowhere"):
         load_elmo(tmp_path / "nowhere")
+
+
+def test_a_model_of_elmoformanylangs_is_no_trained_model(tmp_path: Path) -> None:
+    """Its `config.json` is not taken for that of an AllenNLP model."""
+    for name in ("config.json", "encoder.pkl", "token_embedder.pkl"):
+        (tmp_path / name).write_text("{}")
+    shutil.make_archive(str(tmp_path.parent / "model"), "zip", tmp_path)
+    assert not models._is_trained_model(tmp_path)
+    assert not models._is_trained_model(tmp_path.parent / "model.zip")

@@ -17,7 +17,13 @@ import pytest
 from allennlp.common import file_utils
 from allennlp.common.checks import ConfigurationError
 
-from allennlp_elmo_plugin.weights import archives, find_options_file, find_weight_file, locations
+from allennlp_elmo_plugin.weights import (
+    archives,
+    find_options_file,
+    find_weight_file,
+    folders,
+    locations,
+)
 from tests.support.elmo_files import write_elmo_files
 
 
@@ -209,11 +215,12 @@ def test_an_archive_is_extracted_once(folder: Path, monkeypatch: pytest.MonkeyPa
     assert find_weight_file(_tar(folder, "w:gz")).read_bytes() == b"other"
 
 
-def test_only_the_wanted_file_is_extracted(folder: Path) -> None:
+def test_only_the_wanted_files_are_extracted(folder: Path) -> None:
     """Other files of an archive take no place on the disk."""
-    (folder / "weights.ckpt").write_bytes(bytes(1000))
+    for name in ("README", "model.ckpt-5.index", "model.ckpt-5.data-00000-of-00001"):
+        (folder / name).write_bytes(bytes(1000))
     found = find_weight_file(_tar(folder, "w"))
-    assert [path.name for path in found.parent.iterdir()] == ["weights.hdf5"]
+    assert sorted(path.name for path in found.parent.iterdir()) == ["options.json", "weights.hdf5"]
 
 
 def test_an_interrupted_extraction_does_not_count(
@@ -345,7 +352,7 @@ def test_a_huge_folder_is_not_searched_to_its_end(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Past a bound on the number of files, the error asks for the file itself."""
-    monkeypatch.setattr(locations, "MAX_ENTRIES", 10)
+    monkeypatch.setattr(folders, "MAX_ENTRIES", 10)
     for i in range(20):
         (folder / str(i)).touch()
     with pytest.raises(ConfigurationError, match="more than 10 files and folders. Name the file"):
