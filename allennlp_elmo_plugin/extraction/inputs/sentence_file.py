@@ -14,9 +14,10 @@ from allennlp_elmo_plugin.extraction.inputs.keys import KeyIndex, find_clashes, 
 from allennlp_elmo_plugin.extraction.inputs.record import Record
 from allennlp_elmo_plugin.extraction.inputs.survey import Survey, SurveyCounts
 from allennlp_elmo_plugin.extraction.sentence import Sentence
+from allennlp_elmo_plugin.io.find_file import find_file
 from allennlp_elmo_plugin.io.lazy import lazy_property
 from allennlp_elmo_plugin.io.regular_file import require_regular_file
-from allennlp_elmo_plugin.io.text_lines import decode_lines, find_text_file, open_text
+from allennlp_elmo_plugin.io.text_lines import decode_lines, open_text
 from allennlp_elmo_plugin.io.tokenization import load_sentence_rules
 
 __all__ = ["BLANK_LINES", "KEYS", "SentenceFile"]
@@ -218,7 +219,7 @@ class SentenceFile:
     @lazy_property
     def _path(self) -> str:
         # A URL is looked up once, so that it stands for one file.
-        return find_text_file(self.location, DESCRIPTION)
+        return find_file(self.location, DESCRIPTION)
 
     @lazy_property
     def _rules(self) -> Optional[Language]:
