@@ -37,8 +37,6 @@ __all__ = ["ElmoVectors"]
 
 STANDARD_INPUT = "-"
 WARM_UP_INPUT = "input"
-INTERRUPTED = 130
-"""Exit status of a program that Ctrl-C has ended."""
 
 EPILOG = """
 examples:
@@ -94,13 +92,20 @@ class ElmoVectors(ElmoCommand):
     @overrides
     def run(self, arguments: argparse.Namespace) -> None:
         common_logging.FILE_FRIENDLY_LOGGING = arguments.file_friendly_logging
-        try:
-            _run(arguments)
-        except KeyboardInterrupt:
-            is_begun = WorkingFolder(Path(arguments.output)).is_begun
-            hint = " Run the same command with --resume to go on." if is_begun else ""
-            print(f"Interrupted.{hint}", file=sys.stderr)
-            sys.exit(INTERRUPTED)
+        if arguments.layers is None:
+            arguments.layers = "all"
+        output = Path(arguments.output)
+        require_output_path(output)
+        folder = WorkingFolder(output)
+        if not arguments.resume:
+            folder.require_unused()
+        with folder.discarded_unless_begun():
+            _extract(arguments, folder)
+
+    @overrides
+    def how_to_go_on(self, arguments: argparse.Namespace) -> str:
+        is_begun = WorkingFolder(Path(arguments.output)).is_begun
+        return "Run the same command with --resume to go on." if is_begun else ""
 
 
 def _add_model(group: "argparse._ArgumentGroup") -> None:
@@ -286,18 +291,6 @@ def _mix(number: str) -> str:
             f"expected the number of a mix, got '{number}'; a path cannot follow it"
         )
     return f"{MIX}_{int(number)}"
-
-
-def _run(arguments: argparse.Namespace) -> None:
-    if arguments.layers is None:
-        arguments.layers = "all"
-    output = Path(arguments.output)
-    require_output_path(output)
-    folder = WorkingFolder(output)
-    if not arguments.resume:
-        folder.require_unused()
-    with folder.discarded_unless_begun():
-        _extract(arguments, folder)
 
 
 def _extract(arguments: argparse.Namespace, folder: WorkingFolder) -> None:

@@ -1,0 +1,86 @@
+"""The end of a command that fails."""
+
+import argparse
+import errno
+import logging
+import subprocess
+import sys
+from pathlib import Path
+from typing import List
+from unittest.mock import patch
+
+import pytest
+from allennlp.common.checks import ConfigurationError
+
+from allennlp_elmo_plugin.commands import ElmoExport, ElmoVectors
+from allennlp_elmo_plugin.commands.command import ElmoCommand
+
+
+def _fail(command: ElmoCommand, error: BaseException) -> None:
+    """Runs a command that raises an error."""
+    with patch.object(type(command), "run", side_effect=error):
+        parser = argparse.ArgumentParser()
+        command.add_subparser(parser.add_subparsers())
+        arguments = parser.parse_args([command.name, "input", "output"])
+        arguments.func(arguments)
+
+
+@pytest.mark.parametrize(
+    "error, message",
+    [
+        (ConfigurationError("Expected A, got B."), "Expected A, got B."),
+        (PermissionError(errno.EACCES, "No", "x"), "[Errno 13] No: 'x'"),
+    ],
+)
+def test_an_error_for_users_ends_in_its_message(
+    error: Exception, message: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The traceback is in the log at the level DEBUG."""
+    caplog.set_level(logging.DEBUG)
+    with pytest.raises(SystemExit) as ended:
+        _fail(ElmoExport(), error)
+    assert ended.value.code == f"allennlp elmo-export: error: {message}"
+    assert "Traceback" in caplog.text
+
+
+@pytest.mark.parametrize("error", [ValueError("a"), OSError("no file"), RuntimeError("c")])
+def test_any_other_error_keeps_its_traceback(error: Exception) -> None:
+    """It is an error of the program."""
+    with pytest.raises(type(error)) as raised:
+        _fail(ElmoExport(), error)
+    assert raised.value is error
+
+
+def test_ctrl_c_ends_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The status is that of a program that Ctrl-C has ended. Work that is kept has a hint."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "output.partial").mkdir()
+    (tmp_path / "output.partial" / "settings.json").touch()
+    hint = " Run the same command with --resume to go on."
+    for command, advice in ((ElmoExport(), ""), (ElmoVectors(), hint)):
+        with pytest.raises(SystemExit) as ended:
+            _fail(command, KeyboardInterrupt())
+        assert ended.value.code == 130
+        assert capsys.readouterr().err == f"Interrupted.{advice}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["elmo", "missing.txt", "out.npz", "--model", "pretrained:small"],
+        ["elmo-export", "missing.txt", "out"],
+        ["elmo-tokenize", "missing.txt", "out"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_misspelt_file_is_named_on_the_last_line(tmp_path: Path, arguments: List[str]) -> None:
+    """There is no traceback, and a status for scripts."""
+    (tmp_path / ".allennlp_plugins").write_text("allennlp_elmo_plugin\n")
+    command = [sys.executable, "-m", "allennlp", *arguments]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith(f"allennlp {arguments[0]}: error: Expected") and "missing.txt" in last
