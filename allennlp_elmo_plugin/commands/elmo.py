@@ -17,6 +17,7 @@ from allennlp.common.util import format_size
 from overrides import overrides
 
 from allennlp_elmo_plugin.commands.command import ElmoCommand
+from allennlp_elmo_plugin.commands.counted import counted
 from allennlp_elmo_plugin.embedder.token_embedder import PUBLISHED
 from allennlp_elmo_plugin.extraction.extractor import MIX, ElmoExtractor
 from allennlp_elmo_plugin.extraction.inputs.formats import INPUT_FORMATS
@@ -310,9 +311,10 @@ def _extract(arguments: argparse.Namespace, folder: WorkingFolder) -> None:
     _print_plan(plan, task)
     summary = job.run(plan)
     print(
-        f"Wrote {summary.num_sentences:,} sentences to {' and '.join(map(str, summary.paths))}: "
-        f"{summary.num_tokens:,} tokens in {summary.seconds:.1f} s, "
-        f"{summary.num_tokens / summary.seconds:,.0f} tokens a second"
+        f"Wrote {counted(summary.num_sentences, 'sentence')} to "
+        f"{' and '.join(map(str, summary.paths))}: {counted(summary.num_tokens, 'token')} in "
+        f"{summary.seconds:.1f} s, "
+        f"{counted(round(summary.num_tokens / summary.seconds), 'token')} a second"
     )
 
 
@@ -320,8 +322,9 @@ def _print_plan(plan: ExtractionPlan, task: ExtractionTask) -> None:
     free = shutil.disk_usage(task.output.absolute().parent).free
     survey = plan.survey
     print(
-        f"Found {survey.num_sentences:,} sentences with {survey.num_tokens:,} tokens, the longest "
-        f"with {survey.longest:,}.{_part(plan)}\n"
+        f"Found {counted(survey.num_sentences, 'sentence')} with "
+        f"{counted(survey.num_tokens, 'token')}, the longest with {survey.longest:,}."
+        f"{_part(plan)}\n"
         f"'{task.output}' will take about {format_size(plan.num_bytes)}; {format_size(free)} are "
         "free."
     )
@@ -329,7 +332,9 @@ def _print_plan(plan: ExtractionPlan, task: ExtractionTask) -> None:
 
 def _part(plan: ExtractionPlan) -> str:
     num_run = plan.shape.num_sentences
-    return "" if num_run == plan.survey.num_sentences else f" {num_run:,} of them have a target."
+    if num_run == plan.survey.num_sentences:
+        return ""
+    return f" {num_run:,} of them {'has' if num_run == 1 else 'have'} a target."
 
 
 def _source(arguments: argparse.Namespace, folder: WorkingFolder) -> SentenceFile:

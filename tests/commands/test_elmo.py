@@ -355,6 +355,19 @@ def test_the_plan_and_the_result_are_told(
     assert last.endswith("tokens a second")
 
 
+def test_one_sentence_is_no_plural(
+    folder: CommandFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor is one token, or one sentence that has a target."""
+    folder.run_with_input("rain\n", "out.npz")
+    words = folder.write("words.txt", "falls\n")
+    folder.run("in.txt", "out.npz", "--targets", words)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "Found 1 sentence with 1 token, the longest with 1."
+    assert lines[2].startswith("Wrote 1 sentence to ") and ": 1 token in " in lines[2]
+    assert lines[3].endswith(". 1 of them has a target.")
+
+
 def test_interrupted_work_is_kept_and_resumed(
     folder: CommandFolder, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
