@@ -343,6 +343,7 @@ def _source(arguments: argparse.Namespace, folder: WorkingFolder) -> SentenceFil
         "language": arguments.tokenize,
         "keys": arguments.keys,
         "blank_lines": arguments.blank_lines,
+        "working_folder": Path(arguments.output).parent,
     }
     if arguments.input != STANDARD_INPUT:
         return SentenceFile(arguments.input, **options)
