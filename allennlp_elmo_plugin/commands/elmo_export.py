@@ -23,8 +23,9 @@ class ElmoExport(ElmoCommand):
     """
 
     description = (
-        "Export the biLM of an archive, with the weights it has after training, as options.json "
-        "and weights.hdf5. For a bidirectional_lm, also write softmax.hdf5 and vocabulary.txt."
+        "Write the biLM (ELMo's language model) of a trained model, with the weights it has after "
+        "training, as options.json and weights.hdf5, the two files of an ELMo. For a model of the "
+        "type bidirectional_lm, also write softmax.hdf5 and vocabulary.txt."
     )
 
     @overrides

@@ -42,7 +42,7 @@ class ElmoTokenize(ElmoCommand):
         parser.add_argument(
             "--language",
             default="en",
-            help="spaCy's code of the language, such as de (default: en); xx suits many languages",
+            help="spaCy's code of the language, such as de; xx suits many languages",
         )
 
     @overrides

@@ -3,17 +3,32 @@
 import argparse
 import errno
 import logging
+import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import List
+from typing import List, Type
 from unittest.mock import patch
 
 import pytest
+from allennlp.commands import main
 from allennlp.common.checks import ConfigurationError
 
-from allennlp_elmo_plugin.commands import ElmoExport, ElmoVectors
+from allennlp_elmo_plugin.commands import ElmoExport, ElmoTokenize, ElmoVectors
 from allennlp_elmo_plugin.commands.command import ElmoCommand
+
+
+@pytest.mark.parametrize("command", [ElmoExport, ElmoTokenize, ElmoVectors])
+def test_the_help_gives_each_default_once(
+    command: Type[ElmoCommand], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """AllenNLP's parser adds some itself."""
+    argv = patch.object(sys, "argv", ["allennlp", command().name, "--help"])
+    with argv, patch("allennlp.commands.import_plugins"), pytest.raises(SystemExit):
+        main()
+    options = re.split(r"\n  (?=-)", capsys.readouterr().out)
+    assert len(options) > 3
+    assert [option for option in options if option.count("(default") > 1] == []
 
 
 def _fail(command: ElmoCommand, error: BaseException) -> None:
