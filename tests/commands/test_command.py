@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import List, Type
+from typing import Type
 from unittest.mock import patch
 
 import pytest
@@ -81,21 +81,25 @@ def test_ctrl_c_ends_in_one_line(
         assert capsys.readouterr().err == f"Interrupted.{advice}\n"
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["elmo", "missing.txt", "out.npz", "--model", "pretrained:small"],
-        ["elmo-export", "missing.txt", "out"],
-        ["elmo-tokenize", "missing.txt", "out"],
-    ],
-    ids=lambda arguments: arguments[0],
-)
-def test_a_misspelt_file_is_named_on_the_last_line(tmp_path: Path, arguments: List[str]) -> None:
+@pytest.mark.parametrize("command", [ElmoExport(), ElmoTokenize(), ElmoVectors()])
+def test_a_misspelt_file_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: ElmoCommand
+) -> None:
+    """Every command says so."""
+    monkeypatch.chdir(tmp_path)
+    parser = argparse.ArgumentParser()
+    command.add_subparser(parser.add_subparsers())
+    arguments = parser.parse_args([command.name, "missing.txt", "out.npz"])
+    arguments.model = "pretrained:small"
+    with pytest.raises(SystemExit, match=f"^allennlp {command.name}: error: .*'missing.txt', "):
+        arguments.func(arguments)
+
+
+def test_the_message_is_the_last_line(tmp_path: Path) -> None:
     """There is no traceback, and a status for scripts."""
     (tmp_path / ".allennlp_plugins").write_text("allennlp_elmo_plugin\n")
-    command = [sys.executable, "-m", "allennlp", *arguments]
+    command = [sys.executable, "-m", "allennlp", "elmo-tokenize", "missing.txt", "out"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith(f"allennlp {arguments[0]}: error: Expected") and "missing.txt" in last
+    assert done.stderr.splitlines()[-1].startswith("allennlp elmo-tokenize: error: Expected")

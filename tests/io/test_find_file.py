@@ -1,10 +1,12 @@
 """Finding a file or folder that a user names."""
 
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from allennlp.common.checks import ConfigurationError
 
+from allennlp_elmo_plugin.io import find_file as find_file_module
 from allennlp_elmo_plugin.io.find_file import find_file
 
 
@@ -22,7 +24,6 @@ def test_files_and_folders_are_found(tmp_path: Path) -> None:
     [
         ("nowhere.txt", "Expected a list at 'nowhere.txt', but there is none.*'{folder}'"),
         ("nonsense:x", "Expected a list at 'nonsense:x', but it could not be downloaded"),
-        ("http://localhost:1/x", "at 'http://localhost:1/x', but it could not be downloaded"),
     ],
 )
 def test_what_is_not_there_is_named(
@@ -32,3 +33,10 @@ def test_what_is_not_there_is_named(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigurationError, match=problem.format(folder=tmp_path)):
         find_file(location, "a list")
+
+
+def test_a_download_that_fails_is_named() -> None:
+    """The error has the reason."""
+    fails = patch.object(find_file_module, "cached_path", side_effect=OSError("timed out"))
+    with fails, pytest.raises(ConfigurationError, match=r"at 'http://x', .* \(timed out\)"):
+        find_file("http://x", "a list")
