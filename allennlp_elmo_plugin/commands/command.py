@@ -3,14 +3,22 @@ The base class of the plugin's subcommands.
 """
 
 import argparse
+import logging
+import sys
 from abc import abstractmethod
 from textwrap import fill
-from typing import Optional
+from typing import Optional, Union
 
 from allennlp.commands.subcommand import Subcommand
+from allennlp.common.checks import ConfigurationError
 from overrides import overrides
 
 __all__ = ["ElmoCommand"]
+
+logger = logging.getLogger(__name__)
+
+INTERRUPTED = 130
+"""Exit status of a program that Ctrl-C has ended."""
 
 
 class ElmoCommand(Subcommand):
@@ -43,7 +51,58 @@ class ElmoCommand(Subcommand):
 
         arguments : `argparse.Namespace`
             The parsed arguments.
+
+        # Raises
+
+        `ConfigurationError`
+            If an argument or a file is not as expected.
         """
+
+    def how_to_go_on(self, arguments: argparse.Namespace) -> str:
+        """
+        Returns what a user is told to do after Ctrl-C, which is nothing for most commands.
+
+        # Parameters
+
+        arguments : `argparse.Namespace`
+            The parsed arguments.
+
+        # Returns
+
+        `str`
+            A sentence, or an empty text.
+        """
+        return ""
+
+    def run_as_program(self, arguments: argparse.Namespace) -> None:
+        """
+        Runs the command, and ends the program with a message for errors that a user can mend.
+
+        These are wrong arguments and files, and errors of the operating system about a file. Their
+        traceback is in the log at the level DEBUG. Any other error is one of the program, and
+        leaves it with its traceback.
+
+        # Parameters
+
+        arguments : `argparse.Namespace`
+            The parsed arguments.
+
+        # Raises
+
+        `SystemExit`
+            With status 1 after such an error, and 130 after Ctrl-C.
+        """
+        try:
+            self.run(arguments)
+        except KeyboardInterrupt:
+            print(f"Interrupted. {self.how_to_go_on(arguments)}".rstrip(), file=sys.stderr)
+            sys.exit(INTERRUPTED)
+        except (ConfigurationError, OSError) as error:
+            if not _is_for_users(error):
+                raise
+            logger.debug("The error was raised here:", exc_info=True)
+            # Python prints the message and exits with status 1.
+            raise SystemExit(f"allennlp {self.name}: error: {error}") from error
 
     @overrides
     def add_subparser(self, parser: "argparse._SubParsersAction") -> argparse.ArgumentParser:
@@ -68,5 +127,10 @@ class ElmoCommand(Subcommand):
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         self.add_arguments(subparser)
-        subparser.set_defaults(func=self.run)
+        subparser.set_defaults(func=self.run_as_program)
         return subparser
+
+
+def _is_for_users(error: Union[ConfigurationError, OSError]) -> bool:
+    # Without a file's name, an error of the system does not say what to mend.
+    return isinstance(error, ConfigurationError) or error.filename is not None

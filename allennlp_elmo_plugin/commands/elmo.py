@@ -17,6 +17,7 @@ from allennlp.common.util import format_size
 from overrides import overrides
 
 from allennlp_elmo_plugin.commands.command import ElmoCommand
+from allennlp_elmo_plugin.commands.counted import counted
 from allennlp_elmo_plugin.extraction.extractor import MIX, ElmoExtractor
 from allennlp_elmo_plugin.extraction.inputs.formats import INPUT_FORMATS
 from allennlp_elmo_plugin.extraction.inputs.sentence_file import BLANK_LINES, KEYS, SentenceFile
@@ -38,13 +39,11 @@ ORIGINAL = "published:original"
 """The default of AllenNLP's `Elmo`, with its mirrors."""
 STANDARD_INPUT = "-"
 WARM_UP_INPUT = "input"
-INTERRUPTED = 130
-"""Exit status of a program that Ctrl-C has ended."""
 
 EPILOG = """
 examples:
   allennlp elmo sentences.txt vectors.hdf5 --model pretrained:small
-      all layers of each token; one sentence a line, tokens separated by spaces
+      all layers of each token, from a text with one tokenized sentence a line
   allennlp elmo novel.txt vectors.npy --model elmo.zip --tokenize en --average --pool mean
       one vector for each sentence of a plain text
   allennlp elmo proteins.fasta vectors.h5 --model seqvec.zip --average --pool mean --warm-up input
@@ -56,6 +55,12 @@ examples:
 
 The page "Vectors from the command line" of the documentation shows how to read each format.
 """
+
+
+LAYERS = """
+ELMo has several layers, most often three, and each gives a token a vector of
+dim numbers. Layer 0 knows the word alone; those above it know its sentence.
+""".strip()
 
 
 @Subcommand.register("elmo")
@@ -80,28 +85,37 @@ class ElmoVectors(ElmoCommand):
         parser.add_argument(
             "input",
             metavar="INPUT",
-            help="text file in UTF-8, compressed if it ends in .gz, .bz2 or .xz; - is standard "
-            "input. Sentences, one a line, their tokens separated by spaces, unless the ending is "
-            ".jsonl, .conllu or .fasta, or an option of 'input' below says otherwise",
+            help="text in UTF-8: one sentence a line, its tokens separated by spaces (for a text "
+            "that is not tokenized, see --tokenize). A file that ends in .jsonl, .conllu or .fasta "
+            "has that format, and .gz, .bz2 or .xz may follow. - is standard input",
         )
         parser.add_argument(
             "output", metavar="OUTPUT", help="file to write; it appears when it is complete"
         )
         _add_model(parser.add_argument_group("model"))
         _add_input(parser.add_argument_group("input"))
-        _add_layers(parser.add_argument_group("what is written"))
+        written = parser.add_argument_group("what is written", LAYERS)
+        _add_layers(written)
+        _add_results(written)
         _add_running(parser.add_argument_group("running"))
 
     @overrides
     def run(self, arguments: argparse.Namespace) -> None:
         common_logging.FILE_FRIENDLY_LOGGING = arguments.file_friendly_logging
-        try:
-            _run(arguments)
-        except KeyboardInterrupt:
-            is_begun = WorkingFolder(Path(arguments.output)).is_begun
-            hint = " Run the same command with --resume to go on." if is_begun else ""
-            print(f"Interrupted.{hint}", file=sys.stderr)
-            sys.exit(INTERRUPTED)
+        if arguments.layers is None:
+            arguments.layers = "all"
+        output = Path(arguments.output)
+        require_output_path(output)
+        folder = WorkingFolder(output)
+        if not arguments.resume:
+            folder.require_unused()
+        with folder.discarded_unless_begun():
+            _extract(arguments, folder)
+
+    @overrides
+    def how_to_go_on(self, arguments: argparse.Namespace) -> str:
+        is_begun = WorkingFolder(Path(arguments.output)).is_begun
+        return "Run the same command with --resume to go on." if is_begun else ""
 
 
 def _add_model(group: "argparse._ArgumentGroup") -> None:
@@ -113,13 +127,15 @@ def _add_model(group: "argparse._ArgumentGroup") -> None:
         "that AllenNLP trained on top of one, or its folder (default: published:original)",
     )
     group.add_argument(
-        "--options-file", metavar="FILE", help="options (.json) of an ELMo, in place of --model"
+        "--options-file",
+        metavar="FILE",
+        help="options (.json) of an ELMo, with --weight-file in place of --model",
     )
     group.add_argument(
-        "--weight-file", metavar="FILE", help="weights (.hdf5) of an ELMo, in place of --model"
+        "--weight-file", metavar="FILE", help="weights (.hdf5) of an ELMo, with --options-file"
     )
     group.add_argument(
-        "--module", metavar="NAME", help="name of the biLM in a model.tar.gz that has several"
+        "--module", metavar="NAME", help="name of the ELMo in a model.tar.gz that has several"
     )
     group.add_argument(
         "--precision",
@@ -132,16 +148,17 @@ def _add_model(group: "argparse._ArgumentGroup") -> None:
         "--initial-state",
         choices=("warm", "zero", "carry"),
         default="warm",
-        help="state that a sentence starts from. With warm and zero it has the same vectors "
-        "wherever it stands; with carry they depend on the sentences before, as in AllenNLP 0.9 "
-        "(default: warm)",
+        help="state that ELMo is in before it reads a sentence: warm, as after some other text; "
+        "zero, as after none; or carry, as after the sentences before, which is how AllenNLP 0.9 "
+        "did it. With warm and zero a sentence has the same vectors wherever it stands (default: "
+        "warm)",
     )
     group.add_argument(
         "--warm-up",
         metavar="FILE",
-        help="tokenized sentences from which the state 'warm' is computed, or the word 'input' "
-        "for the first sentences of INPUT; give some if INPUT is not English (default: 16 English "
-        "sentences)",
+        help="file of some tokenized sentences that ELMo reads to be in the state warm, or the "
+        "word input for the first sentences of INPUT. Give one of them if INPUT is not English "
+        "(default: 16 English sentences)",
     )
 
 
@@ -155,21 +172,21 @@ def _add_input(group: "argparse._ArgumentGroup") -> None:
         "--tokenize",
         metavar="LANGUAGE",
         help="INPUT is plain text: split it into sentences and tokens by spaCy's rules for a "
-        "language, such as en, de or xx",
+        "language, such as en or de; xx suits many languages",
     )
     group.add_argument(
         "--blank-lines",
         choices=BLANK_LINES,
         default="error",
-        help="make a blank line or another sentence without tokens an error, or an empty array "
-        "(default: error)",
+        help="what a blank line or another sentence without tokens is: an error, or a sentence "
+        "with an empty array (default: error)",
     )
     group.add_argument(
         "--keys",
         choices=KEYS,
         default="ids",
-        help="names of the arrays in OUTPUT: the ids in INPUT, or numbers from 0 if it has none; "
-        "numbers; or the sentences themselves (default: ids)",
+        help="names of the sentences' arrays in OUTPUT: ids, those in INPUT, or numbers if it has "
+        "none; numbers, from 0; or sentences, their texts (default: ids)",
     )
     group.add_argument(
         "--use-sentence-keys",
@@ -190,7 +207,11 @@ def _add_layers(group: "argparse._ArgumentGroup") -> None:
     for name, text in choices.items():
         layers.add_argument(f"--{name}", dest="layers", action="store_const", const=name, help=text)
     layers.add_argument(
-        "--layer", dest="layers", type=int, metavar="K", help="layer K, where 0 is the token layer"
+        "--layer",
+        dest="layers",
+        type=int,
+        metavar="K",
+        help="layer K, from 0: arrays of (tokens, dim)",
     )
     layers.add_argument(
         "--mix",
@@ -199,27 +220,31 @@ def _add_layers(group: "argparse._ArgumentGroup") -> None:
         metavar="K",
         nargs="?",
         const=MIX,
-        help="the mix of the layers that a model.tar.gz has learnt; mix K, from 0, if it has "
-        "several",
+        help="the mix of the layers that a model.tar.gz has learnt: arrays of (tokens, dim); mix "
+        "K, from 0, if it has several",
     )
+
+
+def _add_results(group: "argparse._ArgumentGroup") -> None:
     kinds = group.add_mutually_exclusive_group()
     kinds.add_argument(
         "--pool",
         choices=("mean",),
-        help="one vector for each sentence, the mean of those of its tokens",
+        help="one vector for each sentence, the mean of the vectors of its tokens",
     )
     kinds.add_argument(
         "--targets",
         metavar="FILE",
-        help="only the vectors of some words, one a line in FILE. OUTPUT is an .npz with "
-        "(occurrences, dim) for each, and a .json says where they are",
+        help="only the vectors of the words in FILE, one word a line, wherever they occur. OUTPUT "
+        "is an .npz with an array of (occurrences, dim) for each word, and a .json beside it says "
+        "where each occurrence is",
     )
     kinds.add_argument(
         "--types",
         type=int,
         metavar="N",
-        help="the normalized mean vector of each of the N most frequent words. OUTPUT is in "
-        "word2vec's format: .txt, .vec or .bin",
+        help="the mean vector of each of the N most frequent words, normalized. Choose one of the "
+        "layers, their mean or a mix. OUTPUT is in word2vec's format: .txt, .vec or .bin",
     )
     group.add_argument(
         "--dtype",
@@ -230,13 +255,13 @@ def _add_layers(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--keep-sentence-boundaries",
         action="store_true",
-        help="keep the vectors of <S> and </S> around those of the tokens",
+        help="also write the vectors of <S> and </S>, which ELMo puts around each sentence",
     )
     group.add_argument(
         "--forget-sentences",
         action="store_true",
-        help="leave the dataset 'sentence_to_index', a table from sentences to names, out of an "
-        "HDF5 file",
+        help="leave the dataset sentence_to_index, a table from sentences to the names of their "
+        "arrays, out of an HDF5 file",
     )
 
 
@@ -246,8 +271,8 @@ def _add_running(group: "argparse._ArgumentGroup") -> None:
         type=int,
         metavar="N",
         default=2048,
-        help="largest size of a batch: sentences times the tokens of the longest. Less takes "
-        "less memory (default: 2048)",
+        help="largest size of a batch, its sentences times the tokens of the longest. A smaller "
+        "one takes less memory (default: 2048)",
     )
     group.add_argument(
         "--batch-size",
@@ -266,8 +291,8 @@ def _add_running(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--resume",
         action="store_true",
-        help="go on with the work of a run that was stopped, if there is some in OUTPUT.partial; "
-        "the result is that of a run that was not stopped",
+        help="go on with a run that was stopped, whose work is kept in OUTPUT.partial, or begin "
+        "if there is none. The result is that of a run that was not stopped",
     )
     group.add_argument(
         "--file-friendly-logging",
@@ -289,18 +314,6 @@ def _mix(number: str) -> str:
     return f"{MIX}_{int(number)}"
 
 
-def _run(arguments: argparse.Namespace) -> None:
-    if arguments.layers is None:
-        arguments.layers = "all"
-    output = Path(arguments.output)
-    require_output_path(output)
-    folder = WorkingFolder(output)
-    if not arguments.resume:
-        folder.require_unused()
-    with folder.discarded_unless_begun():
-        _extract(arguments, folder)
-
-
 def _extract(arguments: argparse.Namespace, folder: WorkingFolder) -> None:
     source = _source(arguments, folder)
     task = _task(arguments, source)
@@ -318,9 +331,10 @@ def _extract(arguments: argparse.Namespace, folder: WorkingFolder) -> None:
     _print_plan(plan, task)
     summary = job.run(plan)
     print(
-        f"Wrote {summary.num_sentences:,} sentences to {' and '.join(map(str, summary.paths))}: "
-        f"{summary.num_tokens:,} tokens in {summary.seconds:.1f} s, "
-        f"{summary.num_tokens / summary.seconds:,.0f} tokens a second"
+        f"Wrote {counted(summary.num_sentences, 'sentence')} to "
+        f"{' and '.join(map(str, summary.paths))}: {counted(summary.num_tokens, 'token')} in "
+        f"{summary.seconds:.1f} s, "
+        f"{counted(round(summary.num_tokens / summary.seconds), 'token')} a second"
     )
 
 
@@ -328,8 +342,9 @@ def _print_plan(plan: ExtractionPlan, task: ExtractionTask) -> None:
     free = shutil.disk_usage(task.output.absolute().parent).free
     survey = plan.survey
     print(
-        f"Found {survey.num_sentences:,} sentences with {survey.num_tokens:,} tokens, the longest "
-        f"with {survey.longest:,}.{_part(plan)}\n"
+        f"Found {counted(survey.num_sentences, 'sentence')} with "
+        f"{counted(survey.num_tokens, 'token')}, the longest with {survey.longest:,}."
+        f"{_part(plan)}\n"
         f"'{task.output}' will take about {format_size(plan.num_bytes)}; {format_size(free)} are "
         "free."
     )
@@ -337,7 +352,9 @@ def _print_plan(plan: ExtractionPlan, task: ExtractionTask) -> None:
 
 def _part(plan: ExtractionPlan) -> str:
     num_run = plan.shape.num_sentences
-    return "" if num_run == plan.survey.num_sentences else f" {num_run:,} of them have a target."
+    if num_run == plan.survey.num_sentences:
+        return ""
+    return f" {num_run:,} of them {'has' if num_run == 1 else 'have'} a target."
 
 
 def _source(arguments: argparse.Namespace, folder: WorkingFolder) -> SentenceFile:
@@ -346,6 +363,7 @@ def _source(arguments: argparse.Namespace, folder: WorkingFolder) -> SentenceFil
         "language": arguments.tokenize,
         "keys": arguments.keys,
         "blank_lines": arguments.blank_lines,
+        "working_folder": Path(arguments.output).parent,
     }
     if arguments.input != STANDARD_INPUT:
         return SentenceFile(arguments.input, **options)

@@ -5,9 +5,9 @@
 import argparse
 
 from allennlp.commands.subcommand import Subcommand
-from allennlp.models.archival import load_archive
 from overrides import overrides
 
+from allennlp_elmo_plugin.archive.trained_model import load_trained_model
 from allennlp_elmo_plugin.commands.command import ElmoCommand
 from allennlp_elmo_plugin.language_model.export import export_bilm
 
@@ -23,8 +23,9 @@ class ElmoExport(ElmoCommand):
     """
 
     description = (
-        "Export the biLM of an archive, with the weights it has after training, as options.json "
-        "and weights.hdf5. For a bidirectional_lm, also write softmax.hdf5 and vocabulary.txt."
+        "Write the biLM (ELMo's language model) of a trained model, with the weights it has after "
+        "training, as options.json and weights.hdf5, the two files of an ELMo. For a model of the "
+        "type bidirectional_lm, also write softmax.hdf5 and vocabulary.txt."
     )
 
     @overrides
@@ -44,6 +45,6 @@ class ElmoExport(ElmoCommand):
 
     @overrides
     def run(self, arguments: argparse.Namespace) -> None:
-        model = load_archive(arguments.archive, weights_file=arguments.weights_file).model
+        model = load_trained_model(arguments.archive, arguments.weights_file)
         name = export_bilm(model, arguments.folder, arguments.module)
         print(f"Wrote the biLM '{name}' of {arguments.archive} to the folder {arguments.folder}")

@@ -8,6 +8,7 @@ from allennlp.commands.subcommand import Subcommand
 from overrides import overrides
 
 from allennlp_elmo_plugin.commands.command import ElmoCommand
+from allennlp_elmo_plugin.commands.counted import counted
 from allennlp_elmo_plugin.io.text_files import find_files
 from allennlp_elmo_plugin.io.tokenization import tokenize_files
 
@@ -41,10 +42,10 @@ class ElmoTokenize(ElmoCommand):
         parser.add_argument(
             "--language",
             default="en",
-            help="spaCy's code of the language, such as de (default: en); xx suits many languages",
+            help="spaCy's code of the language, such as de; xx suits many languages",
         )
 
     @overrides
     def run(self, arguments: argparse.Namespace) -> None:
         copies = tokenize_files(find_files(arguments.texts), arguments.folder, arguments.language)
-        print(f"Wrote {len(copies)} files to {arguments.folder}")
+        print(f"Wrote {counted(len(copies), 'file')} to {arguments.folder}")

@@ -12,9 +12,9 @@ import torch
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
-from allennlp.models.archival import load_archive
 from torch.nn import Module
 
+from allennlp_elmo_plugin.archive.trained_model import load_trained_model
 from allennlp_elmo_plugin.embedder.bilm_encoder import BilmEncoder
 from allennlp_elmo_plugin.embedder.elmo import Elmo
 from allennlp_elmo_plugin.embedder.encoder import ElmoEncoder
@@ -94,7 +94,7 @@ def load_elmo(
     """
     state = _initial_state(initial_state, warm_up)
     if weight_file is None and _is_trained_model(model):
-        trained = load_archive(str(model)).model
+        trained = load_trained_model(model)
         return _from_trained(trained, module, precision, state, keeps_warm=warm_up is None)
     if module is not None:
         raise ConfigurationError(

@@ -11,14 +11,13 @@ from codecs import BOM_UTF8
 from typing import Any, BinaryIO, Callable, Dict, Iterable, Iterator, Optional, Tuple, Union, cast
 
 from allennlp.common.checks import ConfigurationError
-from allennlp.common.file_utils import cached_path
 
+from allennlp_elmo_plugin.io.find_file import find_file
 from allennlp_elmo_plugin.io.regular_file import require_regular_file
 
 __all__ = [
     "BYTE_ORDER_MARK",
     "decode_lines",
-    "find_text_file",
     "open_text",
     "read_lines",
     "split_at_carriage_returns",
@@ -64,45 +63,8 @@ def read_lines(
         If the file is missing, cannot be downloaded, is not a regular file, or is not text in
         UTF-8. The message names it.
     """
-    with open_text(find_text_file(location, description), description) as file:
+    with open_text(find_file(location, description), description) as file:
         yield from decode_lines(file, str(location))
-
-
-def find_text_file(
-    location: Union[str, "os.PathLike[str]"], description: str = "a text file"
-) -> str:
-    """
-    Returns the local path of a text file.
-
-    # Parameters
-
-    location : `Union[str, PathLike]`
-        Path or URL of the file. A URL is downloaded into AllenNLP's cache first.
-    description : `str`, optional (default = `"a text file"`)
-        Description of the file in errors.
-
-    # Returns
-
-    `str`
-        The path. In the cache, it has no suffix.
-
-    # Raises
-
-    `ConfigurationError`
-        If the file is missing or cannot be downloaded.
-    """
-    try:
-        return str(cached_path(location))
-    except FileNotFoundError as error:
-        raise ConfigurationError(
-            f"Expected {description} at '{location}', but there is none. Check the path; a "
-            f"relative one starts at the working directory, '{os.getcwd()}'."
-        ) from error
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(
-            f"Expected {description} at '{location}', but it could not be downloaded ({error}). "
-            "Check the URL and the network, or give the path of a local copy."
-        ) from error
 
 
 def open_text(path: str, description: str = "a text file") -> BinaryIO:

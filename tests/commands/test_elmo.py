@@ -10,7 +10,6 @@ import h5py
 import numpy
 import pytest
 from allennlp.common import file_utils
-from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin.commands.elmo import ElmoVectors
 from allennlp_elmo_plugin.weights.published import catalogue
@@ -110,7 +109,7 @@ def test_sentences_can_be_forgotten_or_be_keys(folder: CommandFolder) -> None:
 
 def test_equal_sentences_cannot_be_keys(folder: CommandFolder) -> None:
     """The error names the clash, and nothing is written."""
-    with pytest.raises(ConfigurationError, match="'a'"):
+    with pytest.raises(SystemExit, match="'a'"):
         folder.run("in.txt", "out.h5", "--use-sentence-keys")
     assert folder.names() == []
 
@@ -118,7 +117,7 @@ def test_equal_sentences_cannot_be_keys(folder: CommandFolder) -> None:
 def test_blank_lines_are_listed_or_kept(folder: CommandFolder) -> None:
     """As in 0.9, their numbers from 0 are in the error; `empty` gives arrays without tokens."""
     folder.write("in.txt", "a\n\nrain\n \n")
-    with pytest.raises(ConfigurationError, match="0\\): 1, 3"):
+    with pytest.raises(SystemExit, match="0\\): 1, 3"):
         folder.run("in.txt", "out.h5")
     folder.run("in.txt", "out.h5", "--blank-lines", "empty")
     shapes = [array.shape for array in read_hdf5(folder.path / "out.h5").values()]
@@ -212,9 +211,9 @@ def test_standard_input_is_read(folder: CommandFolder, expected: List[numpy.ndar
 
 def test_faults_of_standard_input_are_named(folder: CommandFolder) -> None:
     """The error does not name the copy, which is removed."""
-    with pytest.raises(ConfigurationError, match="sentence of 'standard input'"):
+    with pytest.raises(SystemExit, match="sentence of 'standard input'"):
         folder.run_with_input("a\n\n", "out.h5")
-    with pytest.raises(ConfigurationError, match="no module|elsewhere"):
+    with pytest.raises(SystemExit, match="no module|elsewhere"):
         folder.run_with_input("a\n", "out.h5", model="elsewhere")
     assert folder.names() == []
 
@@ -360,6 +359,19 @@ def test_the_plan_and_the_result_are_told(
     assert last.endswith("tokens a second")
 
 
+def test_one_sentence_is_no_plural(
+    folder: CommandFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor is one token, or one sentence that has a target."""
+    folder.run_with_input("rain\n", "out.npz")
+    words = folder.write("words.txt", "falls\n")
+    folder.run("in.txt", "out.npz", "--targets", words)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "Found 1 sentence with 1 token, the longest with 1."
+    assert lines[2].startswith("Wrote 1 sentence to ") and ": 1 token in " in lines[2]
+    assert lines[3].endswith(". 1 of them has a target.")
+
+
 def test_interrupted_work_is_kept_and_resumed(
     folder: CommandFolder, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -372,7 +384,7 @@ def test_interrupted_work_is_kept_and_resumed(
     assert "same command with --resume to go on" in capsys.readouterr().err
     assert "same command with --resume to go on" in caplog.text
     assert folder.names() == ["expected.h5", "out.h5.partial"]
-    with pytest.raises(ConfigurationError, match="with --resume, or delete the folder"):
+    with pytest.raises(SystemExit, match="with --resume, or delete the folder"):
         folder.run(*options)
     folder.run(*options, "--resume")
     assert ": 5 tokens in" in capsys.readouterr().out
@@ -412,7 +424,7 @@ def test_other_settings_are_listed(folder: CommandFolder) -> None:
     with failing_after(1), pytest.raises(SystemExit):
         folder.run(*options, state="warm")
     folder.write("warm.txt", "rain\n")
-    with pytest.raises(ConfigurationError) as error:
+    with pytest.raises(SystemExit) as error:
         folder.run(*options, "--top", "--dtype", "float16", "--resume", state="warm")
     for difference in (
         "layers was 'all' and is 'top'",
@@ -421,7 +433,7 @@ def test_other_settings_are_listed(folder: CommandFolder) -> None:
     ):
         assert difference in str(error.value)
     folder.write("in.txt", "a\n")
-    with pytest.raises(ConfigurationError, match="input was "):
+    with pytest.raises(SystemExit, match="input was "):
         folder.run(*options, "--resume", state="warm")
     assert "out.h5.partial" in folder.names()
 
@@ -431,7 +443,7 @@ def test_a_carried_state_cannot_be_resumed(folder: CommandFolder) -> None:
     with failing_after(1), pytest.raises(SystemExit):
         folder.run("in.txt", "out.h5", "--batch-size", "2", state="carry")
     assert folder.names() == []
-    with pytest.raises(ConfigurationError, match="without --resume, or take another initial"):
+    with pytest.raises(SystemExit, match="without --resume, or take another initial"):
         folder.run("in.txt", "out.h5", "--resume", state="carry")
     assert folder.names() == []
 
@@ -459,7 +471,7 @@ def test_a_carried_state_cannot_be_resumed(folder: CommandFolder) -> None:
 def test_contradictions_are_errors(folder: CommandFolder, options: List[str], problem: str) -> None:
     """The message says what does not go together, and nothing is left behind."""
     options = [str(folder.path / each) if each == "in.txt" else each for each in options]
-    with pytest.raises(ConfigurationError) as error:
+    with pytest.raises(SystemExit) as error:
         folder.run("in.txt", "out.h5", *options)
     assert problem in str(error.value)
     assert folder.names() == []
@@ -504,7 +516,7 @@ def test_paths_are_checked_before_anything_is_written(
     folder.write("bank.json", '{"tokens": ["a"]}\n')
     before = {path: path.read_bytes() for path in folder.path.glob("*.*")}
     options = ["--types", "3", "--top"] if output == "in.txt" else []
-    with pytest.raises(ConfigurationError, match=problem):
+    with pytest.raises(SystemExit, match=problem):
         folder.run(source, output, *options)
     assert {path: path.read_bytes() for path in folder.path.glob("*.*")} == before
 
@@ -514,7 +526,7 @@ def test_no_other_file_that_is_read_is_replaced(folder: CommandFolder, option: s
     """The places of targets would replace a list of words with the ending `.json`."""
     words = folder.write("bank.json", "rain\n")
     options = [option, words] if option == "--targets" else ["--targets", words, option, words]
-    with pytest.raises(ConfigurationError, match="would replace '.*bank.json'"):
+    with pytest.raises(SystemExit, match="would replace '.*bank.json'"):
         folder.run("in.txt", "bank.npz", *options)
     assert (folder.path / "bank.json").read_text() == "rain\n"
 

@@ -55,6 +55,6 @@ def test_every_option_arrives(
 def test_a_module_is_for_trained_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The name reaches the loader, which refuses it for a biLM of its own."""
     write_elmo_files(tmp_path / "elmo")
-    with pytest.raises(Exception, match="Got the module 'some.module'"):
+    with pytest.raises(SystemExit, match="Got the module 'some.module'"):
         _run(tmp_path, monkeypatch, "elmo", "out", "--module", "some.module")
     assert not (tmp_path / "out").exists()

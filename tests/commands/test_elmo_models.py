@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from allennlp.commands import main
-from allennlp.common.checks import ConfigurationError
 
 
 def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
@@ -37,5 +36,5 @@ def test_the_command_describes_one(monkeypatch: pytest.MonkeyPatch, capsys: Any)
 
 def test_a_misspelt_name_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """It gets a suggestion."""
-    with pytest.raises(ConfigurationError, match="Did you mean 'published:medium'"):
+    with pytest.raises(SystemExit, match="Did you mean 'published:medium'"):
         _run(monkeypatch, "mediun")

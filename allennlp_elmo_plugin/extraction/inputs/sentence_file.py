@@ -4,6 +4,7 @@ The sentences of an input file, which can be read more than once.
 
 import os
 from itertools import islice
+from pathlib import Path
 from typing import BinaryIO, Callable, Iterator, List, Optional, Tuple, Union
 
 from allennlp.common.checks import ConfigurationError
@@ -12,11 +13,13 @@ from spacy.language import Language
 from allennlp_elmo_plugin.extraction.inputs.formats import choose_format, parse_records
 from allennlp_elmo_plugin.extraction.inputs.keys import KeyIndex, find_clashes, require_key
 from allennlp_elmo_plugin.extraction.inputs.record import Record
+from allennlp_elmo_plugin.extraction.inputs.record_file import RecordFile
 from allennlp_elmo_plugin.extraction.inputs.survey import Survey, SurveyCounts
 from allennlp_elmo_plugin.extraction.sentence import Sentence
+from allennlp_elmo_plugin.io.find_file import find_file
 from allennlp_elmo_plugin.io.lazy import lazy_property
 from allennlp_elmo_plugin.io.regular_file import require_regular_file
-from allennlp_elmo_plugin.io.text_lines import decode_lines, find_text_file, open_text
+from allennlp_elmo_plugin.io.text_lines import decode_lines, open_text
 from allennlp_elmo_plugin.io.tokenization import load_sentence_rules
 
 __all__ = ["BLANK_LINES", "KEYS", "SentenceFile"]
@@ -54,6 +57,9 @@ class SentenceFile:
         Formats other than `lines` skip blank lines, and so does raw text.
     source_name : `str`, optional (default = `None`)
         Name of the file in errors, such as `"standard input"`. `None` is `location`.
+    working_folder : `Path`, optional (default = `None`)
+        Folder for a temporary file with the tokens of a raw text, which the survey writes, so that
+        later iterations need not find them again. `None` is for no such file.
 
     # Raises
 
@@ -69,6 +75,7 @@ class SentenceFile:
         keys: str = "ids",
         blank_lines: str = "error",
         source_name: Optional[str] = None,
+        working_folder: Optional[Path] = None,
     ) -> None:
         _require_choice("keys", keys, KEYS)
         _require_choice("blank_lines", blank_lines, BLANK_LINES)
@@ -78,7 +85,9 @@ class SentenceFile:
         self.keys = keys
         self.blank_lines = blank_lines
         self.name = self.location if source_name is None else source_name
+        self._working_folder = working_folder
         self._surveyed_state: Optional[Tuple[int, int]] = None
+        self._tokenized: Optional[RecordFile] = None
 
     @property
     def has_ids(self) -> bool:
@@ -132,9 +141,14 @@ class SentenceFile:
         `ConfigurationError`
             If the file cannot be read, if a line does not have the format, if sentences have no
             tokens, or if keys cannot name datasets of one HDF5 file. The message lists the faults.
+        `OSError`
+            If the temporary file cannot be written, for example because the disk is full.
         """
         require_regular_file(self._path, DESCRIPTION)
         self._surveyed_state = _state(os.stat(self._path))
+        self._tokenized = None
+        if self.language is not None and self._working_folder is not None:
+            self._tokenized = RecordFile(self._records(), self._working_folder)
         counts = SurveyCounts()
         index = KeyIndex()
         blanks: List[int] = []
@@ -199,12 +213,13 @@ class SentenceFile:
             yield Sentence(record.tokens, key, record.text), record.line
 
     def _records(self) -> Iterator[Record]:
-        return parse_records(self._lines(), self.name, self.input_format, self._rules)
-
-    def _lines(self) -> Iterator[str]:
         with open_text(self._path, DESCRIPTION) as file:
             self._require_same_state(file)
-            yield from decode_lines(file, self.location, self.name)
+            if self._tokenized is None:
+                lines = decode_lines(file, self.location, self.name)
+                yield from parse_records(lines, self.name, self.input_format, self._rules)
+            else:
+                yield from self._tokenized
             self._require_same_state(file)
 
     def _require_same_state(self, file: BinaryIO) -> None:
@@ -218,7 +233,7 @@ class SentenceFile:
     @lazy_property
     def _path(self) -> str:
         # A URL is looked up once, so that it stands for one file.
-        return find_text_file(self.location, DESCRIPTION)
+        return find_file(self.location, DESCRIPTION)
 
     @lazy_property
     def _rules(self) -> Optional[Language]:

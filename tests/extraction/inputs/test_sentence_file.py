@@ -6,11 +6,12 @@ import os
 import tracemalloc
 from pathlib import Path
 from typing import Any, Callable, List
+from unittest.mock import patch
 
 import pytest
 from allennlp.common.checks import ConfigurationError
 
-from allennlp_elmo_plugin.extraction.inputs import sentence_file
+from allennlp_elmo_plugin.extraction.inputs import json_lines, sentence_file
 from allennlp_elmo_plugin.extraction.inputs.sentence_file import SentenceFile
 from allennlp_elmo_plugin.extraction.sentence import Sentence
 from allennlp_elmo_plugin.io import text_lines
@@ -93,6 +94,22 @@ def test_a_language_tokenizes(tmp_path: Path) -> None:
     assert (file.language, file.input_format, file.survey().num_tokens) == ("en", "lines", 7)
     path = write(tmp_path, '{"sentence": "It rains. No!"}', "a.jsonl")
     assert [len(sentence.tokens) for sentence in SentenceFile(path, language="en")] == [5]
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_a_text_is_tokenized_once(tmp_path: Path, is_kept: bool) -> None:
+    """The survey keeps the tokens if it is told where. Even so, the file must not change."""
+    text = objects(id=["b", "c"], sentence=["It rains.", "caf\u00e9!"])
+    path = write(tmp_path, text, "a.jsonl")
+    expected = list(SentenceFile(path, language="en"))
+    file = SentenceFile(path, language="en", working_folder=tmp_path if is_kept else None)
+    assert file.survey() == SentenceFile(path, language="en").survey()
+    with patch.object(json_lines, "split_tokens", return_value=["other"]):
+        assert (list(file) == list(file) == expected) == is_kept
+    assert list(tmp_path.iterdir()) == [path]
+    os.utime(path, ns=(0, 0))
+    with pytest.raises(ConfigurationError, match="to stay as it was"):
+        next(iter(file))
 
 
 @pytest.mark.parametrize(
