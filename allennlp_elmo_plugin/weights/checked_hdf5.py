@@ -16,7 +16,7 @@ from allennlp.common.checks import ConfigurationError
 from h5py import h5d, h5g, h5l, h5o
 
 from allennlp_elmo_plugin.io.regular_file import require_regular_file
-from allennlp_elmo_plugin.weights.stored_dataset import StoredDataset
+from allennlp_elmo_plugin.weights.stored_dataset import BYTES, FLOATS, StoredDataset
 
 __all__ = ["CheckedHdf5File", "Shapes", "listed"]
 
@@ -141,9 +141,38 @@ class CheckedHdf5File:
         with self._explained_errors(name):
             return self._stored(name).read(self._raw)
 
-    def _stored(self, name: str) -> StoredDataset:
+    def read_text(self, name: str) -> str:
+        """
+        Reads a text, which is stored as the bytes of its UTF-8 form.
+
+        # Parameters
+
+        name : `str`
+            Name of a dataset of uint8 with one axis.
+
+        # Returns
+
+        `str`
+            The text.
+
+        # Raises
+
+        `ConfigurationError`
+            If there is no such dataset, or if it is damaged or not in UTF-8.
+        """
         with self._explained_errors(name):
-            return StoredDataset(self._datasets[name], self._size, self._file.userblock_size)
+            if name not in self._datasets:
+                raise ValueError("expected a text in UTF-8, got no dataset of this name")
+            stored = self._stored(name, BYTES)
+            problem = stored.problem()
+            if problem is not None:
+                raise ValueError(problem)
+            return stored.read(self._raw).tobytes().decode("utf-8")
+
+    def _stored(self, name: str, dtypes: Tuple[numpy.dtype, ...] = FLOATS) -> StoredDataset:
+        with self._explained_errors(name):
+            dataset = self._datasets[name]
+            return StoredDataset(dataset, self._size, self._file.userblock_size, dtypes)
 
     @contextmanager
     def _explained_errors(self, name: Optional[str] = None) -> Iterator[None]:

@@ -11,13 +11,14 @@ from allennlp.common.checks import ConfigurationError
 from allennlp_elmo_plugin.network.options import ElmoOptions
 from allennlp_elmo_plugin.weights.hdf5 import WeightFile
 from allennlp_elmo_plugin.weights.locations import find_options_file, find_weight_file
+from allennlp_elmo_plugin.weights.many_langs import ManyLangsWeights, is_many_langs
 
 __all__ = ["open_weights"]
 
 
 def open_weights(
     options_file: Union[str, "os.PathLike[str]"], weight_file: Union[str, "os.PathLike[str]"]
-) -> WeightFile:
+) -> Union[WeightFile, ManyLangsWeights]:
     """
     Finds and opens the two files of a biLM.
 
@@ -30,7 +31,7 @@ def open_weights(
 
     # Returns
 
-    `WeightFile`
+    `Union[WeightFile, ManyLangsWeights]`
         The weights, and the options that belong to them. Use it as a context manager.
 
     # Raises
@@ -39,6 +40,8 @@ def open_weights(
         When a file is missing, damaged, does not fit the other, or is replaced meanwhile.
     """
     options_path = find_options_file(options_file)
+    if is_many_langs(options_path):
+        return ManyLangsWeights(options_path, find_weight_file(weight_file))
     version = _version_of(options_path)
     options = ElmoOptions.from_file(options_path)
     weights = WeightFile(find_weight_file(weight_file), options)

@@ -12,7 +12,6 @@ from typing import Dict, Iterator, List, Tuple
 import numpy
 
 from allennlp_elmo_plugin.network.options import ElmoOptions
-from allennlp_elmo_plugin.network.spelling import NUM_CHARACTERS
 from allennlp_elmo_plugin.weights.layout_steps import (
     AddToForgetGate,
     DropLastAxis,
@@ -23,7 +22,10 @@ from allennlp_elmo_plugin.weights.layout_steps import (
     Transpose,
 )
 
-__all__ = ["DatasetSpec", "WeightRow", "parameter_names", "weight_table"]
+__all__ = ["DICTIONARY_GROUP", "DatasetSpec", "WeightRow", "parameter_names", "weight_table"]
+
+DICTIONARY_GROUP = "dictionary/"
+"""Group of the datasets that only a biLM with a dictionary has."""
 
 
 @dataclass(frozen=True)
@@ -151,8 +153,10 @@ def parameter_names(options: ElmoOptions) -> List[str]:
 
 def _char_cnn_rows(options: ElmoOptions) -> Iterator[WeightRow]:
     dim = options.char_embedding_dim
+    # Other programs would take the vectors of a dictionary's characters for those of bytes.
+    name = DICTIONARY_GROUP + "char_embed" if options.num_words else "char_embed"
     yield WeightRow(
-        (DatasetSpec("char_embed", (NUM_CHARACTERS, dim), (PrependZeroRow(),)),),
+        (DatasetSpec(name, (options.num_characters, dim), (PrependZeroRow(),)),),
         ("_token_embedder._char_embedding_weights",),
     )
     for i, (width, number) in enumerate(options.filters):
@@ -170,6 +174,24 @@ def _char_cnn_rows(options: ElmoOptions) -> Iterator[WeightRow]:
             (DatasetSpec("CNN_proj/W_proj", shape, (Transpose(),)),), (name + "weight",)
         )
         yield WeightRow((DatasetSpec("CNN_proj/b_proj", shape[1:]),), (name + "bias",))
+    if options.num_words:
+        yield from _word_table_rows(options)
+
+
+def _word_table_rows(options: ElmoOptions) -> Iterator[WeightRow]:
+    dim, name = options.word_embedding_dim, "_token_embedder._word_table."
+    yield WeightRow(
+        (
+            DatasetSpec(
+                DICTIONARY_GROUP + "word_embed", (options.num_words, dim), (PrependZeroRow(),)
+            ),
+        ),
+        (name + "embedding",),
+    )
+    yield WeightRow(
+        (DatasetSpec(DICTIONARY_GROUP + "W_word", (dim, options.projection_dim), (Transpose(),)),),
+        (name + "projection",),
+    )
 
 
 def _highway_rows(k: int, size: int) -> Iterator[WeightRow]:
