@@ -1,0 +1,1 @@
+"""Tools that make what the tests compare with, by the programs of others."""
