@@ -349,6 +349,8 @@ class ElmoOptions:
                 f"num_characters must be {NUM_CHARACTERS} without a dictionary, got "
                 f"{self.num_characters}"
             )
+        if self.num_words and not (self.state_projection and self.word_projection):
+            yield "a biLM with a dictionary must have state_projection and word_projection"
         if self.dictionary is not None:
             for name in ("num_words", "num_characters"):
                 value, found = getattr(self, name), getattr(self.dictionary, name)

@@ -18,7 +18,7 @@ from allennlp_elmo_plugin.network.options import ElmoOptions
 from allennlp_elmo_plugin.network.spelling import Dictionary
 from allennlp_elmo_plugin.weights.checked_hdf5 import CheckedHdf5File, listed
 from allennlp_elmo_plugin.weights.weight_table import (
-    DICTIONARY_GROUP,
+    PARAMETERS_GROUP,
     WeightRow,
     weight_table,
 )
@@ -27,7 +27,10 @@ __all__ = ["WeightFile", "write_weights"]
 
 logger = logging.getLogger(__name__)
 
-BILM_PREFIXES = ("CNN", "RNN_", "char_embed", DICTIONARY_GROUP)
+DICTIONARY_GROUP = "dictionary/"
+"""Group of the texts of a dictionary."""
+
+BILM_PREFIXES = ("CNN", "RNN_", "char_embed", DICTIONARY_GROUP, PARAMETERS_GROUP)
 """Prefixes of the names of a biLM's datasets."""
 
 DICTIONARY_TEXTS = {name: DICTIONARY_GROUP + name for name in ("words", "characters")}
@@ -63,9 +66,10 @@ class WeightFile:
     def __init__(self, path: Union[str, "os.PathLike[str]"], options: ElmoOptions) -> None:
         self._file = CheckedHdf5File(path, "ELMo weights")
         try:
-            self.options = _with_projections_of(self._file.names, options)
             if options.num_words:
-                self.options = _with_dictionary_of(self._file, path, self.options)
+                self.options = _with_dictionary_of(self._file, path, options)
+            else:
+                self.options = _with_projections_of(self._file.names, options)
             self._table = weight_table(self.options)
             _require_fit(path, self._file, self.options)
         except ConfigurationError:
@@ -97,8 +101,8 @@ def write_weights(
 
     AllenNLP's built-in ELMo and `WeightFile` read back the same bits. The only exception is a
     forget bias nearer to 0 than 2 ** -29: the file stores it minus 1, which rounds its last bits.
-    A biLM with a dictionary has more datasets, in the group `dictionary`. AllenNLP's ELMo cannot
-    read it.
+    A biLM with a dictionary has other datasets, which AllenNLP's ELMo cannot read: its parameters
+    in the group `parameters`, and its dictionary in the group `dictionary`.
 
     # Parameters
 

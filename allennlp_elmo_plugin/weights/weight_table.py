@@ -3,7 +3,8 @@ The weight table, which maps HDF5 datasets to the parameters of an `ElmoBilm`.
 
 Each row of the table also has the datasets' shapes and the layout steps between the two. The names
 and shapes of the datasets are those that bilm-tf's `dump_weights` writes; the names of the
-parameters are those of AllenNLP's `_ElmoBiLm`.
+parameters are those of AllenNLP's `_ElmoBiLm`. Only a biLM with a dictionary, which bilm-tf lacks,
+has datasets of other names.
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Dict, Iterator, List, Tuple
 import numpy
 
 from allennlp_elmo_plugin.network.options import ElmoOptions
+from allennlp_elmo_plugin.network.spelling import NUM_CHARACTERS
 from allennlp_elmo_plugin.weights.layout_steps import (
     AddToForgetGate,
     DropLastAxis,
@@ -21,11 +23,12 @@ from allennlp_elmo_plugin.weights.layout_steps import (
     SwapForgetAndCellGates,
     Transpose,
 )
+from allennlp_elmo_plugin.weights.parameters import parameter_shapes
 
-__all__ = ["DICTIONARY_GROUP", "DatasetSpec", "WeightRow", "parameter_names", "weight_table"]
+__all__ = ["PARAMETERS_GROUP", "DatasetSpec", "WeightRow", "parameter_names", "weight_table"]
 
-DICTIONARY_GROUP = "dictionary/"
-"""Group of the datasets that only a biLM with a dictionary has."""
+PARAMETERS_GROUP = "parameters/"
+"""Group of the parameters of a biLM with a dictionary."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +132,14 @@ def weight_table(options: ElmoOptions) -> List[WeightRow]:
     # Returns
 
     `List[WeightRow]`
-        Rows with every dataset and every parameter exactly once.
+        Rows with every dataset and every parameter exactly once. If the biLM has a dictionary, each
+        parameter is a dataset.
     """
+    if options.num_words:
+        return [
+            WeightRow((DatasetSpec(PARAMETERS_GROUP + name, shape),), (name,))
+            for name, shape in parameter_shapes(options).items()
+        ]
     return [*_char_cnn_rows(options), *_lstm_rows(options)]
 
 
@@ -153,10 +162,8 @@ def parameter_names(options: ElmoOptions) -> List[str]:
 
 def _char_cnn_rows(options: ElmoOptions) -> Iterator[WeightRow]:
     dim = options.char_embedding_dim
-    # Other programs would take the vectors of a dictionary's characters for those of bytes.
-    name = DICTIONARY_GROUP + "char_embed" if options.num_words else "char_embed"
     yield WeightRow(
-        (DatasetSpec(name, (options.num_characters, dim), (PrependZeroRow(),)),),
+        (DatasetSpec("char_embed", (NUM_CHARACTERS, dim), (PrependZeroRow(),)),),
         ("_token_embedder._char_embedding_weights",),
     )
     for i, (width, number) in enumerate(options.filters):
@@ -174,24 +181,6 @@ def _char_cnn_rows(options: ElmoOptions) -> Iterator[WeightRow]:
             (DatasetSpec("CNN_proj/W_proj", shape, (Transpose(),)),), (name + "weight",)
         )
         yield WeightRow((DatasetSpec("CNN_proj/b_proj", shape[1:]),), (name + "bias",))
-    if options.num_words:
-        yield from _word_table_rows(options)
-
-
-def _word_table_rows(options: ElmoOptions) -> Iterator[WeightRow]:
-    dim, name = options.word_embedding_dim, "_token_embedder._word_table."
-    yield WeightRow(
-        (
-            DatasetSpec(
-                DICTIONARY_GROUP + "word_embed", (options.num_words, dim), (PrependZeroRow(),)
-            ),
-        ),
-        (name + "embedding",),
-    )
-    yield WeightRow(
-        (DatasetSpec(DICTIONARY_GROUP + "W_word", (dim, options.projection_dim), (Transpose(),)),),
-        (name + "projection",),
-    )
 
 
 def _highway_rows(k: int, size: int) -> Iterator[WeightRow]:

@@ -75,8 +75,8 @@ class Dictionary:
                 raise ConfigurationError(
                     f"Expected the {name} of a dictionary as a text, got {type(text).__name__}."
                 )
-            ids = self.word_ids if name == "words" else self.character_ids
-            missing = [entry for entry in required if entry not in ids]
+            # The ids are made when a word is spelled, which loading a biLM need not wait for.
+            missing = [entry for entry in required if f"\n{entry}\n" not in f"\n{text}\n"]
             if missing:
                 raise ConfigurationError(
                     f"Expected a dictionary with the {name} {', '.join(required)}, but it lacks "

@@ -20,15 +20,34 @@ from allennlp_elmo_plugin.weights.many_langs.folder import (
     WORDS_NAME,
 )
 from allennlp_elmo_plugin.weights.many_langs.options import many_langs_options
+from allennlp_elmo_plugin.weights.parameters import parameter_shapes
 
 __all__ = ["ManyLangsWeights"]
 
 FLOATS = (torch.float32, torch.float64, torch.float16)
 
+LSTM_MODULE = "_elmo_lstm"
+
 WORD_TABLE = "word_emb_layer.embedding.weight"
 CHARACTER_TABLE = "char_emb_layer.embedding.weight"
-PROJECTION = "projection.weight"
 DICTIONARIES = {WORD_TABLE: WORDS_NAME, CHARACTER_TABLE: CHARACTERS_NAME}
+TABLES = {
+    "_token_embedder._word_table.embedding": WORD_TABLE,
+    "_token_embedder._char_embedding_weights": CHARACTER_TABLE,
+}
+"""The tables of the dictionaries, by the names of their parameters."""
+
+# One matrix projects a word's vector and that of its characters, one behind the other.
+PROJECTION = "projection.weight"
+WORD_PROJECTION = "_token_embedder._word_table.projection"
+CHARACTER_PROJECTION = "_token_embedder._projection.weight"
+
+RENAMED = (
+    ("_projection.", "projection."),
+    ("_highways.", "highways."),
+    ("char_conv_", "convolutions."),
+)
+"""Beginnings of the names of other parameters, and those of the tensors in the file."""
 
 
 class _Weight(NamedTuple):
@@ -76,9 +95,10 @@ class ManyLangsWeights:
         embedder_path = folder / EMBEDDER_NAME
         embedder = _read_state_dict(embedder_path)
         _require_dictionaries(embedder_path, embedder, self.options)
+        expected = _expected(self.options)
         self._parts = [
-            (embedder_path, embedder, _embedder_weights(self.options)),
-            (encoder_path, _read_state_dict(encoder_path), _encoder_weights(self.options)),
+            (embedder_path, embedder, expected[EMBEDDER_NAME]),
+            (encoder_path, _read_state_dict(encoder_path), expected[ENCODER_NAME]),
         ]
         for path, state_dict, weights in self._parts:
             _require_fit(path, state_dict, weights)
@@ -91,7 +111,9 @@ class ManyLangsWeights:
                     # Id 0 means that there is no token.
                     yield {weight.parameter: torch.cat([torch.zeros_like(tensor[:1]), tensor])}
                 elif weight.key == PROJECTION:
-                    yield self._split(weight.parameter, tensor)
+                    of_words = self.options.word_embedding_dim
+                    yield {WORD_PROJECTION: tensor[:, :of_words].contiguous()}
+                    yield {CHARACTER_PROJECTION: tensor[:, of_words:].contiguous()}
                 else:
                     yield {weight.parameter: tensor}
 
@@ -104,14 +126,6 @@ class ManyLangsWeights:
     def close(self) -> None:
         """Forgets the weights."""
         self._parts = []
-
-    def _split(self, name: str, projection: torch.Tensor) -> Dict[str, torch.Tensor]:
-        """Splits the projection of words' vectors, which are followed by those of characters."""
-        of_words = self.options.word_embedding_dim
-        return {
-            "_token_embedder._word_table.projection": projection[:, :of_words].contiguous(),
-            name: projection[:, of_words:].contiguous(),
-        }
 
 
 def _read_state_dict(path: Path) -> Dict[str, torch.Tensor]:
@@ -131,48 +145,24 @@ def _read_state_dict(path: Path) -> Dict[str, torch.Tensor]:
     return content
 
 
-def _embedder_weights(options: ElmoOptions) -> List[_Weight]:
-    prefix, dim = "_token_embedder.", options.char_embedding_dim
-    filters, projection_dim = options.num_filters, options.projection_dim
-    weights = [
-        _Weight(
-            WORD_TABLE,
-            (options.num_words, options.word_embedding_dim),
-            prefix + "_word_table.embedding",
-        ),
-        _Weight(CHARACTER_TABLE, (options.num_characters, dim), prefix + "_char_embedding_weights"),
-        _Weight(
-            PROJECTION,
-            (projection_dim, options.word_embedding_dim + filters),
-            prefix + "_projection.weight",
-        ),
-        _Weight("projection.bias", (projection_dim,), prefix + "_projection.bias"),
-    ]
-    for i, (width, number) in enumerate(options.filters):
-        key, name = f"convolutions.{i}.", f"{prefix}char_conv_{i}."
-        weights.append(_Weight(key + "weight", (number, dim, width), name + "weight"))
-        weights.append(_Weight(key + "bias", (number,), name + "bias"))
-    for k in range(options.num_highways):
-        key = f"highways._layers.{k}."
-        weights.append(_Weight(key + "weight", (2 * filters, filters), f"{prefix}_{key}weight"))
-        weights.append(_Weight(key + "bias", (2 * filters,), f"{prefix}_{key}bias"))
-    return weights
-
-
-def _encoder_weights(options: ElmoOptions) -> List[_Weight]:
-    cell_size, dim = options.cell_size, options.projection_dim
-    shapes = {
-        "input_linearity.weight": (4 * cell_size, dim),
-        "state_linearity.weight": (4 * cell_size, dim),
-        "state_linearity.bias": (4 * cell_size,),
-        "state_projection.weight": (dim, cell_size),
-    }
-    return [
-        _Weight(f"{direction}_layer_{k}.{name}", shape, f"_elmo_lstm.{direction}_layer_{k}.{name}")
-        for direction in ("forward", "backward")
-        for k in range(options.num_layers)
-        for name, shape in shapes.items()
-    ]
+def _expected(options: ElmoOptions) -> Dict[str, List[_Weight]]:
+    """Returns the tensors of each file."""
+    files: Dict[str, List[_Weight]] = {EMBEDDER_NAME: [], ENCODER_NAME: []}
+    for name, shape in parameter_shapes(options).items():
+        module, _, key = name.partition(".")
+        if name in TABLES:
+            # The row for id 0 is ours.
+            key, shape = TABLES[name], (shape[0] - 1, *shape[1:])
+        elif name == WORD_PROJECTION:
+            continue
+        elif name == CHARACTER_PROJECTION:
+            key, shape = PROJECTION, (shape[0], options.word_embedding_dim + shape[1])
+        else:
+            for ours, theirs in RENAMED:
+                key = theirs + key[len(ours) :] if key.startswith(ours) else key
+        file = ENCODER_NAME if module == LSTM_MODULE else EMBEDDER_NAME
+        files[file].append(_Weight(key, shape, name))
+    return files
 
 
 def _require_dictionaries(
