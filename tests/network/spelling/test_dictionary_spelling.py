@@ -5,12 +5,13 @@ from typing import List
 import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from allennlp_elmo_plugin.network.spelling import Dictionary, DictionarySpelling
 from tests.support.many_langs_files import CHARACTERS, WORDS
 
+PROPERTY = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 WIDTH = 12
 SPELLING = DictionarySpelling(Dictionary("\n".join(WORDS), "\n".join(CHARACTERS)), WIDTH)
 
@@ -29,6 +30,7 @@ def _expected(word: str) -> List[int]:
     return [number + 1 for number in [WORDS.index(cut) if cut in WORDS else 0, *row]]
 
 
+@PROPERTY
 @given(TEXTS)
 def test_a_word_is_spelled_as_elmoformanylangs_spells_it(word: str) -> None:
     """The word is cut and looked up, and the names of its two edges are swapped."""
@@ -40,6 +42,7 @@ def test_boundaries_are_words_of_the_dictionary() -> None:
     assert SPELLING.boundaries == (_expected("<bos>"), _expected("<eos>"))
 
 
+@PROPERTY
 @given(st.lists(st.lists(TEXTS, max_size=3), max_size=3))
 def test_sentences_are_spelled_and_padded(sentences: List[List[str]]) -> None:
     """Sentences become a padded batch of their words' ids, with zeros where there is no token."""
