@@ -134,7 +134,7 @@ def _read_state_dict(path: Path) -> Dict[str, torch.Tensor]:
             f"Expected weights of an ELMoForManyLangs biLM in '{path}', but there is no such file. "
             "Extract the whole model into one folder."
         )
-    content = load_torch_file(path, map_location="cpu")
+    content = load_torch_file(path, map_location="cpu", tensors_only=True)
     if not isinstance(content, dict) or not all(
         isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in content.items()
     ):

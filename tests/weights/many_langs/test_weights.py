@@ -190,17 +190,19 @@ def test_two_folders_are_refused(tmp_path: Path) -> None:
         ElmoBilm.from_files(first, second)
 
 
-def test_code_is_not_run(tmp_path: Path) -> None:
-    """A pickle that names a function is refused, where PyTorch can refuse it."""
+@pytest.mark.parametrize("is_zip", [False, True], ids=["PyTorch 0.4", "zip"])
+def test_code_is_not_run(tmp_path: Path, is_zip: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    """A pickle that names a function is refused, on every version of PyTorch."""
 
     class Evil:
         def __reduce__(self) -> Any:
             return print, ("run",)
 
     path = write_many_langs(tmp_path)
-    _save({LAYER: Evil()}, path)
+    torch.save({LAYER: Evil()}, path, _use_new_zipfile_serialization=is_zip)
     with pytest.raises(ConfigurationError):
-        ElmoBilm.from_files(path, path)
+        list(ManyLangsWeights(path, path))
+    assert "run" not in capsys.readouterr().out
 
 
 def test_the_config_of_a_published_model_is_known(tmp_path: Path) -> None:
