@@ -149,7 +149,7 @@ class _ElmoBiLm(torch.nn.Module):
         """
         encoder, cache = self.encoder, VocabularyWordCache(tokens)
         is_trained = encoder.bilm.char_cnn.char_embedding.requires_grad
-        cache.precompute(encoder.bilm.char_cnn, encoder.max_characters_per_token, is_trained)
+        cache.precompute(encoder.bilm.char_cnn, encoder.spelling, is_trained)
         encoder._word_embedding = self._word_embedding = cache
 
 

@@ -25,7 +25,6 @@ from allennlp_elmo_plugin.extraction.models import load_elmo
 from allennlp_elmo_plugin.extraction.outputs.hdf5 import Hdf5Output
 from allennlp_elmo_plugin.extraction.task import ExtractionTask
 from allennlp_elmo_plugin.extraction.working_folder import WorkingFolder
-from allennlp_elmo_plugin.network.spelling import spell_sentences
 
 __all__ = [
     "DEFAULT_BATCH_SIZE",
@@ -86,9 +85,7 @@ class ElmoEmbedder:
         precision: str = "float32",
     ) -> None:
         encoder = load_elmo(options_file, weight_file, precision, initial_state).encoder
-        self.indexer = ElmoCharactersIndexer(
-            max_characters_per_token=encoder.max_characters_per_token
-        )
+        self.indexer = ElmoCharactersIndexer.from_spelling(encoder.spelling)
         self.elmo_bilm = _ElmoBiLm.from_encoder(encoder)
         if cuda_device >= 0:
             self.elmo_bilm = self.elmo_bilm.to(device=cuda_device)
@@ -112,7 +109,7 @@ class ElmoEmbedder:
             (batch, timesteps), int64, 1 = token; both on the device of the biLM.
         """
         encoder = self.elmo_bilm.encoder
-        character_ids = spell_sentences(batch, encoder.max_characters_per_token)
+        character_ids = encoder.spelling.spell_sentences(batch)
         padded = encoder.make_batch(character_ids.to(next(encoder.parameters()).device))
         layers, mask = encoder(padded)
         activations = torch.stack([remove_boundaries(layer, padded) for layer in layers], dim=1)

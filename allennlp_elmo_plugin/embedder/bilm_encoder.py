@@ -23,6 +23,7 @@ from allennlp_elmo_plugin.network.derived_cache import DerivedCache
 from allennlp_elmo_plugin.network.elmo_bilm import ElmoBilm
 from allennlp_elmo_plugin.network.options import ElmoOptions
 from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
+from allennlp_elmo_plugin.network.spelling import Spelling
 from allennlp_elmo_plugin.network.tensor_checks import check_device
 from allennlp_elmo_plugin.weights import find_options_file, find_weight_file, parameter_names
 
@@ -85,7 +86,7 @@ class BilmEncoder(ArchivedModule, ElmoEncoder):
         self.initial_state = CarryState() if initial_state is None else initial_state
         self.initial_state.allocate(bilm)
         self.max_characters_per_token = bilm.options.max_characters_per_token
-        self.word_cache.precompute(bilm.char_cnn, self.max_characters_per_token, requires_grad)
+        self.word_cache.precompute(bilm.char_cnn, self.spelling, requires_grad)
         self.num_representations = bilm.options.num_representations
         self._files: Dict[str, str] = {}
         self._missing: Optional[str] = None
@@ -159,6 +160,12 @@ class BilmEncoder(ArchivedModule, ElmoEncoder):
     def word_cache(self) -> WordCache:
         """The cache of word vectors."""
         return self._word_embedding
+
+    @property
+    @overrides
+    def spelling(self) -> Spelling:
+        """The way to spell words for the biLM."""
+        return self.bilm.options.spelling
 
     @overrides
     def get_output_dim(self) -> int:

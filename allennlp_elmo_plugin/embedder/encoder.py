@@ -8,6 +8,7 @@ import torch
 from allennlp.common import Registrable
 
 from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
+from allennlp_elmo_plugin.network.spelling import ByteSpelling, Spelling
 
 __all__ = ["ElmoEncoder", "EncodedSentences"]
 
@@ -49,6 +50,11 @@ class ElmoEncoder(torch.nn.Module, Registrable):
         """`num_representations` under the name that AllenNLP's `_ElmoBiLm` has for it."""
         return self.num_representations
 
+    @property
+    def spelling(self) -> Spelling:
+        """The way to spell the words of a batch: by bytes, unless an encoder says otherwise."""
+        return ByteSpelling(self.max_characters_per_token)
+
     def get_output_dim(self) -> int:
         """Returns the size of each vector of each layer."""
         raise NotImplementedError(f"{type(self).__name__} does not tell its output size")
@@ -82,7 +88,7 @@ class ElmoEncoder(torch.nn.Module, Registrable):
         # Parameters
 
         character_ids : `torch.Tensor`
-            Shape (batch, timesteps, max_characters_per_token), int64.
+            Shape (batch, timesteps, width), int64: words in the encoder's `spelling`.
         word_ids : `torch.Tensor`, optional (default = `None`)
             Shape (batch, timesteps), int64.
 
@@ -95,7 +101,7 @@ class ElmoEncoder(torch.nn.Module, Registrable):
         `ConfigurationError`
             When a shape, a dtype or an id is not as described in `SentenceBatch.from_padded`.
         """
-        return SentenceBatch.from_padded(character_ids, self.max_characters_per_token, word_ids)
+        return SentenceBatch.from_padded(character_ids, self.spelling, word_ids)
 
     def forward(
         self, batch: SentenceBatch, num_representations: Optional[int] = None

@@ -13,13 +13,19 @@ from allennlp.data.token_indexers import ELMoTokenCharactersIndexer
 from allennlp.data.token_indexers.token_indexer import IndexedTokenList
 from overrides import overrides
 
+from allennlp_elmo_plugin.archive.facts import find_facts
+from allennlp_elmo_plugin.embedder.bilm_encoder import BilmEncoder
 from allennlp_elmo_plugin.embedder.spelled_tokens import SpelledTokens, as_array
+from allennlp_elmo_plugin.network.options import ElmoOptions
 from allennlp_elmo_plugin.network.spelling import (
     MAX_CHARACTERS_PER_TOKEN,
     MIN_CHARACTERS_PER_TOKEN,
     NUM_CHARACTERS,
+    ByteSpelling,
+    Spelling,
     cached_spellings,
 )
+from allennlp_elmo_plugin.weights import read_spelling
 
 __all__ = ["ElmoCharactersIndexer"]
 
@@ -49,6 +55,19 @@ class ElmoCharactersIndexer(ELMoTokenCharactersIndexer):
         no `word_inputs`.
     max_characters_per_token : `int`, optional (default = `50`)
         The number of character ids of a token. Only a biLM whose options say so needs another.
+    options_file, weight_file : `str`, optional (default = `None`)
+        The files of the biLM, with the same values as in the embedder. Tokens are then spelled as
+        this biLM reads them. Required for a biLM with a dictionary, such as those of
+        ELMoForManyLangs. An archive of a trained model holds the dictionary, too.
+    serialization_dir : `str`, optional (default = `None`)
+        Folder of an archive that is being loaded. It holds the spelling, so neither file is needed.
+        AllenNLP fills it in.
+
+    # Raises
+
+    `ConfigurationError`
+        When a value is not as described, when a file is missing, damaged or does not fit, or when
+        `tokens_to_add` or `max_characters_per_token` are given beside files.
     """
 
     def __init__(
@@ -58,6 +77,9 @@ class ElmoCharactersIndexer(ELMoTokenCharactersIndexer):
         token_min_padding_length: int = 0,
         word_namespace: Optional[str] = None,
         max_characters_per_token: int = MAX_CHARACTERS_PER_TOKEN,
+        options_file: Optional[str] = None,
+        weight_file: Optional[str] = None,
+        serialization_dir: Optional[str] = None,
     ) -> None:
         for token, symbol in (tokens_to_add or {}).items():
             if not 0 <= symbol < NUM_CHARACTERS:
@@ -73,6 +95,46 @@ class ElmoCharactersIndexer(ELMoTokenCharactersIndexer):
         super().__init__(namespace, tokens_to_add or {}, token_min_padding_length)
         self._word_namespace = word_namespace
         self._max_characters_per_token = max_characters_per_token
+        self._spelling_of_bilm: Optional[Spelling] = None
+        if options_file is None and weight_file is None:
+            return
+        if options_file is None or weight_file is None:
+            raise ConfigurationError(
+                "Expected both 'options_file' and 'weight_file' of a biLM, or neither. Give the "
+                "indexer the same two values as the embedder."
+            )
+        if tokens_to_add or max_characters_per_token != MAX_CHARACTERS_PER_TOKEN:
+            raise ConfigurationError(
+                "Got 'options_file' with 'tokens_to_add' or 'max_characters_per_token', but the "
+                "files say how the biLM spells tokens. Leave the other two out."
+            )
+        self._spelling_of_bilm = _spelling_of(options_file, weight_file, serialization_dir)
+
+    @classmethod
+    def from_spelling(cls, spelling: Spelling) -> "ElmoCharactersIndexer":
+        """
+        Builds an indexer for a biLM that is loaded already.
+
+        # Parameters
+
+        spelling : `Spelling`
+            The way to spell tokens: `bilm.options.spelling`.
+
+        # Returns
+
+        `ElmoCharactersIndexer`
+        """
+        indexer = cls()
+        indexer._spelling_of_bilm = spelling
+        return indexer
+
+    @property
+    def spelling(self) -> Spelling:
+        """The way to spell tokens."""
+        if self._spelling_of_bilm is not None:
+            return self._spelling_of_bilm
+        symbols = frozenset(self._mapper.tokens_to_add.items())
+        return ByteSpelling(self._max_characters_per_token, symbols)
 
     @overrides
     def count_vocab_items(self, token: Token, counter: Dict[str, Dict[str, int]]) -> None:
@@ -105,12 +167,11 @@ class ElmoCharactersIndexer(ELMoTokenCharactersIndexer):
         # Returns
 
         `IndexedTokenList`
-            `elmo_tokens`: for each token, a list of `max_characters_per_token` ids from 1 to 261.
-            With a `word_namespace` also `word_inputs`: for each token, its id in the vocabulary.
+            `elmo_tokens`: for each token, a list of `spelling.width` ids, from 1 up. With a
+            `word_namespace` also `word_inputs`: for each token, its id in the vocabulary.
         """
         texts = [token.ensure_text() for token in tokens]
-        symbols = frozenset(self._mapper.tokens_to_add.items())
-        spellings = cached_spellings(self._max_characters_per_token, symbols)
+        spellings = cached_spellings(self.spelling)
         indexed: Dict[str, List] = {
             "elmo_tokens": SpelledTokens([spellings[text] for text in texts])
         }
@@ -156,7 +217,7 @@ class ElmoCharactersIndexer(ELMoTokenCharactersIndexer):
         # Returns
 
         `Dict[str, torch.Tensor]`
-            `elmo_tokens`, of shape (timesteps, max_characters_per_token), and with a
+            `elmo_tokens`, of shape (timesteps, spelling.width), and with a
             `word_namespace` also `word_inputs`, of shape (timesteps,); int64, 0 = no token.
         """
         tensors = {"elmo_tokens": self._pad(tokens["elmo_tokens"], padding_lengths["elmo_tokens"])}
@@ -167,8 +228,17 @@ class ElmoCharactersIndexer(ELMoTokenCharactersIndexer):
 
     def _pad(self, tokens: Sequence[Any], timesteps: int) -> torch.Tensor:
         if len(tokens) == 0:
-            return torch.zeros(timesteps, self._max_characters_per_token, dtype=torch.long)
+            return torch.zeros(timesteps, self.spelling.width, dtype=torch.long)
         ids = as_array(tokens)[:timesteps]
         padded = numpy.zeros((timesteps, *ids.shape[1:]), dtype=numpy.int64)
         padded[: len(ids)] = ids
         return torch.from_numpy(padded)
+
+
+def _spelling_of(options_file: str, weight_file: str, serialization_dir: Optional[str]) -> Spelling:
+    """Returns the spelling of a biLM, from an archive or from its files."""
+    files = {"options_file": str(options_file), "weight_file": str(weight_file)}
+    archived = find_facts(serialization_dir, BilmEncoder.component, **files)
+    if archived is not None:
+        return ElmoOptions.from_fields(archived.get("options", {})).spelling
+    return read_spelling(options_file, weight_file)

@@ -29,8 +29,6 @@ from allennlp_elmo_plugin.embedder.scalar_mix import FixedScalarMix, ScalarMix
 from allennlp_elmo_plugin.extraction.batching import BOUNDARIES, batches_of_window, windows
 from allennlp_elmo_plugin.extraction.models import load_elmo
 from allennlp_elmo_plugin.io.locks import ForkSafeLock, Once
-from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
-from allennlp_elmo_plugin.network.spelling import spell_sentences
 
 __all__ = ["MIX", "ElmoExtractor"]
 
@@ -351,9 +349,8 @@ class ElmoExtractor:
 
     def _run(self, sentences: List[Sequence[str]]) -> List[numpy.ndarray]:
         with torch.inference_mode():
-            width = self.encoder.max_characters_per_token
-            character_ids = spell_sentences(sentences, width).to(self._device)
-            batch = SentenceBatch.from_padded(character_ids, width)
+            character_ids = self.encoder.spelling.spell_sentences(sentences)
+            batch = self.encoder.make_batch(character_ids.to(self._device))
             mix = self._mix
             num_needed = None if mix is None else mix.num_representations_read()
             layers, mask = self.encoder(batch, num_needed)

@@ -124,7 +124,10 @@ def digest_of_weights(encoder: ElmoEncoder, mix: Optional[ScalarMix]) -> str:
     """
     facts: Any = type(encoder).__name__
     if isinstance(encoder, BilmEncoder):
-        facts = (encoder.bilm.options, encoder.bilm.precision)
+        options = encoder.bilm.options
+        # The dictionary says which vectors a text has.
+        dictionary = () if options.dictionary is None else (options.dictionary,)
+        facts = (options, encoder.bilm.precision, *dictionary)
     # Not the state dict, which holds reduced matrices in float32.
     tensors = {
         name: tensor

@@ -16,6 +16,7 @@ from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin.io.atomic import write_atomically
 from allennlp_elmo_plugin.io.patient_file import PatientFile
+from allennlp_elmo_plugin.io.tensor_pickle import TENSOR_PICKLE
 
 __all__ = ["DamagedFileError", "damage_of", "is_torch_zip", "load_torch_file", "save_torch_file"]
 
@@ -83,7 +84,9 @@ def save_torch_file(content: Any, path: Union[str, "os.PathLike[str]"]) -> None:
         ) from error
 
 
-def load_torch_file(path: Any, *args: Any, checked: bool = True, **options: Any) -> Any:
+def load_torch_file(
+    path: Any, *args: Any, checked: bool = True, tensors_only: bool = False, **options: Any
+) -> Any:
     """
     Reads a file with `torch.load`, with `weights_only` if that exists (from PyTorch 1.13 on).
 
@@ -94,6 +97,8 @@ def load_torch_file(path: Any, *args: Any, checked: bool = True, **options: Any)
     checked : `bool`, optional (default = `True`)
         If `True`, compare every record with its checksum first, which `torch.load` does not do. It
         takes two thirds of the time of loading. Files of torch before 1.6 have no checksums.
+    tensors_only : `bool`, optional (default = `False`)
+        If `True`, refuse everything but tensors also where PyTorch has no `weights_only`.
     args, options :
         Further arguments of `torch.load`.
 
@@ -106,6 +111,8 @@ def load_torch_file(path: Any, *args: Any, checked: bool = True, **options: Any)
     """
     if "weights_only" in inspect.signature(torch.load).parameters:
         options.setdefault("weights_only", True)
+    elif tensors_only:
+        options["pickle_module"] = TENSOR_PICKLE
     if not isinstance(path, (str, os.PathLike)):
         return torch.load(path, *args, **options)
     damage = damage_of(path, checked)

@@ -93,6 +93,12 @@ class BidirectionalLm(ArchivedModule, Model):
             raise ConfigurationError(
                 f"Expected 'dropout' to be at least 0 and less than 1, got {dropout}."
             )
+        if bilm.options.num_words:
+            raise ConfigurationError(
+                "Expected a biLM that spells words as bytes, got one with a dictionary of "
+                f"{bilm.options.num_words} words, as ELMoForManyLangs trains them. Such biLMs give "
+                "vectors, but are not trained as language models here."
+            )
         self.bilm = bilm
         self.softmax = Softmax(vocab.get_vocab_size(namespace), bilm.options.projection_dim)
         self.initial_state = ZeroState() if initial_state is None else initial_state
@@ -293,9 +299,11 @@ class BidirectionalLm(ArchivedModule, Model):
         return metrics
 
     def _checked_batches(self, *inputs: TextFieldTensors) -> List[SentenceBatch]:
-        width = self.bilm.options.max_characters_per_token
+        spelling = self.bilm.options.spelling
         batches = [
-            SentenceBatch.from_padded(_only(tensors, "elmo_tokens"), width, adds_boundaries=False)
+            SentenceBatch.from_padded(
+                _only(tensors, "elmo_tokens"), spelling, adds_boundaries=False
+            )
             for tensors in inputs
         ]
         for batch in batches:

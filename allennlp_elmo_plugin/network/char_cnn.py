@@ -1,9 +1,11 @@
 """
 The character CNN, which computes a word's vector from its spelling alone.
+
+A biLM with a dictionary adds the vector that the dictionary's table has for the word.
 """
 
 from math import sqrt
-from typing import Callable, Dict, List, cast
+from typing import Callable, Dict, List, Optional, cast
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -11,6 +13,7 @@ from torch.nn.functional import embedding, relu
 
 from allennlp_elmo_plugin.kernels import (
     CharacterProducts,
+    Kernels,
     character_products,
     kernel_convolutions,
     kernels_for,
@@ -20,11 +23,14 @@ from allennlp_elmo_plugin.network.highway import HighwayStack
 from allennlp_elmo_plugin.network.kernel_linear import KernelLinear
 from allennlp_elmo_plugin.network.options import ElmoOptions
 from allennlp_elmo_plugin.network.reduced_precision import needs_gradients, stored_tensors
-from allennlp_elmo_plugin.network.spelling import NUM_CHARACTERS, PADDING
+from allennlp_elmo_plugin.network.word_table import WordTable
 
 __all__ = ["CharCnn"]
 
 ACTIVATIONS: Dict[str, Callable[[torch.Tensor], torch.Tensor]] = {"relu": relu, "tanh": torch.tanh}
+
+MAX_KEPT_CHARACTERS = 1024
+"""Largest number of characters whose products with the filters are kept, in about 50 MB."""
 
 
 class CharCnn(torch.nn.Module):
@@ -32,7 +38,8 @@ class CharCnn(torch.nn.Module):
     A character CNN that embeds words by their spelling.
 
     It has convolutions of several widths, max-pooling over the filter positions, highway layers and
-    a projection (Peters et al., 2018; Kim et al., 2016).
+    a projection (Peters et al., 2018; Kim et al., 2016). For a biLM with a dictionary it also adds
+    the vectors of the dictionary's words (Che et al., 2018).
 
     # Parameters
 
@@ -47,7 +54,7 @@ class CharCnn(torch.nn.Module):
         self.num_filters = [number for _, number in options.filters]
         # The names and the order of AllenNLP's `_ElmoCharacterEncoder`.
         self._char_embedding_weights = torch.nn.Parameter(
-            torch.empty(NUM_CHARACTERS + 1, options.char_embedding_dim)
+            torch.empty(options.num_characters + 1, options.char_embedding_dim)
         )
         for i, (width, number) in enumerate(options.filters):
             convolution = torch.nn.Conv1d(options.char_embedding_dim, number, width)
@@ -56,7 +63,9 @@ class CharCnn(torch.nn.Module):
         self._projection: torch.nn.Module = torch.nn.Identity()
         if options.word_projection:
             self._projection = KernelLinear(options.num_filters, options.projection_dim)
+        self._word_table = WordTable(options) if options.num_words else None
         self.projection_dim = options.projection_dim
+        self.padding = options.spelling.padding
         self.derived = DerivedCache()
         self.reset_parameters()
 
@@ -75,6 +84,11 @@ class CharCnn(torch.nn.Module):
     def projection(self) -> torch.nn.Module:
         """The projection, a `KernelLinear`, or `torch.nn.Identity` where a biLM has none."""
         return self._projection
+
+    @property
+    def word_table(self) -> Optional[WordTable]:
+        """The vectors of the dictionary's words, or `None` for a biLM without a dictionary."""
+        return self._word_table
 
     def reset_parameters(self) -> None:
         """
@@ -95,7 +109,7 @@ class CharCnn(torch.nn.Module):
             torch.nn.init.normal_(self.projection.weight, std=std)
             torch.nn.init.zeros_(self.projection.bias)
 
-    def forward(self, character_ids: torch.Tensor) -> torch.Tensor:
+    def forward(self, spelled: torch.Tensor) -> torch.Tensor:
         """
         Embeds words.
 
@@ -103,8 +117,9 @@ class CharCnn(torch.nn.Module):
 
         # Parameters
 
-        character_ids : `torch.Tensor`
-            Shape (words, characters), int64.
+        spelled : `torch.Tensor`
+            Shape (words, width), int64: character ids, behind the word's id if the biLM has a
+            dictionary.
 
         # Returns
 
@@ -114,36 +129,49 @@ class CharCnn(torch.nn.Module):
         # Raises
 
         `ConfigurationError`
-            When a character has no vector.
+            When a character or a word has no vector.
         """
-        if not len(character_ids):
+        if not len(spelled):
             return self.char_embedding.new_zeros(0, self.projection_dim)
+        if self.word_table is None:
+            return self._embed_characters(spelled)
+        return self._embed_characters(spelled[:, 1:]) + self.word_table(spelled[:, 0])
+
+    def _embed_characters(self, character_ids: torch.Tensor) -> torch.Tensor:
         kernels = kernels_for(self.char_embedding, character_ids, *self.num_filters)
-        if kernels is None:
+        if kernels is not None:
+            pooled = self._pool_with(kernels, character_ids)
+        else:
             self.derived.clear()
-            trimmed = self._trimmed(character_ids)
-            characters = self._embedded(trimmed).transpose(1, 2)
+            characters = self._embedded(self._trimmed(character_ids)).transpose(1, 2)
             pooled = torch.cat(
                 [convolution(characters).max(dim=-1).values for convolution in self.convolutions], 1
             )
-        else:
-            pooled = kernel_convolutions(
-                kernels, character_ids, self._character_products(), PADDING + 1
-            )
         return self.projection(self._highways(self.activation(pooled)))
+
+    def _pool_with(self, kernels: Kernels, character_ids: torch.Tensor) -> torch.Tensor:
+        if len(self.char_embedding) <= MAX_KEPT_CHARACTERS:
+            products = self._character_products()
+            return kernel_convolutions(kernels, character_ids, products, self.padding)
+        # The products of all characters would take gigabytes, those of a batch are few.
+        present, places = character_ids.unique(return_inverse=True)
+        products = self._products_with(self._embedded(present))
+        place_of_padding = (present == self.padding).nonzero()
+        padding = int(place_of_padding) if len(place_of_padding) else len(present)
+        return kernel_convolutions(kernels, places, products, padding)
 
     def _embedded(self, words: torch.Tensor) -> torch.Tensor:
         try:
             return embedding(words, self.char_embedding, padding_idx=0)
         except IndexError as error:
             raise ConfigurationError(
-                f"Expected characters from 0 to {NUM_CHARACTERS}, got others."
+                f"Expected characters from 0 to {len(self.char_embedding) - 1}, got others."
             ) from error
 
     def _trimmed(self, words: torch.Tensor) -> torch.Tensor:
         # Padding takes part in the max-pooling through its learned vector: as long as each filter
         # still sees one position of nothing but padding, the columns behind it change nothing.
-        used = (words != PADDING + 1).any(dim=0).nonzero()
+        used = (words != self.padding).any(dim=0).nonzero()
         longest = int(used[-1]) + 1 if len(used) else 0
         return words[:, : longest + self.widest_filter]
 

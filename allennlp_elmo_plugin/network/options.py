@@ -7,7 +7,7 @@ others (training settings) are ignored.
 
 import os
 import reprlib
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from numbers import Integral, Real
 from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 
@@ -18,14 +18,15 @@ from allennlp_elmo_plugin.network.spelling import (
     MAX_CHARACTERS_PER_TOKEN,
     MIN_CHARACTERS_PER_TOKEN,
     NUM_CHARACTERS,
+    ByteSpelling,
+    Dictionary,
+    DictionarySpelling,
+    Spelling,
 )
 
 __all__ = ["ElmoOptions"]
 
 ACTIVATIONS = ("relu", "tanh")
-
-# After an export, bilm-tf counts the row for id 0 as well.
-ACCEPTED_N_CHARACTERS = (NUM_CHARACTERS, NUM_CHARACTERS + 1)
 
 SIZES = {
     "projection_dim": (1, 1 << 20),
@@ -34,6 +35,9 @@ SIZES = {
     "char_embedding_dim": (1, 1 << 20),
     "num_highways": (0, 1000),
     "max_characters_per_token": (MIN_CHARACTERS_PER_TOKEN, 10_000),
+    "num_characters": (1, 1 << 24),
+    "num_words": (0, 1 << 24),
+    "word_embedding_dim": (0, 1 << 20),
 }
 """Smallest and largest value of each size. A wrong file fails here, not when memory runs out."""
 
@@ -83,6 +87,15 @@ class ElmoOptions:
     word_projection : `bool`, optional (default = `True`)
         If `True`, the character CNN projects its output. `False` needs as many filters as
         `projection_dim`. The options file does not say; the weight file does (a `W_proj` or none).
+    num_characters : `int`, optional (default = `261`)
+        The number of character vectors. Only a biLM with a dictionary has another.
+    num_words : `int`, optional (default = `0`)
+        The number of word vectors, 0 for a biLM without a dictionary.
+    word_embedding_dim : `int`, optional (default = `0`)
+        The size of a word vector of the dictionary, 0 without one.
+    dictionary : `Dictionary`, optional (default = `None`)
+        The words and characters, if `num_words` is not 0. The options file does not say; the weight
+        file does.
     """
 
     filters: Tuple[Tuple[int, int], ...]
@@ -98,6 +111,11 @@ class ElmoOptions:
     use_skip_connections: bool = True
     state_projection: bool = True
     word_projection: bool = True
+    # Digests of biLMs without a dictionary are older than these fields, and read the repr.
+    num_characters: int = field(default=NUM_CHARACTERS, repr=False)
+    num_words: int = field(default=0, repr=False)
+    word_embedding_dim: int = field(default=0, repr=False)
+    dictionary: Optional[Dictionary] = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         problems = self._problems()
@@ -113,6 +131,22 @@ class ElmoOptions:
     def num_representations(self) -> int:
         """The number of layers that a scalar mix sees: the token layer and each LSTM layer."""
         return self.num_layers + 1
+
+    @property
+    def spelling(self) -> Spelling:
+        """
+        The way to spell words for this biLM.
+
+        It is a `ConfigurationError` to ask for it while the dictionary is missing.
+        """
+        if not self.num_words:
+            return ByteSpelling(self.max_characters_per_token)
+        if self.dictionary is None:
+            raise ConfigurationError(
+                f"The options name a dictionary of {self.num_words} words, but they do not hold "
+                "it: it is in the weight file. Load the biLM from both files."
+            )
+        return DictionarySpelling(self.dictionary, self.max_characters_per_token)
 
     @classmethod
     def from_file(cls, path: Union[str, "os.PathLike[str]"]) -> "ElmoOptions":
@@ -152,10 +186,14 @@ class ElmoOptions:
             When a key is missing or a value is invalid. The message names every key at fault.
         """
         reader = _Reader(content)
-        n_characters = reader.get("char_cnn.n_characters", int, default=NUM_CHARACTERS + 1)
-        if n_characters is not None and n_characters not in ACCEPTED_N_CHARACTERS:
+        dictionary = reader.dictionary("dictionary")
+        num_characters = dictionary.get("num_characters", NUM_CHARACTERS)
+        # After an export, bilm-tf counts the row for id 0 as well.
+        accepted = (num_characters, num_characters + 1)
+        n_characters = reader.get("char_cnn.n_characters", int, default=num_characters + 1)
+        if n_characters is not None and n_characters not in accepted:
             reader.problems.append(
-                f"'char_cnn.n_characters' must be {NUM_CHARACTERS} or {NUM_CHARACTERS + 1}, "
+                f"'char_cnn.n_characters' must be {accepted[0]} or {accepted[1]}, "
                 f"got {_SHOWN.repr(n_characters)}"
             )
         values: Dict[str, Any] = {
@@ -170,6 +208,7 @@ class ElmoOptions:
             "cell_clip": reader.get("lstm.cell_clip", float, default=None) or None,
             "proj_clip": reader.get("lstm.proj_clip", float, default=None) or None,
             "use_skip_connections": reader.get("lstm.use_skip_connections", bool, default=False),
+            **dictionary,
         }
         if reader.problems:
             raise ConfigurationError("; ".join(reader.problems))
@@ -190,7 +229,7 @@ class ElmoOptions:
         `ConfigurationError`
             When these are not the fields of an `ElmoOptions`, or a value is invalid.
         """
-        known = {field.name: field.default is MISSING for field in fields(cls)}
+        known = {each.name: each.default is MISSING for each in fields(cls)}
         found = set(content) if isinstance(content, dict) else set()
         missing = [name for name, is_required in known.items() if is_required and name not in found]
         if missing or found - set(known):
@@ -198,20 +237,31 @@ class ElmoOptions:
                 f"Expected the fields {list(known)} of a biLM's options, got "
                 f"{_SHOWN.repr(content)}."
             )
+        content = {**content, "dictionary": _dictionary_of(content.get("dictionary"))}
         pairs = content["filters"]
         if isinstance(pairs, (list, tuple)):
             pairs = tuple(tuple(pair) if isinstance(pair, list) else pair for pair in pairs)
         return cls(**{**content, "filters": pairs})
 
     def to_dict(self) -> Dict[str, Any]:
-        """Returns the content of an `options.json`, as bilm-tf has it after an export."""
+        """
+        Returns the content of an `options.json`, as bilm-tf has it after an export.
+
+        A biLM with a dictionary has one more section, `dictionary`, with its sizes.
+        """
+        dictionary = {
+            "n_characters": self.num_characters,
+            "n_words": self.num_words,
+            "word_embedding": {"dim": self.word_embedding_dim},
+        }
         return {
+            **({"dictionary": dictionary} if self.num_words else {}),
             "char_cnn": {
                 "activation": self.activation,
                 "embedding": {"dim": self.char_embedding_dim},
                 "filters": [list(size) for size in self.filters],
                 "max_characters_per_token": self.max_characters_per_token,
-                "n_characters": NUM_CHARACTERS + 1,
+                "n_characters": self.num_characters + 1,
                 "n_highway": self.num_highways,
             },
             "lstm": {
@@ -228,7 +278,12 @@ class ElmoOptions:
         problems = [*self._type_problems(), *self._filter_type_problems()]
         if problems:
             return problems
-        problems = [*self._size_problems(), *self._filter_problems(), *self._clip_problems()]
+        problems = [
+            *self._size_problems(),
+            *self._filter_problems(),
+            *self._dictionary_problems(),
+            *self._clip_problems(),
+        ]
         if self.activation not in ACTIVATIONS:
             problems.append(
                 f"activation must be one of {ACTIVATIONS}, got {_SHOWN.repr(self.activation)}"
@@ -241,10 +296,11 @@ class ElmoOptions:
             **dict.fromkeys(("cell_clip", "proj_clip"), (Real, "float")),
             **dict.fromkeys(SWITCHES, (bool, "bool")),
             "activation": (str, "str"),
+            "dictionary": (Dictionary, "Dictionary"),
         }
         for name, (kind, expected) in kinds.items():
             value = getattr(self, name)
-            if kind is Real and value is None:
+            if kind in (Real, Dictionary) and value is None:
                 continue
             if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
                 yield f"{name} must be of type {expected}, got {_SHOWN.repr(value)}"
@@ -281,6 +337,25 @@ class ElmoOptions:
                 f"filters must be at most {MAX_FILTERS} together, got "
                 f"{_SHOWN.repr(self.num_filters)}"
             )
+
+    def _dictionary_problems(self) -> Iterator[str]:
+        if bool(self.num_words) != bool(self.word_embedding_dim):
+            yield (
+                "num_words and word_embedding_dim must both be 0 or both be more, got "
+                f"{self.num_words} and {self.word_embedding_dim}"
+            )
+        if not self.num_words and self.num_characters != NUM_CHARACTERS:
+            yield (
+                f"num_characters must be {NUM_CHARACTERS} without a dictionary, got "
+                f"{self.num_characters}"
+            )
+        if self.num_words and not (self.state_projection and self.word_projection):
+            yield "a biLM with a dictionary must have state_projection and word_projection"
+        if self.dictionary is not None:
+            for name in ("num_words", "num_characters"):
+                value, found = getattr(self, name), getattr(self.dictionary, name)
+                if value != found:
+                    yield f"{name} is {value}, but the dictionary has {found} entries"
 
     def _clip_problems(self) -> Iterator[str]:
         for name in ("cell_clip", "proj_clip"):
@@ -319,7 +394,9 @@ class ElmoOptions:
         size, dim, cells = self.num_filters, self.projection_dim, self.cell_size
         convolutions = sum(width * number for width, number in self.filters)
         char_cnn = (
-            NUM_CHARACTERS * self.char_embedding_dim
+            self.num_characters * self.char_embedding_dim
+            + self.num_words * self.word_embedding_dim
+            + self.word_embedding_dim * dim
             + convolutions * self.char_embedding_dim
             + self.num_highways * 2 * size * size
             + self.word_projection * size * dim
@@ -349,6 +426,19 @@ class _Shown(reprlib.Repr):
 
 
 _SHOWN = _Shown()
+
+
+def _dictionary_of(content: Any) -> Optional[Dictionary]:
+    """Restores a dictionary from the result of `dataclasses.asdict`."""
+    names = {each.name for each in fields(Dictionary)}
+    if content is None or isinstance(content, Dictionary):
+        return content
+    if not isinstance(content, dict) or set(content) != names:
+        raise ConfigurationError(
+            f"Expected the fields {sorted(names)} of a biLM's dictionary, got "
+            f"{_SHOWN.repr(content)}."
+        )
+    return Dictionary(**content)
 
 
 def _is_int(value: Any) -> bool:
@@ -382,6 +472,17 @@ class _Reader:
             )
             return None
         return value
+
+    def dictionary(self, key: str) -> Dict[str, int]:
+        """Returns the sizes of a dictionary by their names in the options, or nothing."""
+        if not isinstance(self.content, dict) or self.content.get(key) is None:
+            return {}
+        sizes = {
+            "num_characters": self.get(f"{key}.n_characters", int),
+            "num_words": self.get(f"{key}.n_words", int),
+            "word_embedding_dim": self.get(f"{key}.word_embedding.dim", int),
+        }
+        return {name: size for name, size in sizes.items() if size is not None}
 
     def filters(self, key: str) -> Tuple[Tuple[int, int], ...]:
         pairs = self.get(key, list) or []

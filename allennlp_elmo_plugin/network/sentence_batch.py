@@ -3,19 +3,14 @@ A checked batch of sentences on its way into a biLM.
 """
 
 from functools import lru_cache
-from typing import List, Optional, Sequence
+from typing import List, Optional, Sequence, Union
 
 import torch
 from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin.network.batch_shape import BatchShape
 from allennlp_elmo_plugin.network.distinct_words import DistinctWords, distinct_words
-from allennlp_elmo_plugin.network.spelling import (
-    BEGIN_OF_SENTENCE_TOKEN,
-    END_OF_SENTENCE_TOKEN,
-    NUM_CHARACTERS,
-    spell_word,
-)
+from allennlp_elmo_plugin.network.spelling import ByteSpelling, Spelling
 from allennlp_elmo_plugin.network.tensor_checks import INTEGERS, check_tensor
 from allennlp_elmo_plugin.network.time_major import TimeMajorLayout
 
@@ -36,13 +31,16 @@ class SentenceBatch:
     # Parameters
 
     character_ids : `torch.Tensor`
-        Shape (batch, timesteps, characters), int64: padded, without the added boundaries.
+        Shape (batch, timesteps, width), int64: spelled words, padded, without the added boundaries.
+        For a biLM with a dictionary, the first id of a word is its own.
     word_ids : `Optional[torch.Tensor]`
         Shape (batch, timesteps), int64, 0 at padded positions.
     num_tokens : `Sequence[int]`
         The number of tokens in each row, without the added boundaries.
     adds_boundaries : `bool`
         If `True`, `<S>` and `</S>` are added around the tokens of each row.
+    spelling : `Spelling`, optional (default = the spelling by bytes)
+        The way in which the words are spelled, and the added boundaries are.
     """
 
     def __init__(
@@ -51,7 +49,9 @@ class SentenceBatch:
         word_ids: Optional[torch.Tensor],
         num_tokens: Sequence[int],
         adds_boundaries: bool,
+        spelling: Optional[Spelling] = None,
     ) -> None:
+        self.spelling = spelling or ByteSpelling(character_ids.size(-1))
         self.character_ids = character_ids
         self.word_ids = word_ids
         self.num_tokens = list(num_tokens)
@@ -64,7 +64,7 @@ class SentenceBatch:
     def from_padded(
         cls,
         character_ids: torch.Tensor,
-        width: int,
+        spelling: Union[Spelling, int],
         word_ids: Optional[torch.Tensor] = None,
         adds_boundaries: bool = True,
     ) -> "SentenceBatch":
@@ -74,10 +74,11 @@ class SentenceBatch:
         # Parameters
 
         character_ids : `torch.Tensor`
-            Shape (batch, timesteps, characters), int64. A token of zeros is padding; the tokens of
-            a row stand at its beginning.
-        width : `int`
-            The `max_characters_per_token` of the biLM.
+            Shape (batch, timesteps, width), int64: spelled words. A token of zeros is padding; the
+            tokens of a row stand at its beginning.
+        spelling : `Union[Spelling, int]`
+            The way in which the words are spelled: `bilm.options.spelling`. A number is the width
+            of the spelling by bytes.
         word_ids : `torch.Tensor`, optional (default = `None`)
             Shape (batch, timesteps), int64, with 0 exactly at padded positions.
         adds_boundaries : `bool`, optional (default = `True`)
@@ -93,9 +94,11 @@ class SentenceBatch:
         `ConfigurationError`
             When a shape, a dtype or an id is not as described.
         """
-        _check_form(character_ids, width, word_ids)
-        num_tokens = _check_values(character_ids, word_ids)
-        return cls(character_ids, word_ids, num_tokens, adds_boundaries)
+        if isinstance(spelling, int):
+            spelling = ByteSpelling(spelling)
+        _check_form(character_ids, spelling, word_ids)
+        num_tokens = _check_values(character_ids, spelling, word_ids)
+        return cls(character_ids, word_ids, num_tokens, adds_boundaries, spelling)
 
     def __len__(self) -> int:
         return len(self.num_tokens)
@@ -152,6 +155,7 @@ class SentenceBatch:
             None if self.word_ids is None else self.word_ids.index_select(0, index),
             [self.num_tokens[row] for row in rows],
             self.adds_boundaries,
+            self.spelling,
         )
 
     def time_major_character_ids(self) -> torch.Tensor:
@@ -161,12 +165,11 @@ class SentenceBatch:
         # Returns
 
         `torch.Tensor`
-            Shape (tokens, characters), int64, time-major.
+            Shape (tokens, width), int64, time-major.
         """
-        width = self.character_ids.size(-1)
-        flat = self.character_ids.reshape(-1, width)
+        flat = self.character_ids.reshape(-1, self.character_ids.size(-1))
         if self.adds_boundaries:
-            flat = torch.cat([flat, _boundary_characters(width).to(flat)])
+            flat = torch.cat([flat, _boundary_characters(self.spelling).to(flat)])
         return flat.index_select(0, self.shape.sources)
 
     def distinct_words(self) -> DistinctWords:
@@ -188,26 +191,26 @@ class SentenceBatch:
         )
 
 
-@lru_cache(maxsize=None)
-def _boundary_characters(width: int) -> torch.Tensor:
+@lru_cache(maxsize=8)
+def _boundary_characters(spelling: Spelling) -> torch.Tensor:
     with torch.inference_mode(False):
-        return torch.tensor(
-            [spell_word(word, width) for word in (BEGIN_OF_SENTENCE_TOKEN, END_OF_SENTENCE_TOKEN)]
-        )
+        return torch.tensor(spelling.boundaries)
 
 
-def _check_form(character_ids: torch.Tensor, width: int, word_ids: Optional[torch.Tensor]) -> None:
+def _check_form(
+    character_ids: torch.Tensor, spelling: Spelling, word_ids: Optional[torch.Tensor]
+) -> None:
     check_tensor("character ids", character_ids, INTEGERS)
     if character_ids.dim() != 3:
         raise ConfigurationError(
             "Expected character ids of shape (batch, timesteps, characters), got shape "
             f"{tuple(character_ids.shape)}."
         )
-    if character_ids.size(-1) != width:
+    if character_ids.size(-1) != spelling.width:
+        expected = " and ".join(f"{kind.number} {kind.contents}" for kind in spelling.columns)
         raise ConfigurationError(
-            f"Expected {width} character ids per token, which is 'max_characters_per_token' in "
-            f"the options of this biLM, got {character_ids.size(-1)}. Give the 'elmo_characters' "
-            f"indexer 'max_characters_per_token': {width}."
+            f"Expected {expected} per token, got {character_ids.size(-1)}. "
+            f"{spelling.indexer_advice}"
         )
     if word_ids is None:
         return
@@ -219,28 +222,34 @@ def _check_form(character_ids: torch.Tensor, width: int, word_ids: Optional[torc
         )
 
 
-def _check_values(character_ids: torch.Tensor, word_ids: Optional[torch.Tensor]) -> List[int]:
+def _check_values(
+    character_ids: torch.Tensor, spelling: Spelling, word_ids: Optional[torch.Tensor]
+) -> List[int]:
     """Checks the ids' values and returns the number of tokens in each row."""
     if not character_ids.numel():
         return [0] * len(character_ids)
-    largest = character_ids.amax(dim=-1)
-    mask = largest > 0
+    kinds = spelling.columns
+    parts = character_ids.split([kind.number for kind in kinds], dim=-1)
+    largest = [part.amax(dim=-1) for part in parts]
+    # Each token has characters, which come last.
+    mask = largest[-1] > 0
     facts = [
-        character_ids.min(),
-        largest.max(),
+        *(fact for part, its in zip(parts, largest) for fact in (part.min(), its.max())),
         (mask[:, 1:] > mask[:, :-1]).sum(),
         *(() if word_ids is None else [((word_ids > 0) != mask).sum()]),
     ]
     # One transfer for all of them: on an accelerator each transfer stops the host.
     numbers = torch.cat([mask.sum(dim=1), torch.stack([fact.long() for fact in facts])]).tolist()
     lengths = numbers[: len(mask)]
-    lowest, highest, holes, *disagreements = numbers[len(mask) :]
-    if lowest < 0 or highest > NUM_CHARACTERS:
-        raise ConfigurationError(
-            f"Expected character ids from 0 to {NUM_CHARACTERS}, got ids from {lowest} to "
-            f"{highest}. They should come from the 'elmo_characters' indexer; are these word ids, "
-            "or is there an entry over 260 in its 'tokens_to_add'?"
-        )
+    found = numbers[len(mask) :]
+    for kind, lowest, highest in zip(kinds, found[::2], found[1::2]):
+        if lowest < 0 or highest > kind.largest:
+            raise ConfigurationError(
+                f"Expected {kind.contents} from 0 to {kind.largest}, got ids from {lowest} to "
+                f"{highest}. They should come from the 'elmo_characters' indexer; are these ids of "
+                f"a vocabulary? {spelling.indexer_advice}"
+            )
+    holes, *disagreements = found[2 * len(kinds) :]
     if holes:
         raise ConfigurationError(
             "Expected the tokens of each row to stand at its beginning, but a token follows a "

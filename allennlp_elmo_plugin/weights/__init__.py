@@ -8,6 +8,7 @@ and checking use it.
 from allennlp_elmo_plugin.weights.hdf5 import WeightFile, write_weights
 from allennlp_elmo_plugin.weights.locations import find_options_file, find_weight_file
 from allennlp_elmo_plugin.weights.open_weights import open_weights, read_options
+from allennlp_elmo_plugin.weights.read_spelling import read_spelling
 from allennlp_elmo_plugin.weights.softmax import read_softmax, write_softmax
 from allennlp_elmo_plugin.weights.weight_table import parameter_names
 
@@ -19,6 +20,7 @@ __all__ = [
     "parameter_names",
     "read_options",
     "read_softmax",
+    "read_spelling",
     "write_softmax",
     "write_weights",
 ]

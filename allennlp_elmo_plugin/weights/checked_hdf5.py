@@ -18,7 +18,7 @@ from overrides import overrides
 
 from allennlp_elmo_plugin.io.regular_file import require_regular_file
 from allennlp_elmo_plugin.weights.dataset_file import DatasetFile
-from allennlp_elmo_plugin.weights.stored_dataset import StoredDataset
+from allennlp_elmo_plugin.weights.stored_dataset import BYTES, FLOATS, StoredDataset
 
 __all__ = ["CheckedHdf5File"]
 
@@ -88,9 +88,21 @@ class CheckedHdf5File(DatasetFile):
     def found_instead(self, name: str) -> str:
         return self._links.get(name, "")
 
-    def _stored(self, name: str) -> StoredDataset:
+    @overrides
+    def read_text(self, name: str) -> str:
         with self._explained_errors(name):
-            return StoredDataset(self._datasets[name], self._size, self._file.userblock_size)
+            if name not in self._datasets:
+                raise ValueError("expected a text in UTF-8, got no dataset of this name")
+            stored = self._stored(name, BYTES)
+            problem = stored.problem()
+            if problem is not None:
+                raise ValueError(problem)
+            return stored.read(self._raw).tobytes().decode("utf-8")
+
+    def _stored(self, name: str, dtypes: Tuple[numpy.dtype, ...] = FLOATS) -> StoredDataset:
+        with self._explained_errors(name):
+            dataset = self._datasets[name]
+            return StoredDataset(dataset, self._size, self._file.userblock_size, dtypes)
 
     @contextmanager
     def _explained_errors(self, name: Optional[str] = None) -> Iterator[None]:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import Any, List, Mapping, Optional, Tuple, TypeVar
 
 import numpy
+from allennlp.common.checks import ConfigurationError
 
 __all__ = ["DatasetFile", "Shapes", "listed"]
 
@@ -83,6 +84,30 @@ class DatasetFile(ABC):
         `ConfigurationError`
             If the data is damaged or a number is not finite.
         """
+
+    def read_text(self, name: str) -> str:
+        """
+        Reads a text, which is stored as the bytes of its UTF-8 form.
+
+        # Parameters
+
+        name : `str`
+            Name of a dataset of uint8 with one axis.
+
+        # Returns
+
+        `str`
+            The text.
+
+        # Raises
+
+        `ConfigurationError`
+            If there is no such dataset, or if it is damaged or not in UTF-8.
+        """
+        raise ConfigurationError(
+            f"Expected the text '{name}', but only an HDF5 file of this plugin can hold one. Use "
+            "the options file that belongs to these weights."
+        )
 
     @abstractmethod
     def close(self) -> None:

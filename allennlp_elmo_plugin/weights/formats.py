@@ -9,11 +9,20 @@ from glob import escape
 from pathlib import PurePath
 from typing import Callable, Iterator, List, NamedTuple, Sequence, Set, Tuple
 
-__all__ = ["EXPECTED", "BilmFile", "find_bilm_files", "find_companions", "find_incomplete"]
+__all__ = [
+    "EXPECTED",
+    "PYTORCH_FILE",
+    "BilmFile",
+    "find_bilm_files",
+    "find_companions",
+    "find_incomplete",
+]
 
 logger = logging.getLogger(__name__)
 
 OPTIONS = ("*options*.json", "options_file")
+PYTORCH_FILE = "encoder.pkl"
+"""Main file of an ELMoForManyLangs model. PyTorch may write it as a zip, which is no archive."""
 LATEST = "checkpoint"
 """Name of the text in which TensorFlow says which checkpoint of a folder is the latest."""
 MAC_METADATA = "__MACOSX"
@@ -60,7 +69,7 @@ WEIGHT_FORMATS = (
     ),
     WeightFormat(
         "an ELMoForManyLangs model ('encoder.pkl' beside 'token_embedder.pkl')",
-        ("encoder.pkl",),
+        (PYTORCH_FILE,),
         needed="token_embedder.pkl",
         others=("config.json", "*.dic", "cnn_*.json", "*/cnn_*.json"),
         options="config.json",

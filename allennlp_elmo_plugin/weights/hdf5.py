@@ -15,16 +15,27 @@ from allennlp.common.checks import ConfigurationError
 from allennlp_elmo_plugin.io.atomic import write_atomically
 from allennlp_elmo_plugin.io.hdf5_files import write_hdf5
 from allennlp_elmo_plugin.network.options import ElmoOptions
+from allennlp_elmo_plugin.network.spelling import Dictionary
 from allennlp_elmo_plugin.weights.dataset_file import DatasetFile, listed
 from allennlp_elmo_plugin.weights.open_datasets import open_datasets
-from allennlp_elmo_plugin.weights.weight_table import WeightRow, weight_table
+from allennlp_elmo_plugin.weights.weight_table import (
+    PARAMETERS_GROUP,
+    WeightRow,
+    weight_table,
+)
 
 __all__ = ["WeightFile", "write_weights"]
 
 logger = logging.getLogger(__name__)
 
-BILM_PREFIXES = ("CNN", "RNN_", "char_embed")
+DICTIONARY_GROUP = "dictionary/"
+"""Group of the texts of a dictionary."""
+
+BILM_PREFIXES = ("CNN", "RNN_", "char_embed", DICTIONARY_GROUP, PARAMETERS_GROUP)
 """Prefixes of the names of a biLM's datasets."""
+
+DICTIONARY_TEXTS = {name: DICTIONARY_GROUP + name for name in ("words", "characters")}
+"""Datasets of the fields of a `Dictionary`."""
 
 
 class WeightFile:
@@ -51,14 +62,17 @@ class WeightFile:
     """
 
     options: ElmoOptions
-    """The given options, with `state_projection` and `word_projection` as in the file."""
+    """The given options, with the file's dictionary, `state_projection` and `word_projection`."""
 
     def __init__(self, path: Union[str, "os.PathLike[str]"], options: ElmoOptions) -> None:
         self._file = open_datasets(path, "ELMo weights")
         try:
-            self.options = _with_projections_of(self._file.names, options)
+            if options.num_words:
+                self.options = _with_dictionary_of(self._file, path, options)
+            else:
+                self.options = _with_projections_of(self._file.names, options)
             self._table = weight_table(self.options)
-            _require_fit(path, self._file, self._table)
+            _require_fit(path, self._file, self.options)
         except ConfigurationError:
             self._file.close()
             raise
@@ -88,6 +102,8 @@ def write_weights(
 
     AllenNLP's built-in ELMo and `WeightFile` read back the same bits. The only exception is a
     forget bias nearer to 0 than 2 ** -29: the file stores it minus 1, which rounds its last bits.
+    A biLM with a dictionary has other datasets, which AllenNLP's ELMo cannot read: its parameters
+    in the group `parameters`, and its dictionary in the group `dictionary`.
 
     # Parameters
 
@@ -109,6 +125,9 @@ def write_weights(
         for row in weight_table(options):
             for dataset, array in zip(row.datasets, _to_datasets(row, arrays)):
                 file.create_dataset(dataset.name, data=array)
+        for name, dataset_name in DICTIONARY_TEXTS.items() if options.dictionary else ():
+            text = getattr(options.dictionary, name).encode("utf-8", "surrogatepass")
+            file.create_dataset(dataset_name, data=numpy.frombuffer(text, "uint8"))
 
 
 def _to_tensors(row: WeightRow, arrays: List[numpy.ndarray]) -> Dict[str, torch.Tensor]:
@@ -138,11 +157,26 @@ def _with_projections_of(names: List[str], options: ElmoOptions) -> ElmoOptions:
     return options
 
 
+def _with_dictionary_of(
+    file: DatasetFile, path: Union[str, "os.PathLike[str]"], options: ElmoOptions
+) -> ElmoOptions:
+    texts = {name: file.read_text(dataset) for name, dataset in DICTIONARY_TEXTS.items()}
+    try:
+        return replace(options, dictionary=Dictionary(**texts))
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"The dictionary in '{path}' does not fit the options: {error} Use the options file "
+            "that belongs to these weights."
+        ) from error
+
+
 def _require_fit(
-    path: Union[str, "os.PathLike[str]"], file: DatasetFile, table: List[WeightRow]
+    path: Union[str, "os.PathLike[str]"], file: DatasetFile, options: ElmoOptions
 ) -> None:
+    table = weight_table(options)
     expected = {dataset.name: dataset.shape for row in table for dataset in row.datasets}
-    unexpected = [name for name in file.names if name not in expected]
+    known = {*expected, *(DICTIONARY_TEXTS.values() if options.num_words else ())}
+    unexpected = [name for name in file.names if name not in known]
     # Datasets that belong to no biLM, such as a softmax, are ignored as the built-in ignores them.
     foreign = [name for name in unexpected if not name.startswith(BILM_PREFIXES)]
     problems = file.problems(expected) + [

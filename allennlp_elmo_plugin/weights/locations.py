@@ -26,6 +26,7 @@ from allennlp_elmo_plugin.weights.archives import (
 from allennlp_elmo_plugin.weights.folders import files_below
 from allennlp_elmo_plugin.weights.formats import (
     EXPECTED,
+    PYTORCH_FILE,
     BilmFile,
     find_bilm_files,
     find_companions,
@@ -133,7 +134,7 @@ def _find_local(path: Path, member: str, location: Location, key: str) -> Path:
         _require_one(found, names, location, key, explain_interruption(path))
         return path / found[0].name
     try:
-        if path.is_file() and is_archive(path):
+        if path.is_file() and path.name != PYTORCH_FILE and is_archive(path):
             return _find_in_archive(path, member, location, key)
     except ConfigurationError:
         raise

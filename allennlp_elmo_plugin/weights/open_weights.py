@@ -11,6 +11,11 @@ from allennlp.common.checks import ConfigurationError
 from allennlp_elmo_plugin.network.options import ElmoOptions
 from allennlp_elmo_plugin.weights.hdf5 import WeightFile
 from allennlp_elmo_plugin.weights.locations import find_options_file, find_weight_file
+from allennlp_elmo_plugin.weights.many_langs import (
+    ManyLangsWeights,
+    is_many_langs,
+    many_langs_options,
+)
 from allennlp_elmo_plugin.weights.tensorflow import checkpoint_options, is_checkpoint
 
 __all__ = ["open_weights", "read_options"]
@@ -18,22 +23,22 @@ __all__ = ["open_weights", "read_options"]
 
 def open_weights(
     options_file: Union[str, "os.PathLike[str]"], weight_file: Union[str, "os.PathLike[str]"]
-) -> WeightFile:
+) -> Union[WeightFile, ManyLangsWeights]:
     """
     Finds and opens the two files of a biLM.
 
     # Parameters
 
     options_file : `Union[str, PathLike]`
-        Options file: a path, a URL, or a folder or zip that holds it. Or the index of a TensorFlow
-        checkpoint, from which the options are read as `checkpoint_options` says.
+        Options file: a path, a URL, a folder or archive that holds it, or a name. Or a file from
+        which the options can be read; see `read_options`.
     weight_file : `Union[str, PathLike]`
-        HDF5 file of the weights, or index of a TensorFlow checkpoint: a path, a URL, or a folder or
-        zip that holds it.
+        HDF5 file of the weights, index of a TensorFlow checkpoint, or `encoder.pkl` of an
+        ELMoForManyLangs model: a path, a URL, a folder or archive that holds it, or a name.
 
     # Returns
 
-    `WeightFile`
+    `Union[WeightFile, ManyLangsWeights]`
         The weights, and the options that belong to them. Use it as a context manager.
 
     # Raises
@@ -42,6 +47,8 @@ def open_weights(
         When a file is missing, damaged, does not fit the other, or is replaced meanwhile.
     """
     options_path = find_options_file(options_file)
+    if is_many_langs(options_path):
+        return ManyLangsWeights(options_path, find_weight_file(weight_file))
     version = _version_of(options_path)
     options = read_options(options_path)
     weights = WeightFile(find_weight_file(weight_file), options)
@@ -62,15 +69,17 @@ def read_options(path: Path) -> ElmoOptions:
     # Parameters
 
     path : `Path`
-        Path that `find_options_file` returned: an options file, or the index of a TensorFlow
-        checkpoint.
+        Path that `find_options_file` returned: an options file, the index of a TensorFlow
+        checkpoint, or a file of an ELMoForManyLangs model.
 
     # Raises
 
     `ConfigurationError`
         If the file is damaged, or if the options do not fit each other.
     """
-    return checkpoint_options(path) if is_checkpoint(path) else ElmoOptions.from_file(path)
+    if is_checkpoint(path):
+        return checkpoint_options(path)
+    return many_langs_options(path.parent) if is_many_langs(path) else ElmoOptions.from_file(path)
 
 
 def _version_of(path: Path) -> Tuple[int, ...]:

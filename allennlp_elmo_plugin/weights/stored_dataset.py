@@ -13,9 +13,10 @@ from allennlp_elmo_plugin.io.read_into import read_into
 from allennlp_elmo_plugin.weights.chunks import FILTER_NAMES, decode_chunk, find_chunks
 from allennlp_elmo_plugin.weights.finite import require_finite
 
-__all__ = ["StoredDataset"]
+__all__ = ["BYTES", "FLOATS", "StoredDataset"]
 
-DTYPES = tuple(numpy.dtype(order + kind) for kind in ("f2", "f4", "f8") for order in "<>")
+FLOATS = tuple(numpy.dtype(order + kind) for kind in ("f2", "f4", "f8") for order in "<>")
+BYTES = (numpy.dtype("u1"),)
 TYPE_CLASSES = {
     h5t.INTEGER: "integers",
     h5t.FLOAT: "floats of another kind",
@@ -45,9 +46,17 @@ class StoredDataset:
         Size of the file in bytes.
     user_block_size : `int`
         Size of the user block at the start of the file in bytes.
+    dtypes : `Tuple[numpy.dtype, ...]`, optional (default = `FLOATS`)
+        Types of numbers that are read: `FLOATS` or `BYTES`.
     """
 
-    def __init__(self, dataset: h5d.DatasetID, file_size: int, user_block_size: int) -> None:
+    def __init__(
+        self,
+        dataset: h5d.DatasetID,
+        file_size: int,
+        user_block_size: int,
+        dtypes: Tuple[numpy.dtype, ...] = FLOATS,
+    ) -> None:
         self._dataset = dataset
         self._user_block_size = user_block_size
         self._file_size = file_size
@@ -56,8 +65,9 @@ class StoredDataset:
         stored = dataset.get_type()
         self._type_class = stored.get_class()
         self._dtype: Any = next(
-            (kind for kind in DTYPES if stored.equal(h5t.py_create(kind))), None
+            (kind for kind in dtypes if stored.equal(h5t.py_create(kind))), None
         )
+        self._expected = "float16, float32 or float64" if dtypes == FLOATS else "uint8"
         self.shape: Optional[Tuple[int, ...]] = None
         """Shape of the array, or `None` if the dataset holds none of its own."""
         # The shape of a virtual dataset is looked up in other files.
@@ -71,7 +81,7 @@ class StoredDataset:
             return "expected data in the file itself, got a dataset that reads other files"
         if self._dtype is None:
             found = TYPE_CLASSES.get(self._type_class, "another type")
-            return f"expected numbers of type float16, float32 or float64, got {found}"
+            return f"expected numbers of type {self._expected}, got {found}"
         if self.shape is None:
             return "expected an array, got an empty dataset"
         return self._chunk_problem() if self._layout == h5d.CHUNKED else self._size_problem()

@@ -3,7 +3,8 @@ The weight table, which maps HDF5 datasets to the parameters of an `ElmoBilm`.
 
 Each row of the table also has the datasets' shapes and the layout steps between the two. The names
 and shapes of the datasets are those that bilm-tf's `dump_weights` writes; the names of the
-parameters are those of AllenNLP's `_ElmoBiLm`.
+parameters are those of AllenNLP's `_ElmoBiLm`. Only a biLM with a dictionary, which bilm-tf lacks,
+has datasets of other names.
 """
 
 from dataclasses import dataclass
@@ -22,8 +23,12 @@ from allennlp_elmo_plugin.weights.layout_steps import (
     SwapForgetAndCellGates,
     Transpose,
 )
+from allennlp_elmo_plugin.weights.parameters import parameter_shapes
 
-__all__ = ["DatasetSpec", "WeightRow", "parameter_names", "weight_table"]
+__all__ = ["PARAMETERS_GROUP", "DatasetSpec", "WeightRow", "parameter_names", "weight_table"]
+
+PARAMETERS_GROUP = "parameters/"
+"""Group of the parameters of a biLM with a dictionary."""
 
 
 @dataclass(frozen=True)
@@ -127,8 +132,14 @@ def weight_table(options: ElmoOptions) -> List[WeightRow]:
     # Returns
 
     `List[WeightRow]`
-        Rows with every dataset and every parameter exactly once.
+        Rows with every dataset and every parameter exactly once. If the biLM has a dictionary, each
+        parameter is a dataset.
     """
+    if options.num_words:
+        return [
+            WeightRow((DatasetSpec(PARAMETERS_GROUP + name, shape),), (name,))
+            for name, shape in parameter_shapes(options).items()
+        ]
     return [*_char_cnn_rows(options), *_lstm_rows(options)]
 
 

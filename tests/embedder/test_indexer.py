@@ -20,7 +20,7 @@ from allennlp.data.dataset_readers import SequenceTaggingDatasetReader
 from allennlp.data.fields import ListField, TextField
 
 from allennlp_elmo_plugin import ElmoCharactersIndexer
-from allennlp_elmo_plugin.network import spelling
+from allennlp_elmo_plugin.network.spelling import ByteSpelling, base, cached_spellings
 from tests.support.builtin import BuiltInIndexer
 from tests.support.tagger_experiment import write_data
 from tests.support.words import WORD_LIST
@@ -346,11 +346,11 @@ def test_hotflip_makes_its_tensor_without_a_warning() -> None:
 
 def test_more_words_than_the_cache_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     """The cache stays as small as its limit, and the ids stay right."""
-    monkeypatch.setattr(spelling, "CACHED_SPELLINGS", 3)
-    spelling.cached_spellings.cache_clear()
+    monkeypatch.setattr(base, "CACHED_SPELLINGS", 3)
+    cached_spellings.cache_clear()
     sentence = " ".join(f"{number}" for number in range(10))
     assert _tokens(ElmoCharactersIndexer(), sentence) == _tokens(BuiltInIndexer(), sentence)
-    assert len(spelling.cached_spellings(50, frozenset())) <= 3
+    assert len(cached_spellings(ByteSpelling())) <= 3
 
 
 def test_indexers_with_other_symbols_share_no_words() -> None:
@@ -363,8 +363,8 @@ def test_indexers_with_other_symbols_share_no_words() -> None:
 
 def test_threads_index_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     """Threads that share a small cache get the right ids, and change only their own."""
-    monkeypatch.setattr(spelling, "CACHED_SPELLINGS", 4)
-    spelling.cached_spellings.cache_clear()
+    monkeypatch.setattr(base, "CACHED_SPELLINGS", 4)
+    cached_spellings.cache_clear()
     indexer = ElmoCharactersIndexer()
     sentences = [" ".join(WORD_LIST[start : start + 4]) for start in range(8)]
     expected = [_tokens(BuiltInIndexer(), sentence) for sentence in sentences]

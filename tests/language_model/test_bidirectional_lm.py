@@ -17,9 +17,17 @@ from allennlp.models import Model, load_archive
 from allennlp.modules.elmo import _ElmoBiLm
 from allennlp.training.util import evaluate
 
-from allennlp_elmo_plugin import BilmCorpusReader, BilmEncoder, CarryState, ElmoBilm, ZeroState
+from allennlp_elmo_plugin import (
+    BidirectionalLm,
+    BilmCorpusReader,
+    BilmEncoder,
+    CarryState,
+    ElmoBilm,
+    ZeroState,
+)
 from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
 from tests.support.language_model_experiment import OPTIONS, language_model, train
+from tests.support.many_langs_files import write_many_langs
 from tests.support.oracle import Oracle
 from tests.support.sentences import spell
 from tests.support.tensorflow_bundle import TENSORFLOW_DATA
@@ -403,3 +411,11 @@ def test_wrong_character_ids_are_refused(trained: Path) -> None:
     batch["forward_inputs"]["elmo"]["elmo_tokens"] += 200
     with pytest.raises(ConfigurationError, match="from 0 to 261"):
         model(**batch)
+
+
+def test_a_bilm_with_a_dictionary_is_refused(tmp_path: Path) -> None:
+    """The corpus reader spells words as bytes, which such a biLM does not read."""
+    path = str(write_many_langs(tmp_path))
+    vocab = Vocabulary(tokens_to_add={"tokens": ["a"]})
+    with pytest.raises(ConfigurationError, match="got one with a dictionary of 10 words"):
+        BidirectionalLm.from_files(vocab, options_file=path, weight_file=path)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -18,7 +19,6 @@ import torch
 from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin import ElmoBilm, ElmoOptions
-from allennlp_elmo_plugin.network import elmo_bilm
 from tests.support.children import exit_status, needs_fork, start, stopped_at_rename
 from tests.support.paths import REPOSITORY
 
@@ -126,13 +126,15 @@ def test_files_that_are_replaced_while_they_are_read_are_not_mixed(
     """The options of one export never get the weights of another; a second attempt succeeds."""
     old, new = _bilms(2)
     old.to_folder(tmp_path)
-    find = elmo_bilm.find_weight_file
+    # The package has a function of the module's name.
+    module = import_module("allennlp_elmo_plugin.weights.open_weights")
+    find = module.find_weight_file
 
     def find_late(location: Any) -> Path:
         new.to_folder(tmp_path)
         return find(location)
 
-    monkeypatch.setattr(elmo_bilm, "find_weight_file", find_late)
+    monkeypatch.setattr(module, "find_weight_file", find_late)
     with pytest.raises(ConfigurationError, match=r"options\.json' was replaced.*Load them again"):
         ElmoBilm.from_files(tmp_path, tmp_path)
     monkeypatch.undo()

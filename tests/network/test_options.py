@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Dict
 
@@ -10,6 +10,7 @@ import pytest
 from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin import ElmoBilm, ElmoOptions
+from allennlp_elmo_plugin.network.spelling import Dictionary
 from tests.support.elmo_files import elmo_options, write_elmo_files
 
 
@@ -41,6 +42,77 @@ def test_both_ways_of_counting_characters_are_read(n_characters: int) -> None:
     content = elmo_options()
     content["char_cnn"]["n_characters"] = n_characters
     assert ElmoOptions.from_dict(content).num_filters == 18
+
+
+WITH_DICTIONARY = {
+    **elmo_options(),
+    "dictionary": {"n_characters": 6, "n_words": 2, "word_embedding": {"dim": 4}},
+}
+WITH_DICTIONARY["char_cnn"] = {**WITH_DICTIONARY["char_cnn"], "n_characters": 7}
+DICTIONARY = Dictionary("<oov>\ncat", "<oov>\n<pad>\n<bos>\n<eos>\n<bow>\n<eow>")
+
+
+def test_a_dictionary_is_a_section() -> None:
+    """The options file has the sizes of the dictionary, and what it lacks is the weight file's."""
+    options = ElmoOptions.from_dict(WITH_DICTIONARY)
+    assert (options.num_characters, options.num_words, options.word_embedding_dim) == (6, 2, 4)
+    assert ElmoOptions.from_dict(json.loads(json.dumps(options.to_dict()))) == options
+    with pytest.raises(ConfigurationError, match="dictionary of 2 words.*in the weight file"):
+        options.spelling  # noqa: B018
+
+
+def test_a_dictionary_is_restored_from_fields() -> None:
+    """The fields in an archive hold the dictionary itself, on the way through JSON."""
+    options = replace(ElmoOptions.from_dict(WITH_DICTIONARY), dictionary=DICTIONARY)
+    restored = ElmoOptions.from_fields(json.loads(json.dumps(asdict(options))))
+    assert restored == options and restored.spelling.width == 51
+
+
+def test_fields_of_older_archives_are_read() -> None:
+    """Archives from before dictionaries lack the fields, and are those of a biLM without one."""
+    options = ElmoOptions.from_dict(elmo_options())
+    new = ("num_characters", "num_words", "word_embedding_dim", "dictionary")
+    content = {name: value for name, value in asdict(options).items() if name not in new}
+    assert ElmoOptions.from_fields(content) == options
+
+
+def test_a_dictionary_leaves_the_repr_of_others_alone() -> None:
+    """Digests in activation caches read the repr, so it has no field for a biLM without one."""
+    assert repr(ElmoOptions.from_dict(elmo_options())).endswith("word_projection=True)")
+
+
+@pytest.mark.parametrize(
+    "section, expected",
+    [
+        ({"n_words": 2}, "'dictionary.n_characters' is missing"),
+        (3, "'dictionary.n_words' is missing"),
+        ({"n_characters": 6, "n_words": 2, "word_embedding": {"dim": 0}}, "both be 0 or both be"),
+        ({"n_characters": 6, "n_words": 0, "word_embedding": {"dim": 0}}, "must be 261 without a"),
+        ({"n_characters": 7, "n_words": -1, "word_embedding": {"dim": 4}}, "num_words must be at"),
+        ({"n_characters": 9, "n_words": 2, "word_embedding": {"dim": 4}}, "must be 9 or 10, got 7"),
+    ],
+)
+def test_a_section_without_sense_is_refused(section: Any, expected: str) -> None:
+    """Each fault of the section is named."""
+    with pytest.raises(ConfigurationError, match=expected):
+        ElmoOptions.from_dict({**WITH_DICTIONARY, "dictionary": section})
+
+
+@pytest.mark.parametrize(
+    "fields, expected",
+    [
+        ({"dictionary": {"words": "a"}}, r"the fields \['characters', 'words'\] of a biLM's dic"),
+        ({"dictionary": [3]}, "of a biLM's dictionary, got"),
+        ({"dictionary": {"words": 3, "characters": "a"}}, "words of a dictionary as a text"),
+        ({"num_words": 3}, "num_words is 3, but the dictionary has 2 entries"),
+        ({"state_projection": False}, "must have state_projection and word_projection"),
+    ],
+)
+def test_a_dictionary_that_does_not_fit_is_refused(fields: Dict[str, Any], expected: str) -> None:
+    """A dictionary of another form or size is an error."""
+    options = replace(ElmoOptions.from_dict(WITH_DICTIONARY), dictionary=DICTIONARY)
+    with pytest.raises(ConfigurationError, match=expected):
+        ElmoOptions.from_fields({**asdict(options), **fields})
 
 
 def test_every_fault_is_named_with_its_file(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from allennlp_elmo_plugin.network.sentence_batch import (
     END_OF_SENTENCE_ID,
     SentenceBatch,
 )
+from allennlp_elmo_plugin.network.spelling import Dictionary, DictionarySpelling
+from tests.support import many_langs_files
 from tests.support.sentences import spell, spell_words, word_ids
 from tests.support.words import WORD_LIST
 
@@ -202,3 +204,45 @@ def test_the_callers_tensors_stay_as_they_are(words: Optional[torch.Tensor]) -> 
     batch.time_major_character_ids().zero_()
     assert torch.equal(tensors[0], IDS)
     assert words is None or torch.equal(tensors[1], words)
+
+
+SPELLING = DictionarySpelling(
+    Dictionary("\n".join(many_langs_files.WORDS), "\n".join(many_langs_files.CHARACTERS)), 12
+)
+
+
+def _spelled(*sentences: List[str]) -> torch.Tensor:
+    return SPELLING.spell_sentences(sentences)
+
+
+def test_boundaries_are_spelled_as_the_words_are() -> None:
+    """A batch of a dictionary's ids has the boundaries of that dictionary."""
+    batch = SentenceBatch.from_padded(_spelled(["the", "rain"], ["the"]), SPELLING)
+    begin, end = map(torch.tensor, SPELLING.boundaries)
+    found = batch.time_major_character_ids()
+    assert torch.equal(found[0], begin) and torch.equal(found[-1], end)
+    assert torch.equal(found[2], _spelled(["the"])[0, 0])
+    assert torch.equal(batch.select([1]).time_major_character_ids()[-1], end)
+
+
+@pytest.mark.parametrize(
+    "column, value, expected",
+    [
+        (0, 11, "Expected word ids from 0 to 10, got ids from 0 to 11"),
+        (0, -1, "Expected word ids from 0 to 10, got ids from -1"),
+        (1, 32, "Expected character ids from 0 to 31, got ids from 0 to 32"),
+    ],
+)
+def test_ids_that_a_dictionary_lacks_are_refused(column: int, value: int, expected: str) -> None:
+    """The ids of words and those of characters have limits of their own."""
+    ids = _spelled(["the", "rain"], ["the"])
+    ids[0, 0, column] = value
+    with pytest.raises(ConfigurationError, match=expected):
+        SentenceBatch.from_padded(ids, SPELLING)
+
+
+def test_another_spelling_is_refused() -> None:
+    """The error says how the indexer is told to spell by the dictionary."""
+    expected = "1 word ids and 12 character ids per token, got 50.*the same 'options_file'"
+    with pytest.raises(ConfigurationError, match=expected):
+        SentenceBatch.from_padded(IDS, SPELLING)

@@ -15,6 +15,7 @@ from allennlp_elmo_plugin.network.spelling import spell_word
 from allennlp_elmo_plugin.weights import WeightFile
 from tests.support.builtin import BuiltInElmo
 from tests.support.elmo_files import ElmoFiles, elmo_arrays, elmo_options, write_elmo_files
+from tests.support.many_langs_files import write_many_langs
 
 SHAPES: Dict[str, Dict[str, Any]] = {
     "published kind": {},
@@ -168,3 +169,74 @@ def test_a_truncated_file_is_named(files: ElmoFiles, keep: int) -> None:
     with pytest.raises(ConfigurationError, match="cannot be read") as error:
         WeightFile(path, ElmoOptions.from_dict(elmo_options()))
     assert str(path) in str(error.value)
+
+
+@pytest.fixture(name="with_dictionary")
+def _with_dictionary(tmp_path: Path) -> ElmoBilm:
+    path = write_many_langs(tmp_path / "model")
+    return ElmoBilm.from_files(path, path)
+
+
+def test_a_dictionary_is_in_the_weight_file(tmp_path: Path, with_dictionary: ElmoBilm) -> None:
+    """The options and every bit of the weights survive, and none of the datasets is ignored."""
+    with_dictionary.to_folder(tmp_path)
+    restored = ElmoBilm.from_files(tmp_path, tmp_path)
+    assert restored.options == with_dictionary.options
+    expected = with_dictionary.state_dict()
+    assert list(restored.state_dict()) == list(expected)
+    for name, weight in restored.state_dict().items():
+        assert torch.equal(weight, expected[name])
+
+
+def test_nothing_of_a_dictionary_is_foreign(
+    tmp_path: Path, with_dictionary: ElmoBilm, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Reading such a file logs no warning of datasets that belong to no biLM."""
+    with_dictionary.to_folder(tmp_path)
+    ElmoBilm.from_files(tmp_path, tmp_path)
+    assert "belong to no biLM" not in caplog.text
+
+
+def test_allennlp_refuses_a_bilm_with_a_dictionary(
+    tmp_path: Path, with_dictionary: ElmoBilm
+) -> None:
+    """AllenNLP's class, which knows no dictionary, fails instead of giving wrong vectors."""
+    with_dictionary.to_folder(tmp_path)
+    files = (str(tmp_path / "options.json"), str(tmp_path / "weights.hdf5"))
+    with pytest.raises(KeyError, match="char_embed"):
+        BuiltInElmo(*files, num_output_representations=1)
+
+
+@pytest.mark.parametrize(
+    "content, expected",
+    [
+        (None, r"'dictionary/words', cannot be read \(expected a text in UTF-8, got no dataset"),
+        (numpy.zeros(3, "f4"), "expected numbers of type uint8, got floats"),
+        (numpy.full(3, 255, "u1"), "dataset 'dictionary/words', cannot be read .*invalid start"),
+        (numpy.zeros((0,), "u1"), "'dictionary/words', cannot be read .*never written"),
+        (b"<oov>\nmore", "does not fit the options: .*num_words is 10, but the dictionary has 2"),
+        (b"\n" * 9, "does not fit the options: .*lacks <oov>"),
+    ],
+    ids=["missing", "floats", "not UTF-8", "empty", "too few", "no unknown word"],
+)
+def test_a_wrong_dictionary_is_named(
+    tmp_path: Path, with_dictionary: ElmoBilm, content: Any, expected: str
+) -> None:
+    """The error says which dataset is wrong, or that the dictionary belongs to other weights."""
+    with_dictionary.to_folder(tmp_path)
+    with h5py.File(tmp_path / "weights.hdf5", "a") as file:
+        del file["dictionary/words"]
+        if content is not None:
+            text = isinstance(content, bytes)
+            file["dictionary/words"] = numpy.frombuffer(content, "u1") if text else content
+    with pytest.raises(ConfigurationError, match=f"(?s){expected}"):
+        ElmoBilm.from_files(tmp_path, tmp_path)
+
+
+def test_an_unexpected_parameter_is_named(tmp_path: Path, with_dictionary: ElmoBilm) -> None:
+    """A parameter that the options do not have is an error, as a dataset of bilm-tf is."""
+    with_dictionary.to_folder(tmp_path)
+    with h5py.File(tmp_path / "weights.hdf5", "a") as file:
+        file["parameters/_elmo_lstm.more"] = numpy.zeros(3, "f4")
+    with pytest.raises(ConfigurationError, match=r"unexpected: parameters/_elmo_lstm\.more"):
+        ElmoBilm.from_files(tmp_path, tmp_path)

@@ -272,8 +272,9 @@ def _refuse(reason: Optional[str]) -> None:
 
 def _cache_keys(batch: SentenceBatch) -> List[bytes]:
     """Returns a digest of the characters, and of the word ids if there are any, for each row."""
-    # No character id is above 262, so two bytes hold it.
-    characters = batch.character_ids.to(torch.int16).cpu().numpy()
+    # Two bytes hold the ids of bytes, but not those of a large dictionary.
+    dtype = torch.int16 if batch.spelling.largest_id < 1 << 15 else torch.int32
+    characters = batch.character_ids.to(dtype).cpu().numpy()
     word_ids = None if batch.word_ids is None else batch.word_ids.cpu().numpy().astype("int64")
     # Tells apart rows of another width, with word ids or without.
     salt = characters.shape[-1].to_bytes(4, "little") + bytes([word_ids is not None])

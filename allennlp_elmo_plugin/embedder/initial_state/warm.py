@@ -16,7 +16,6 @@ from allennlp_elmo_plugin.io.text_lines import read_lines
 from allennlp_elmo_plugin.network.bidirectional_lstm import LstmState
 from allennlp_elmo_plugin.network.elmo_bilm import ElmoBilm
 from allennlp_elmo_plugin.network.sentence_batch import SentenceBatch
-from allennlp_elmo_plugin.network.spelling import spell_sentences
 
 __all__ = ["WarmState"]
 
@@ -128,7 +127,7 @@ class WarmState(InitialState):
         sentences = self._sentences if self._file is None else _read_lines(self._file)
         source = "'sentences'" if self._file is None else f"the file '{self._file}'"
         tokenized = _require_few([sentence.split() for sentence in sentences], source)
-        character_ids = spell_sentences(tokenized, bilm.options.max_characters_per_token)
+        character_ids = bilm.options.spelling.spell_sentences(tokenized)
         # Tensors made in inference mode could not be used in training.
         with torch.inference_mode(False), torch.no_grad():
             self._converge(bilm, character_ids.to(self.hidden.device))
@@ -195,7 +194,7 @@ class WarmState(InitialState):
 
 def _converge(bilm: ElmoBilm, character_ids: torch.Tensor, repeats: int) -> Tuple[LstmState, float]:
     """Returns the state to which each row converges, and its largest change in the last reading."""
-    batch = SentenceBatch.from_padded(character_ids, character_ids.size(-1))
+    batch = SentenceBatch.from_padded(character_ids, bilm.options.spelling)
     words = batch.distinct_words()
     vectors = bilm.char_cnn(words.character_ids).index_select(0, words.word_of_token)
     inputs = batch.layout.in_reading_order(vectors)

@@ -8,6 +8,7 @@ import torch
 from allennlp.common import Registrable
 
 from allennlp_elmo_plugin.network.char_cnn import CharCnn
+from allennlp_elmo_plugin.network.spelling import Spelling
 
 __all__ = ["WordCache"]
 
@@ -23,7 +24,7 @@ class WordCache(torch.nn.Module, Registrable):
     reads_word_ids = False
     """`True` if the cache looks words up by their ids."""
 
-    def precompute(self, char_cnn: CharCnn, width: int, requires_grad: bool) -> None:
+    def precompute(self, char_cnn: CharCnn, spelling: Spelling, requires_grad: bool) -> None:
         """
         Computes the vectors that the cache holds from the start.
 
@@ -33,8 +34,8 @@ class WordCache(torch.nn.Module, Registrable):
 
         char_cnn : `CharCnn`
             The character CNN.
-        width : `int`
-            The number of character ids of a word.
+        spelling : `Spelling`
+            The way to spell words for the character CNN.
         requires_grad : `bool`
             If `True`, the biLM is trained.
         """
@@ -48,7 +49,7 @@ class WordCache(torch.nn.Module, Registrable):
         # Parameters
 
         character_ids : `torch.Tensor`
-            Shape (words, characters), int64: distinct words.
+            Shape (words, width), int64: distinct words, spelled.
         word_ids : `Optional[torch.Tensor]`
             Shape (words,), int64: positive, or -1 for `<S>` and -2 for `</S>`.
         char_cnn : `CharCnn`

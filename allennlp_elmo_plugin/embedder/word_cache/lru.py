@@ -199,8 +199,8 @@ def _merge(
 
 
 def _keys(character_ids: torch.Tensor) -> List[bytes]:
-    # No id is above 262, so two bytes hold it.
-    short = character_ids.to(torch.int16).cpu().numpy()
+    # A dictionary may have millions of words, but not billions.
+    short = character_ids.to(torch.int32).cpu().numpy()
     width = short.itemsize * short.shape[1]
     content = short.tobytes()
     return [content[start : start + width] for start in range(0, len(content), width)]

@@ -23,11 +23,7 @@ from allennlp_elmo_plugin.embedder.word_cache.base import WordCache
 from allennlp_elmo_plugin.io.locks import Once
 from allennlp_elmo_plugin.io.text_lines import read_lines
 from allennlp_elmo_plugin.network.char_cnn import CharCnn
-from allennlp_elmo_plugin.network.spelling import (
-    BEGIN_OF_SENTENCE_TOKEN,
-    END_OF_SENTENCE_TOKEN,
-    spell_word,
-)
+from allennlp_elmo_plugin.network.spelling import Spelling
 
 __all__ = ["VocabularyWordCache"]
 
@@ -133,7 +129,7 @@ class VocabularyWordCache(ArchivedModule, WordCache):
         return cls(words or [])
 
     @overrides
-    def precompute(self, char_cnn: CharCnn, width: int, requires_grad: bool) -> None:
+    def precompute(self, char_cnn: CharCnn, spelling: Spelling, requires_grad: bool) -> None:
         """
         Computes the vectors of the list and of the two sentence boundaries.
 
@@ -141,8 +137,8 @@ class VocabularyWordCache(ArchivedModule, WordCache):
 
         char_cnn : `CharCnn`
             The character CNN.
-        width : `int`
-            The number of character ids of a word.
+        spelling : `Spelling`
+            The way to spell words for the character CNN.
         requires_grad : `bool`
             If `True`, the vectors of the list are trained.
         """
@@ -152,9 +148,8 @@ class VocabularyWordCache(ArchivedModule, WordCache):
                 "their own, which do not follow its character CNN. Unless you want that, use the "
                 "word cache 'none' with 'requires_grad'."
             )
-        boundaries = (BEGIN_OF_SENTENCE_TOKEN, END_OF_SENTENCE_TOKEN)
         spelled = torch.tensor(
-            [spell_word(word, width) for word in (*boundaries, *self.words)],
+            [*spelling.boundaries, *map(spelling.spell, self.words)],
             device=next(char_cnn.parameters()).device,
         )
         with torch.no_grad():

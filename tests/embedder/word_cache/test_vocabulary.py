@@ -10,6 +10,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 
 from allennlp_elmo_plugin import VocabularyWordCache, WordCache
+from allennlp_elmo_plugin.network.spelling import ByteSpelling
 from tests.embedder.word_cache.counting import CountingCnn
 from tests.support.elmo_files import write_elmo_files
 from tests.support.embedders import embedder
@@ -21,7 +22,7 @@ WORDS = ["@@PADDING@@", "@@UNKNOWN@@", "cat", "sat"]
 def _precomputed(requires_grad: bool = False) -> VocabularyWordCache:
     """Returns a cache of `WORDS`."""
     cache = VocabularyWordCache(WORDS)
-    cache.precompute(CountingCnn(), width=50, requires_grad=requires_grad)
+    cache.precompute(CountingCnn(), ByteSpelling(), requires_grad)
     return cache
 
 

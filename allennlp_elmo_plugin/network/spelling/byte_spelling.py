@@ -1,18 +1,18 @@
 """
-The spelling of words for ELMo.
+The spelling by bytes.
 
 A word is spelled as the bytes of its UTF-8 text between two edge markers, padded to a fixed width,
 as in bilm-tf's `UnicodeCharsVocabulary` (Peters et al., 2018). Every id is raised by one, so 0 is
 free to mean "no token here".
 """
 
-from functools import lru_cache
-from struct import Struct
-from typing import Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from dataclasses import dataclass
+from typing import FrozenSet, List, Mapping, Optional, Sequence, Tuple
 
-import numpy
 import torch
-from allennlp.common.checks import ConfigurationError
+from overrides import overrides
+
+from allennlp_elmo_plugin.network.spelling.base import IdColumns, Spelling, require_text
 
 __all__ = [
     "BEGIN_OF_SENTENCE_TOKEN",
@@ -20,9 +20,9 @@ __all__ = [
     "MAX_CHARACTERS_PER_TOKEN",
     "MIN_CHARACTERS_PER_TOKEN",
     "NUM_CHARACTERS",
+    "PADDING",
     "SENTENCE_BOUNDARIES",
-    "SpelledWord",
-    "cached_spellings",
+    "ByteSpelling",
     "spell_sentences",
     "spell_word",
 ]
@@ -49,27 +49,6 @@ SENTENCE_BOUNDARIES: Mapping[str, int] = {
     BEGIN_OF_SENTENCE_TOKEN: BEGIN_OF_SENTENCE,
     END_OF_SENTENCE_TOKEN: END_OF_SENTENCE,
 }
-
-# 1 kB each at the usual width; most corpora have fewer words.
-CACHED_SPELLINGS = 1 << 16
-
-INT64_BYTES = 8
-
-
-class SpelledWord(NamedTuple):
-    """
-    A word as it is cached.
-
-    # Parameters
-
-    ids : `List[int]`
-        Its character ids. Sentences share this list, so it must never change.
-    encoded : `bytes`
-        The same ids as int64, in the byte order of the machine.
-    """
-
-    ids: List[int]
-    encoded: bytes
 
 
 def spell_word(
@@ -101,11 +80,7 @@ def spell_word(
     `ConfigurationError`
         When the word is not a text.
     """
-    if not isinstance(word, str):
-        raise ConfigurationError(
-            f"Expected each token to be a text, found {word!r} of type {type(word).__name__}. "
-            "Convert it with str, or remove it if it stands for a missing value."
-        )
+    require_text(word)
     if tokens_to_add and word in tokens_to_add:
         return _between_edges([tokens_to_add[word]], width)
     if word in SENTENCE_BOUNDARIES:
@@ -113,56 +88,51 @@ def spell_word(
     return _between_edges(list(word.encode("utf-8", "ignore")[: width - 2]), width)
 
 
-class _Spellings(Dict[str, SpelledWord]):
+@dataclass(frozen=True)
+class ByteSpelling(Spelling):
     """
-    A cache of spelled words.
+    The spelling by bytes, which biLMs of bilm-tf read.
 
     # Parameters
 
-    width : `int`
-        The number of ids of a word.
-    tokens_to_add : `Mapping[str, int]`
-        Words that are spelled by one symbol of their own.
-    """
-
-    def __init__(self, width: int, tokens_to_add: Mapping[str, int]) -> None:
-        super().__init__()
-        self._width = width
-        self._encode = Struct(f"{width}q").pack
-        self._tokens_to_add = tokens_to_add
-
-    def __missing__(self, text: str) -> SpelledWord:
-        # Frequent words are soon back, and a hit costs less than with any order of eviction.
-        if len(self) >= CACHED_SPELLINGS:
-            self.clear()
-        ids = spell_word(text, self._width, self._tokens_to_add)
-        word = self[text] = SpelledWord(ids, self._encode(*ids))
-        return word
-
-
-# A cache in the indexer would be compared, copied and pickled with it.
-@lru_cache(maxsize=8)
-def cached_spellings(
-    width: int, tokens_to_add: FrozenSet[Tuple[str, int]]
-) -> Mapping[str, SpelledWord]:
-    """
-    Returns the spellings of all words, each of which is spelled when it is first looked up.
-
-    All callers share them. At most `CACHED_SPELLINGS` are kept.
-
-    # Parameters
-
-    width : `int`
-        The number of ids of a word.
-    tokens_to_add : `FrozenSet[Tuple[str, int]]`
+    max_characters : `int`, optional (default = `50`)
+        The number of ids of a word, at least 3: the `max_characters_per_token` of the biLM's
+        options.
+    tokens_to_add : `FrozenSet[Tuple[str, int]]`, optional (default = `frozenset()`)
         Words that are spelled by one symbol of their own, each with its symbol.
-
-    # Returns
-
-    `Mapping[str, SpelledWord]`
-        From any word to its spelling.
     """
-    return _Spellings(width, dict(tokens_to_add))
+
+    max_characters: int = MAX_CHARACTERS_PER_TOKEN
+    tokens_to_add: FrozenSet[Tuple[str, int]] = frozenset()
+
+    @property
+    @overrides
+    def columns(self) -> Tuple[IdColumns, ...]:
+        return (IdColumns("character ids", self.max_characters, NUM_CHARACTERS),)
+
+    @property
+    @overrides
+    def padding(self) -> int:
+        return PADDING + 1
+
+    @property
+    @overrides
+    def indexer_advice(self) -> str:
+        return (
+            "Give the 'elmo_characters' indexer 'max_characters_per_token': "
+            f"{self.max_characters}, as in the options of this biLM, and no entry over 260 in "
+            "'tokens_to_add'."
+        )
+
+    @property
+    @overrides
+    def boundaries(self) -> Tuple[List[int], List[int]]:
+        begin, end = (spell_word(word, self.max_characters) for word in SENTENCE_BOUNDARIES)
+        return begin, end
+
+    @overrides
+    def spell(self, word: str) -> List[int]:
+        return spell_word(word, self.max_characters, dict(self.tokens_to_add))
 
 
 def spell_sentences(
@@ -190,18 +160,7 @@ def spell_sentences(
     `ConfigurationError`
         When a token is not a text.
     """
-    spellings = cached_spellings(width, frozenset())
-    timesteps = max(map(len, sentences), default=0)
-    no_token = bytes(width * INT64_BYTES)
-    encoded: List[bytes] = []
-    for sentence in sentences:
-        encoded += [spellings[word].encoded for word in sentence]
-        encoded += [no_token] * (timesteps - len(sentence))
-    if not encoded:
-        return torch.zeros(len(sentences), timesteps, width, dtype=torch.long)
-    # Unlike bytes, a bytearray is memory that a tensor may write to.
-    ids = numpy.frombuffer(bytearray().join(encoded), dtype=numpy.int64)
-    return torch.from_numpy(ids).view(len(sentences), timesteps, width)
+    return ByteSpelling(width).spell_sentences(sentences)
 
 
 def _between_edges(symbols: List[int], width: int) -> List[int]:

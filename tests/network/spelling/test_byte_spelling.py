@@ -1,4 +1,4 @@
-"""Words and sentences as character ids."""
+"""Words and sentences as the ids of bytes."""
 
 from typing import Any, Dict, List
 
@@ -7,8 +7,12 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.data.token_indexers.elmo_indexer import ELMoCharacterMapper
 
-from allennlp_elmo_plugin.network import spelling
-from allennlp_elmo_plugin.network.spelling import spell_sentences, spell_word
+from allennlp_elmo_plugin.network.spelling import (
+    byte_spelling,
+    cached_spellings,
+    spell_sentences,
+    spell_word,
+)
 from tests.support.sentences import spell
 from tests.support.words import TOKENS_TO_ADD, WORD_LIST, WORDS
 
@@ -45,8 +49,8 @@ def test_a_distinct_word_is_spelled_once(monkeypatch: pytest.MonkeyPatch) -> Non
         spelled.append(word)
         return spell_word(word, *arguments)
 
-    spelling.cached_spellings.cache_clear()
-    monkeypatch.setattr(spelling, "spell_word", spell_and_count)
+    cached_spellings.cache_clear()
+    monkeypatch.setattr(byte_spelling, "spell_word", spell_and_count)
     for _ in range(2):
         spell_sentences([["the", "rain", "the"], [], ["rain"]])
     assert spelled == ["the", "rain"]
