@@ -17,7 +17,7 @@ __all__ = [
     "write_bundle",
 ]
 
-TENSORFLOW_DATA = Path(__file__).parent.parent / "data" / "tensorflow"
+TENSORFLOW_DATA = Path(__file__).parent.parent / "fixtures" / "tensorflow"
 """Folder with the checkpoints that TensorFlow wrote."""
 
 MAGIC = bytes.fromhex("57fb808b247547db")

@@ -1,9 +1,9 @@
 """
-The models in `tests/data/tensorflow`, which TensorFlow wrote.
+The models in `tests/fixtures/tensorflow`, which TensorFlow wrote.
 
-This module needs NumPy alone: `write_tensorflow_files.py` imports it where TensorFlow is installed,
-and the tests where it is not. The numbers are multiples of 2 ** -10, so each machine draws the same
-bits.
+This module needs NumPy alone: `tests/tools/tensorflow_files.py` imports it where TensorFlow is
+installed, and the tests where it is not. The numbers are multiples of 2 ** -10, so each machine
+draws the same bits.
 """
 
 from typing import Any, Dict, Iterator, NamedTuple, Tuple
@@ -139,4 +139,4 @@ CASES = {
     ),
     "hub/variables/variables": _hub(4),
 }
-"""The models by their prefix below `tests/data/tensorflow`."""
+"""The models by their prefix below `tests/fixtures/tensorflow`."""

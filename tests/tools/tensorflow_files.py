@@ -1,11 +1,12 @@
 """
-Writes `tests/data/tensorflow` with TensorFlow, from the arrays of `tensorflow_cases.py`.
+Writes `tests/fixtures/tensorflow` with TensorFlow, from the arrays of `tensorflow_cases.py`.
 
 TensorFlow is not among the requirements of the tests. To write the files anew:
 
     python3.11 -m venv tensorflow && tensorflow/bin/pip install tensorflow-cpu==2.21.0
-    rm -r tests/data/tensorflow
-    tensorflow/bin/python tests/support/write_tensorflow_files.py tests/data/tensorflow
+    rm -r tests/fixtures/tensorflow
+    export PYTHONPATH=tests/support
+    tensorflow/bin/python tests/tools/tensorflow_files.py tests/fixtures/tensorflow
 """
 
 import json
