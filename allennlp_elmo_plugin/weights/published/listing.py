@@ -23,6 +23,7 @@ WIDTH = 100
 COLUMNS = {"name": 15, "language": 19, "size": 10, "cached": 7}
 """Widths of the columns before the last one."""
 INDENT = 13
+MANY_LANGS = "ELMoForManyLangs"
 NOT_KNOWN = "not known"
 
 
@@ -84,15 +85,24 @@ def describe_model(name: str) -> str:
     lines = [f"{PUBLISHED}{model.name}: {model.description}", ""]
     for title, texts in _facts(model):
         lines += [_fact(title if i == 0 else "", text) for i, text in enumerate(texts)]
-    usage = f"{PUBLISHED}{model.name}"
-    lines += [
+    return "\n".join([*lines, *_usage(model)])
+
+
+def _usage(model: PublishedModel) -> List[str]:
+    name = f"{PUBLISHED}{model.name}"
+    files = f"options_file: '{name}', weight_file: '{name}'"
+    lines = [
         "",
         "In the command:",
-        f"  allennlp elmo INPUT OUTPUT --model {usage}",
+        f"  allennlp elmo INPUT OUTPUT --model {name}",
         "In a config:",
-        f"  type: 'elmo_token_embedder', options_file: '{usage}', weight_file: '{usage}'",
+        "  type: 'elmo_token_embedder',",
+        f"  {files}",
     ]
-    return "\n".join(lines)
+    if model.format == MANY_LANGS:
+        lines += ["and the indexer, which needs its dictionary:", "  type: 'elmo_characters',"]
+        lines += [f"  {files}"]
+    return lines
 
 
 def _facts(model: PublishedModel) -> Iterator[Tuple[str, List[str]]]:

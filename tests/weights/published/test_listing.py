@@ -71,3 +71,9 @@ def test_an_unknown_name_is_an_error() -> None:
     """It gets a suggestion."""
     with pytest.raises(ConfigurationError, match="Did you mean 'published:small'"):
         describe_model("smal")
+
+
+def test_a_dictionary_is_for_the_indexer_too() -> None:
+    """The usage of an ELMoForManyLangs model names the indexer; that of another does not."""
+    assert "'elmo_characters'" in describe_model("many-langs-ca")
+    assert "'elmo_characters'" not in describe_model("small")
