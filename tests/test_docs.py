@@ -35,7 +35,9 @@ from allennlp_elmo_plugin import (
     WordCache,
     spell_sentences,
 )
+from allennlp_elmo_plugin.weights.published.catalogue import PUBLISHED, published_models
 from tests.support.examples import elmo_parser, run_console, run_python
+from tests.support.many_langs_files import write_many_langs
 from tests.support.paths import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
@@ -149,6 +151,8 @@ def files_of_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, archive: 
     for name in ("warm_up.txt", "corpus.txt"):
         (tmp_path / name).write_text("It rains in Lisbon .\nYes .\n", encoding="utf-8")
     (tmp_path / "training_configs").symlink_to(REPOSITORY / "training_configs")
+    write_many_langs(tmp_path / "catalan")
+    (tmp_path / "run").symlink_to(REPOSITORY / "tests" / "fixtures" / "tensorflow" / "trained")
     monkeypatch.chdir(tmp_path)
 
 
@@ -255,6 +259,16 @@ def test_commands_exist(page: str) -> None:
     assert set(named) <= targets
     commands = set(re.findall(r"\ballennlp (elmo-[a-z-]+)", TEXTS[page]))
     assert commands <= set(Subcommand.list_available())
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_published_models_exist(page: str) -> None:
+    """Every published model that a page names is in the list."""
+    names = re.findall(rf"\b{PUBLISHED}([a-z0-9][a-z0-9.-]*[a-z0-9])", TEXTS[page])
+    if page == "docs/models.md":
+        table = TEXTS[page].partition("| you have | take |")[2].partition("\n\n")[0]
+        names += re.findall(r"`([a-z0-9.-]+)`", table)
+    assert set(names) <= set(published_models())
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])

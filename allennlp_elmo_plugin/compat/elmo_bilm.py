@@ -28,10 +28,10 @@ class _ElmoBiLm(torch.nn.Module):
     # Parameters
 
     options_file : `str`
-        The biLM's options: a path, a URL, a folder or zip that holds them, or `pretrained:small`.
+        The biLM's options: a path, a URL, a folder or archive that holds them, or a name such as
+        `published:original` or `pretrained:small`.
     weight_file : `str`
-        The biLM's weights in HDF5: a path, a URL, a folder or zip that holds them, or
-        `pretrained:small`.
+        The biLM's weights: the same. `allennlp elmo-models` lists the names.
     requires_grad : `bool`, optional (default = `False`)
         If `True`, train the biLM.
     vocab_to_cache : `List[str]`, optional (default = `None`)

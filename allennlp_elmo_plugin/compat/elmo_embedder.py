@@ -58,10 +58,10 @@ class ElmoEmbedder:
     # Parameters
 
     options_file : `str`, optional (default = the published 2x4096_512 biLM)
-        The biLM's options: a path, a URL, a folder or zip that holds them, or `pretrained:small`.
+        The biLM's options: a path, a URL, a folder or archive that holds them, or a name such as
+        `published:original` or `pretrained:small`.
     weight_file : `str`, optional (default = the published 2x4096_512 biLM)
-        The biLM's weights in HDF5: a path, a URL, a folder or zip that holds them, or
-        `pretrained:small`.
+        The biLM's weights: the same. `allennlp elmo-models` lists the names.
     cuda_device : `int`, optional (default = `-1`)
         Number of a GPU; -1 is the CPU.
     initial_state : `Union[str, InitialState]`, optional (default = `"carry"`)

@@ -109,9 +109,9 @@ class BilmEncoder(ArchivedModule, ElmoEncoder):
         # Parameters
 
         options_file : `str`
-            Options file: a path, a URL, or a folder or zip that holds it.
+            Options file: a path, a URL, a folder or archive that holds it, or a name.
         weight_file : `str`
-            HDF5 file of the weights: a path, a URL, or a folder or zip that holds it.
+            Weights: a path, a URL, a folder or archive that holds them, or a name.
         requires_grad : `bool`, optional (default = `False`)
             If `True`, train the biLM.
         initial_state : `InitialState`, optional (default = `CarryState()`)

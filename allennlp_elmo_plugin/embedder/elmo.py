@@ -41,11 +41,12 @@ class Elmo(BuiltInElmo):
     # Parameters
 
     options_file : `Optional[str]`
-        The biLM's options: a path, a URL, a folder or zip that holds them, or `pretrained:small`.
+        The biLM's options: a path, a URL, a folder or archive that holds them, or a name such as
+        `published:original` or `pretrained:small`.
         `None` with a `module`.
     weight_file : `Optional[str]`
-        The biLM's weights in HDF5: a path, a URL, a folder or zip that holds them, or
-        `pretrained:small`. `None` with a `module`.
+        The biLM's weights: the same. `allennlp elmo-models` lists the names. `None` with a
+        `module`.
     num_output_representations : `int`
         The number of mixes, each with weights of its own.
     requires_grad : `bool`, optional (default = `False`)

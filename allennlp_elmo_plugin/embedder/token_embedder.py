@@ -43,10 +43,10 @@ class ElmoTokenEmbedder(BuiltInEmbedder):
     # Parameters
 
     options_file : `str`, optional (default = the published 2x4096_512 model)
-        The biLM's options: a path, a URL, a folder or zip that holds them, or `pretrained:small`.
+        The biLM's options: a path, a URL, a folder or archive that holds them, or a name such as
+        `published:original` or `pretrained:small`.
     weight_file : `str`, optional (default = the published 2x4096_512 model)
-        The biLM's weights in HDF5: a path, a URL, a folder or zip that holds them, or
-        `pretrained:small`.
+        The biLM's weights: the same. `allennlp elmo-models` lists the names.
     do_layer_norm : `bool`, optional (default = `False`)
         If `True`, the scalar mix normalizes each layer first.
     dropout : `float`, optional (default = `0.5`)

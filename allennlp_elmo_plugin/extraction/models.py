@@ -65,11 +65,11 @@ def load_elmo(
     # Parameters
 
     model : `Union[str, PathLike]`
-        Path or URL of a folder, zip or tar with the two files of a biLM, or of its options file if
-        there is a `weight_file`; `pretrained:small`; or path or URL of the archive or the
-        serialization directory of a trained model.
+        Path or URL of a folder, zip or tar with the files of a biLM, or of its options file if
+        there is a `weight_file`; a name such as `published:original` or `pretrained:small`; or path
+        or URL of the archive or the serialization directory of a trained model.
     weight_file : `Union[str, PathLike]`, optional (default = `None`)
-        Path or URL of the weights in HDF5, if they are somewhere else.
+        Path or URL of the weights, if they are somewhere else.
     precision : `str`, optional (default = `None`)
         Precision of the matrices: `"float32"`, `"bfloat16"` or `"int8"`. `None` is that of the
         trained model, and `"float32"` for a biLM of its own.

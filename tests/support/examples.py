@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any, Dict, Tuple
 from unittest.mock import patch
 
+from allennlp.commands.subcommand import Subcommand
+
 from allennlp_elmo_plugin import ElmoVectors
 
 __all__ = ["elmo_parser", "run_console", "run_python"]
 
 COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
-ELMO = "allennlp elmo "
+ALLENNLP = re.compile(r"(.*)\ballennlp (elmo|elmo-convert|elmo-models)(?: +(.*))?$", re.DOTALL)
+"""A command that is run: the pipe in front of it, its name and its arguments."""
 VARYING = re.compile(r"\S+ are free|in \S+ s, \S+ tokens a second")
 """Parts of a command's output that differ from run to run."""
 
@@ -37,16 +40,19 @@ def run_python(code: str, names: Dict[str, Any]) -> None:
 
 def run_console(code: str) -> None:
     """
-    Runs the `allennlp elmo` of a console and compares what it prints, if the console shows that.
+    Runs the commands of a console and compares what they print, if the console shows that.
 
-    `$ cat FILE` shows a file that the reader has: it is made. Other commands are left out.
+    These are `allennlp elmo`, `elmo-convert` and `elmo-models`; others are left out. `$ cat FILE`
+    shows a file that the reader has: it is made.
     """
     for command, output in COMMAND.findall(code):
         command = command.replace("\\\n", " ")
         if command.startswith("cat "):
             Path(command[4:]).write_text(output, encoding="utf-8")
-        elif ELMO in command:
-            printed = _run_elmo(*command.rpartition(ELMO)[::2])
+            continue
+        match = ALLENNLP.match(command)
+        if match:
+            printed = _run_allennlp(*match.groups(default=""))
             is_as_shown = VARYING.sub("", printed) == VARYING.sub("", output)
             assert is_as_shown or not output, f"{command} prints:\n{printed}"
 
@@ -57,12 +63,14 @@ def elmo_parser() -> Tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     return parser, ElmoVectors().add_subparser(parser.add_subparsers())
 
 
-def _run_elmo(source: str, arguments: str) -> str:
-    """Runs the command on what a pipe in front of it gives, and returns what it prints."""
+def _run_allennlp(source: str, name: str, arguments: str) -> str:
+    """Runs a command on what a pipe in front of it gives, and returns what it prints."""
     text = b""
     if source:
         text = subprocess.run(["sh", "-c", source.rstrip("| ")], stdout=-1, check=True).stdout
-    parsed = elmo_parser()[0].parse_args(["elmo", *shlex.split(arguments, comments=True)])
+    parser = argparse.ArgumentParser()
+    Subcommand.by_name(name)().add_subparser(parser.add_subparsers())
+    parsed = parser.parse_args([name, *shlex.split(arguments, comments=True)])
     parsed.file_friendly_logging = True
     printed = io.StringIO()
     with redirect_stdout(printed), patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(text))):
