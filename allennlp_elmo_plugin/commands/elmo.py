@@ -46,7 +46,7 @@ examples:
       all layers of each token, from a text with one tokenized sentence a line
   allennlp elmo novel.txt vectors.npy --model elmo.zip --tokenize en --average --pool mean
       one vector for each sentence of a plain text
-  allennlp elmo proteins.fasta vectors.h5 --model seqvec.zip --average --pool mean --warm-up input
+  allennlp elmo proteins.fasta out.h5 --model published:seqvec --average --pool mean --warm-up input
       one vector for each protein
   allennlp elmo corpus.txt uses.npz --model elmo.zip --top --targets words.txt
       the vectors of some words wherever they occur
@@ -121,18 +121,19 @@ class ElmoVectors(ElmoCommand):
 def _add_model(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--model",
-        help="an ELMo: path or URL of a folder, zip or tar with its options (.json) and weights "
-        "(.hdf5); published:NAME, one that is downloaded ('allennlp elmo-models' lists them); "
-        "pretrained:small, a small one of English that comes with the plugin; or a model.tar.gz "
-        "that AllenNLP trained on top of one, or its folder (default: published:original)",
+        help="an ELMo: path or URL of a folder, zip or tar with its options and weights, such as a "
+        "TensorFlow checkpoint or a model of ELMoForManyLangs; published:NAME, one that is "
+        "downloaded ('allennlp elmo-models' lists them); pretrained:small, a small one of English "
+        "that comes with the plugin; or a model.tar.gz that AllenNLP trained on top of one, or its "
+        "folder (default: published:original)",
     )
     group.add_argument(
         "--options-file",
         metavar="FILE",
-        help="options (.json) of an ELMo, with --weight-file in place of --model",
+        help="options of an ELMo, with --weight-file in place of --model",
     )
     group.add_argument(
-        "--weight-file", metavar="FILE", help="weights (.hdf5) of an ELMo, with --options-file"
+        "--weight-file", metavar="FILE", help="weights of an ELMo, with --options-file"
     )
     group.add_argument(
         "--module", metavar="NAME", help="name of the ELMo in a model.tar.gz that has several"

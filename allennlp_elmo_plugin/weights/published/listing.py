@@ -25,6 +25,8 @@ COLUMNS = {"name": 15, "language": 19, "size": 10, "cached": 7}
 INDENT = 13
 MANY_LANGS = "ELMoForManyLangs"
 NOT_KNOWN = "not known"
+PATH_BY_HAND = "PATH"
+"""Stands in examples for where the user puts a model that cannot be downloaded."""
 
 
 def list_models(search: str = "") -> str:
@@ -89,7 +91,7 @@ def describe_model(name: str) -> str:
 
 
 def _usage(model: PublishedModel) -> List[str]:
-    name = f"{PUBLISHED}{model.name}"
+    name = f"{PUBLISHED}{model.name}" if model.addresses else PATH_BY_HAND
     files = f"options_file: '{name}', weight_file: '{name}'"
     lines = [
         "",

@@ -64,7 +64,9 @@ def test_a_description_has_all_facts() -> None:
 def test_a_biLM_to_be_fetched_by_hand_says_so() -> None:
     """Table and description say where it is."""
     (line,) = (line for line in list_models("bioelmo").splitlines() if line.startswith("bioelmo"))
-    assert "by hand" in line and "drive.google.com" in describe_model("bioelmo")
+    text = describe_model("bioelmo")
+    assert "by hand" in line and "drive.google.com" in text
+    assert "--model PATH" in text and "options_file: 'PATH'" in text
 
 
 def test_an_unknown_name_is_an_error() -> None:
