@@ -24,6 +24,7 @@ from allennlp_elmo_plugin.embedder.initial_state.warm import WarmState
 from allennlp_elmo_plugin.embedder.scalar_mix import ScalarMix
 from allennlp_elmo_plugin.embedder.word_cache.lru import LruWordCache
 from allennlp_elmo_plugin.network.elmo_bilm import ElmoBilm
+from allennlp_elmo_plugin.weights import find_options_file, find_weight_file
 from allennlp_elmo_plugin.weights.archives import archive_members, is_archive
 
 __all__ = ["LoadedElmo", "digest_of_weights", "load_elmo"]
@@ -100,8 +101,11 @@ def load_elmo(
         raise ConfigurationError(
             f"Got the module '{module}', but '{model}' is no trained model. Leave it out."
         )
-    weights = model if weight_file is None else weight_file
-    bilm = ElmoBilm.from_files(model, weights, precision or "float32")
+    if weight_file is None:
+        files = find_options_file(model, "model"), find_weight_file(model, "model")
+    else:
+        files = find_options_file(model), find_weight_file(weight_file)
+    bilm = ElmoBilm.from_files(*files, precision or "float32")
     return LoadedElmo(_encoder(bilm, state), [])
 
 
