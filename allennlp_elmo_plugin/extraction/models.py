@@ -47,10 +47,13 @@ class LoadedElmo(NamedTuple):
         The encoder that runs the biLM.
     scalar_mixes : `List[ScalarMix]`
         The mixes of a trained model, none for a biLM of its own.
+    weight_file : `Optional[Path]`, optional (default = `None`)
+        The file from which the weights of a biLM of its own were read.
     """
 
     encoder: BilmEncoder
     scalar_mixes: List[ScalarMix]
+    weight_file: Optional[Path] = None
 
 
 def load_elmo(
@@ -107,7 +110,7 @@ def load_elmo(
     else:
         files = find_options_file(model), find_weight_file(weight_file)
     bilm = ElmoBilm.from_files(*files, precision or "float32")
-    return LoadedElmo(_encoder(bilm, state), [])
+    return LoadedElmo(_encoder(bilm, state), [], files[1])
 
 
 def digest_of_weights(encoder: ElmoEncoder, mix: Optional[ScalarMix]) -> str:
