@@ -18,6 +18,8 @@ examples:
       a folder for AllenNLP, bilm-tf and this plugin
   allennlp elmo-convert elmo elmo.zip --vocabulary vocab.txt
       a zip for simple_elmo
+  allennlp elmo-convert model.ckpt-935588 elmo --vocabulary vocab.txt
+      a folder from a TensorFlow checkpoint, with its softmax
 
 A model that AllenNLP trained is converted with the weights it has after training, but without
 softmax and vocabulary. allennlp elmo-export reads trained models alone, and writes both as well.
@@ -44,9 +46,10 @@ class ElmoConvert(ElmoCommand):
         parser.add_argument(
             "model",
             metavar="MODEL",
-            help="an ELMo: path or URL of a folder, zip or tar with its options and weights; "
-            "pretrained:small; a model.tar.gz that AllenNLP trained on top of one, or its folder; "
-            "or its options alone, with --weight-file",
+            help="an ELMo: path or URL of a folder, zip or tar with its options and weights, "
+            "in the layout of AllenNLP, bilm-tf, TF-Hub or ELMoForManyLangs; prefix of a "
+            "TensorFlow checkpoint; published:NAME; pretrained:small; a model.tar.gz that AllenNLP "
+            "trained on top of one, or its folder; or its options alone, with --weight-file",
         )
         parser.add_argument(
             "output",
@@ -71,8 +74,9 @@ class ElmoConvert(ElmoCommand):
         parser.add_argument(
             "--softmax",
             metavar="FILE",
-            help="softmax of the model, which has a row for each word of --vocabulary; written to "
-            "softmax.hdf5 in the folder",
+            help="softmax of the model (.hdf5, or .index of a TensorFlow checkpoint), which has a "
+            "row for each word of --vocabulary; written to softmax.hdf5 in the folder. With a "
+            "--vocabulary, a checkpoint as MODEL gives its own",
         )
 
     @overrides

@@ -16,7 +16,8 @@ from allennlp_elmo_plugin.io.atomic import write_together
 from allennlp_elmo_plugin.language_model.export import warn_of_rounding
 from allennlp_elmo_plugin.language_model.vocabulary import BilmVocabulary, write_vocabulary_file
 from allennlp_elmo_plugin.network.elmo_bilm import ElmoBilm
-from allennlp_elmo_plugin.weights import read_softmax, write_softmax
+from allennlp_elmo_plugin.weights import has_softmax, read_softmax, write_softmax
+from allennlp_elmo_plugin.weights.tensorflow import is_checkpoint
 
 __all__ = ["convert_model"]
 
@@ -41,7 +42,7 @@ def convert_model(
     A path that ends in `.zip` gets a zip in NLPL's layout: `meta.json`, `options.json`,
     `model.hdf5` and `vocab.txt`. Any other path gets a folder in bilm-tf's layout: `options.json`,
     `weights.hdf5`, `vocabulary.txt` and `softmax.hdf5`. Vocabulary and softmax are there if they
-    are given.
+    are given. With a vocabulary, a checkpoint of bilm-tf gives its own softmax.
 
     # Parameters
 
@@ -71,13 +72,16 @@ def convert_model(
     read = [model, weight_file, vocabulary, softmax]
     require_unread(written, [None if each is None else os.fspath(each) for each in read])
     words = None if vocabulary is None else BilmVocabulary.from_vocabulary_file(str(vocabulary))
-    bilm = load_elmo(model, weight_file, module=module).encoder.bilm
+    loaded = load_elmo(model, weight_file, module=module)
+    bilm = loaded.encoder.bilm
     warn_of_rounding(bilm, str(model))
     if is_zip:
         write_nlpl_zip(path, bilm, words, NAMESPACE)
         return
     rows = None
-    if softmax is not None and words is not None:
+    if words is not None and softmax is None:
+        softmax = _softmax_of(loaded.weight_file)
+    if words is not None and softmax is not None:
         size = words.get_vocab_size(NAMESPACE)
         rows = read_softmax(softmax, size, bilm.options.projection_dim)
     _write_folder(path, bilm, words, rows)
@@ -98,6 +102,12 @@ def _require_parts_fit(
             "Got a softmax without the vocabulary that says which word a row belongs to. Give the "
             "vocabulary too (on the command line by --vocabulary)."
         )
+
+
+def _softmax_of(weight_file: Optional[Path]) -> Optional[Path]:
+    """Returns the path of a checkpoint that holds the softmax beside the weights."""
+    is_one = weight_file is not None and is_checkpoint(weight_file) and has_softmax(weight_file)
+    return weight_file if is_one else None
 
 
 def _write_folder(

@@ -2,10 +2,11 @@
 Loading the biLM that an extraction runs: from its two files, or from a trained model.
 """
 
+import fnmatch
 import os
 from hashlib import blake2b
 from pathlib import Path, PurePath
-from typing import Any, List, NamedTuple, Optional, Sequence, Union
+from typing import Any, Iterable, List, NamedTuple, Optional, Sequence, Union
 from zlib import crc32
 
 import torch
@@ -24,13 +25,14 @@ from allennlp_elmo_plugin.embedder.initial_state.warm import WarmState
 from allennlp_elmo_plugin.embedder.scalar_mix import ScalarMix
 from allennlp_elmo_plugin.embedder.word_cache.lru import LruWordCache
 from allennlp_elmo_plugin.network.elmo_bilm import ElmoBilm
+from allennlp_elmo_plugin.weights import find_options_file, find_weight_file
 from allennlp_elmo_plugin.weights.archives import archive_members, is_archive
 
 __all__ = ["LoadedElmo", "digest_of_weights", "load_elmo"]
 
 CONFIG = "config.json"
-MANY_LANGS = "encoder.pkl"
-"""A file of an ELMoForManyLangs model, which has a `config.json` as well."""
+BILM_FILES = ("*options*.json", "*.index", "encoder.pkl")
+"""Files of a biLM, which may have a `config.json` as well: ELMoForManyLangs and others have one."""
 CACHED_WORDS = 1 << 14
 """Enough for nine of ten tokens of a text, in 40 MB for the published 2x4096_512 biLM."""
 
@@ -45,10 +47,13 @@ class LoadedElmo(NamedTuple):
         The encoder that runs the biLM.
     scalar_mixes : `List[ScalarMix]`
         The mixes of a trained model, none for a biLM of its own.
+    weight_file : `Optional[Path]`, optional (default = `None`)
+        The file from which the weights of a biLM of its own were read.
     """
 
     encoder: BilmEncoder
     scalar_mixes: List[ScalarMix]
+    weight_file: Optional[Path] = None
 
 
 def load_elmo(
@@ -100,9 +105,12 @@ def load_elmo(
         raise ConfigurationError(
             f"Got the module '{module}', but '{model}' is no trained model. Leave it out."
         )
-    weights = model if weight_file is None else weight_file
-    bilm = ElmoBilm.from_files(model, weights, precision or "float32")
-    return LoadedElmo(_encoder(bilm, state), [])
+    if weight_file is None:
+        files = find_options_file(model, "model"), find_weight_file(model, "model")
+    else:
+        files = find_options_file(model), find_weight_file(weight_file)
+    bilm = ElmoBilm.from_files(*files, precision or "float32")
+    return LoadedElmo(_encoder(bilm, state), [], files[1])
 
 
 def digest_of_weights(encoder: ElmoEncoder, mix: Optional[ScalarMix]) -> str:
@@ -170,12 +178,17 @@ def _is_trained_model(model: Union[str, "os.PathLike[str]"]) -> bool:
         # A name such as "pretrained:small", or no such file: finding the options file will tell.
         return False
     if path.is_dir():
-        return (path / CONFIG).is_file() and not (path / MANY_LANGS).is_file()
+        return _are_of_trained_model(os.listdir(path))
     if not path.is_file() or not is_archive(path):
         return False
     with archive_members(path) as members:
-        names = {member.name for member in members}
-    return PurePath(CONFIG) in names and PurePath(MANY_LANGS) not in names
+        return _are_of_trained_model(str(member.name) for member in members)
+
+
+def _are_of_trained_model(names: Iterable[str]) -> bool:
+    at_the_top = [name for name in names if PurePath(name).name == name]
+    is_bilm = any(fnmatch.filter(at_the_top, pattern) for pattern in BILM_FILES)
+    return CONFIG in at_the_top and not is_bilm
 
 
 def _from_trained(

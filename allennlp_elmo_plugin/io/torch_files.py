@@ -23,6 +23,9 @@ __all__ = ["DamagedFileError", "damage_of", "is_torch_zip", "load_torch_file", "
 ZIP_SIGNATURE = b"PK\x03\x04"
 """First bytes of what `torch.save` writes since torch 1.6."""
 
+FOLDER_FLAG = 0x10
+"""Bit of the attributes of a record that is a folder."""
+
 # `NotImplementedError` is for compressions and versions of zip that `zipfile` lacks.
 DAMAGED_ZIP = (
     BadZipFile,
@@ -39,6 +42,7 @@ DAMAGED_ZIP = (
 DAMAGED_PICKLE = (
     *DAMAGED_ZIP,
     ArithmeticError,
+    AssertionError,
     AttributeError,
     ImportError,
     LookupError,
@@ -167,6 +171,10 @@ def damage_of(path: Union[str, "os.PathLike[str]"], checked: bool = True) -> Opt
             total = _total_size(file.infolist())
             if total > size:
                 return f"its records unpack to {total:,} bytes, and it has only {size:,}"
+            # PyTorch reads nothing for a folder: the numbers would be what was in memory before.
+            folders = [record for record in file.infolist() if record.external_attr & FOLDER_FLAG]
+            if folders:
+                return f"its record '{folders[0].filename}' is marked as a folder"
             record = file.testzip() if checked and _has_checksums() else None
     except DAMAGED_ZIP as error:
         return f"it is cut off or damaged ({error})"

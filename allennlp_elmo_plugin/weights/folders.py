@@ -48,5 +48,13 @@ def files_below(folder: Path) -> Iterator[PurePath]:
                 if entry.is_dir(follow_symlinks=False):
                     if not entry.name.startswith("."):
                         folders.append(current / entry.name)
-                elif entry.is_file():
+                elif _is_file(entry):
                     yield current / entry.name
+
+
+def _is_file(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
+        # A link to itself, for example, leads to no file.
+        return False

@@ -9,7 +9,7 @@ import logging
 import os
 from functools import lru_cache, partial
 from pathlib import Path, PurePath
-from typing import Callable, List, Optional, Sequence, Union
+from typing import Callable, List, NamedTuple, Optional, Sequence, Union
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
@@ -50,7 +50,21 @@ PRETRAINED = "pretrained:"
 PRETRAINED_FOLDER = Path(__file__).parent.parent / "pretrained"
 
 
-def find_options_file(location: Location) -> Path:
+class _Request(NamedTuple):
+    """A file that is looked for."""
+
+    key: str
+    """`"options_file"` or `"weight_file"`."""
+    location: Location
+    """Where it is looked for."""
+    parameter: str
+    """Name of the parameter whose value the location is."""
+
+    def __str__(self) -> str:
+        return f"'{self.parameter}' names '{self.location}'"
+
+
+def find_options_file(location: Location, parameter: str = "options_file") -> Path:
     """
     Finds the options file of a biLM.
 
@@ -60,6 +74,8 @@ def find_options_file(location: Location) -> Path:
         Path or URL of the file, path or URL of a folder, zip or tar that holds it, `published:` and
         the name of a published biLM, or `pretrained:small`. Such a file is called `options_file`,
         or has `options` in its name and ends in `.json`.
+    parameter : `str`, optional (default = `"options_file"`)
+        Name of the parameter whose value the location is, for errors.
 
     # Returns
 
@@ -74,10 +90,10 @@ def find_options_file(location: Location) -> Path:
         If there is nothing at the location, if it cannot be downloaded, or if the folder or archive
         contains no such file or several.
     """
-    return _find(location, "options_file")
+    return _find(_Request("options_file", location, parameter))
 
 
-def find_weight_file(location: Location) -> Path:
+def find_weight_file(location: Location, parameter: str = "weight_file") -> Path:
     """
     Finds the weights of a biLM.
 
@@ -87,6 +103,8 @@ def find_weight_file(location: Location) -> Path:
         Path or URL of the file, path or URL of a folder, zip or tar that holds it, `published:` and
         the name of a published biLM, or `pretrained:small`. Also the prefix of a TensorFlow
         checkpoint.
+    parameter : `str`, optional (default = `"weight_file"`)
+        Name of the parameter whose value the location is, for errors.
 
     # Returns
 
@@ -101,94 +119,97 @@ def find_weight_file(location: Location) -> Path:
         If there is nothing at the location, if it cannot be downloaded, or if the folder or archive
         contains no such file or several.
     """
-    return _find(location, "weight_file")
+    return _find(_Request("weight_file", location, parameter))
 
 
-def _find(location: Location, key: str) -> Path:
+def _find(request: _Request) -> Path:
+    location = request.location
     if not isinstance(location, (str, os.PathLike)):
         raise ConfigurationError(
-            f"Expected '{key}' to be a path or a URL, got {location!r:.{MAX_TEXT}}. Leave it out "
-            "for the published biLM."
+            f"Expected '{request.parameter}' to be a path or a URL, got "
+            f"{location!r:.{MAX_TEXT}}. Leave it out for the published biLM."
         )
     text = os.fspath(location)
     if text.startswith(PUBLISHED):
         model = find_model(text[len(PUBLISHED) :])
-        return fetch_file(model, key, partial(_find_local, member="", location=location, key=key))
+        return fetch_file(
+            model, request.key, partial(_find_local, member="", request=request), request.parameter
+        )
     if text.startswith(PRETRAINED):
-        text = str(_pretrained_folder(text, key))
+        text = str(_pretrained_folder(text, request.parameter))
     member = ""
     # AllenNLP's way to name a file in an archive.
     if "!" in text and not os.path.exists(text):
         text, _, member = text.partition("!")
     index = os.path.expanduser(f"{text}.index")
     if not member and os.path.isfile(index) and not os.path.exists(text):
-        return _find_of_checkpoint(Path(index), location, key)
-    return _find_local(_local_path(text, location, key), member, location, key)
+        return _find_of_checkpoint(Path(index), request)
+    return _find_local(_local_path(text, request), member, request)
 
 
-def _find_local(path: Path, member: str, location: Location, key: str) -> Path:
+def _find_local(path: Path, member: str, request: _Request) -> Path:
     """Finds a file in a folder or archive, or is itself the file."""
     if path.is_dir() and not member:
         names = sorted(files_below(path))
-        found = find_bilm_files(key, names, partial(_read_text, path))
-        _require_one(found, names, location, key, explain_interruption(path))
+        found = find_bilm_files(request.key, names, partial(_read_text, path))
+        _require_one(found, names, request, explain_interruption(path))
         return path / found[0].name
     try:
         if path.is_file() and path.name != PYTORCH_FILE and is_archive(path):
-            return _find_in_archive(path, member, location, key)
+            return _find_in_archive(path, member, request)
     except ConfigurationError:
         raise
     except Exception as error:
         raise ConfigurationError(
-            f"'{key}' names '{location}', an archive that cannot be extracted "
+            f"{request}, an archive that cannot be extracted "
             f"({str(error)[:MAX_TEXT] or type(error).__name__}). Download it again, or extract it "
             "and name the file itself."
         ) from error
     if member:
         raise ConfigurationError(
-            f"'{key}' names '{location}'. Expected an archive before the '!', but '{path}' is "
+            f"{request}. Expected an archive before the '!', but '{path}' is "
             "neither a zip nor a tar. Name the file itself."
         )
     return path
 
 
-def _find_of_checkpoint(index: Path, location: Location, key: str) -> Path:
+def _find_of_checkpoint(index: Path, request: _Request) -> Path:
     """Finds a file by the prefix of a checkpoint. Its options may be in its folder."""
     folder, main = index.parent, PurePath(index.name)
     names = [PurePath(entry.name) for entry in os.scandir(folder) if entry.is_file()]
     names = [main, *find_companions(main, names)]
-    found = find_bilm_files(key, names, partial(_read_text, folder))
-    _require_one(found, names, location, key)
+    found = find_bilm_files(request.key, names, partial(_read_text, folder))
+    _require_one(found, names, request)
     return folder / found[0].name
 
 
-def _local_path(text: str, location: Location, key: str) -> Path:
+def _local_path(text: str, request: _Request) -> Path:
     try:
         return Path(cached_path(text))
     except FileNotFoundError as error:
         raise ConfigurationError(
-            f"'{key}' names '{location}', but there is no such file. Check the path; a relative "
+            f"{request}, but there is no such file. Check the path; a relative "
             f"one starts at the working directory, '{os.getcwd()}'."
-            f"{explain_interruption(Path(location).parent)}"
+            f"{explain_interruption(Path(request.location).parent)}"
         ) from error
     except Exception as error:
         raise ConfigurationError(
-            f"'{key}' names '{location}', but it could not be found or downloaded "
+            f"{request}, but it could not be found or downloaded "
             f"({str(error)[:MAX_TEXT]}). Check the path or URL and the network, or give the path "
             "of a local copy."
         ) from error
 
 
-def _find_in_archive(path: Path, member: str, location: Location, key: str) -> Path:
+def _find_in_archive(path: Path, member: str, request: _Request) -> Path:
     folder, inner = cache_folder(path, member), PurePath(member)
-    found = _find_extracted(folder, inner, key)
+    found = _find_extracted(folder, inner, request.key)
     if found is not None:
         return found
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Processes that start together must not replace each other's files.
     with FileLock(f"{folder}.lock"):
-        found = _find_extracted(folder, inner, key)
-        return found or _extract(path, folder, inner, location, key)
+        found = _find_extracted(folder, inner, request.key)
+        return found or _extract(path, folder, inner, request)
 
 
 def _find_extracted(folder: Path, inner: PurePath, key: str) -> Optional[Path]:
@@ -196,13 +217,13 @@ def _find_extracted(folder: Path, inner: PurePath, key: str) -> Optional[Path]:
     return folder / found[0].name if len(found) == 1 else None
 
 
-def _extract(path: Path, folder: Path, inner: PurePath, location: Location, key: str) -> Path:
+def _extract(path: Path, folder: Path, inner: PurePath, request: _Request) -> Path:
     with archive_members(path) as members:
         # If a name is there twice, the last file counts, as for every other program.
         files = {file.name: file for file in members}
         names = list(files)
-        found = _candidates(key, inner, names, lambda name: _read_member(files[name]))
-        _require_one(found, names, location, key)
+        found = _candidates(request.key, inner, names, lambda name: _read_member(files[name]))
+        _require_one(found, names, request)
         ((name, main),) = found
         logger.info("Extracting '%s' of '%s' into '%s'", main, path, folder)
         wanted = {main, *find_companions(main, names)}
@@ -235,16 +256,15 @@ def _read_member(member: Member) -> str:
 def _require_one(
     found: Sequence[BilmFile],
     names: Sequence[PurePath],
-    location: Location,
-    key: str,
+    request: _Request,
     explanation: str = "",
 ) -> None:
     if len(found) == 1:
         return
     candidates = _listed(sorted(str(file.name) for file in found)) or "none"
-    incomplete = _listed(sorted(find_incomplete(names))) if key == "weight_file" else ""
+    incomplete = _listed(sorted(find_incomplete(names))) if request.key == "weight_file" else ""
     raise ConfigurationError(
-        f"'{key}' names '{location}'. Expected exactly one {EXPECTED[key]} in there, found "
+        f"{request}. Expected exactly one {EXPECTED[request.key]} in there, found "
         f"{candidates}. {incomplete and incomplete + '. '}Name the file itself: 'FOLDER/FILE', or "
         f"'ARCHIVE!FILE'.{explanation}"
     )
@@ -256,14 +276,14 @@ def _listed(texts: Sequence[str]) -> str:
     return listed + (f" and {more} more" if more > 0 else "")
 
 
-def _pretrained_folder(text: str, key: str) -> Path:
+def _pretrained_folder(text: str, parameter: str) -> Path:
     """Returns the folder of a biLM that comes with the plugin."""
     folders = sorted(folder.name for folder in PRETRAINED_FOLDER.iterdir() if folder.is_dir())
     name = text[len(PRETRAINED) :]
     if name not in folders:
         names = ", ".join(PRETRAINED + folder for folder in folders)
         raise ConfigurationError(
-            f"'{key}' names '{text}', but the plugin has no biLM of that name."
+            f"'{parameter}' names '{text}', but the plugin has no biLM of that name."
             f"{suggestion(name, folders, PRETRAINED)} Use one of: {names}; or one of those that "
             f"'allennlp elmo-models' lists, after '{PUBLISHED}'."
         )

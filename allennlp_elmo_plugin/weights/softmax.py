@@ -15,9 +15,27 @@ from allennlp_elmo_plugin.io.hdf5_files import write_hdf5
 from allennlp_elmo_plugin.weights.dataset_file import listed
 from allennlp_elmo_plugin.weights.open_datasets import open_datasets
 
-__all__ = ["read_softmax", "write_softmax"]
+__all__ = ["has_softmax", "read_softmax", "write_softmax"]
 
 WEIGHT, BIAS = "softmax/W", "softmax/b"
+
+
+def has_softmax(path: Union[str, "os.PathLike[str]"]) -> bool:
+    """
+    Returns `True` for a file of weights that holds a softmax, as checkpoints of bilm-tf do.
+
+    # Parameters
+
+    path : `Union[str, PathLike]`
+        Path of an HDF5 file, or of the index of a TensorFlow checkpoint.
+
+    # Raises
+
+    `ConfigurationError`
+        If the file is of another format or is damaged.
+    """
+    with open_datasets(path, "ELMo weights") as file:
+        return WEIGHT in file and BIAS in file
 
 
 def read_softmax(

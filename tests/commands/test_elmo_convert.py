@@ -1,16 +1,26 @@
 """The command `allennlp elmo-convert`."""
 
+import shutil
 import sys
 from pathlib import Path
+from typing import List
 from zipfile import ZipFile
 
+import numpy
 import pytest
 import torch
 from allennlp.commands import main
+from allennlp.common import file_utils
 
 from allennlp_elmo_plugin import ElmoBilm
-from allennlp_elmo_plugin.weights import write_softmax
+from allennlp_elmo_plugin.weights import read_softmax, write_softmax
+from allennlp_elmo_plugin.weights.many_langs import options as many_langs_options
+from tests.support.elmo_command import CommandFolder, read_hdf5
 from tests.support.elmo_files import write_elmo_files
+from tests.support.layouts import LAYOUTS
+from tests.support.many_langs_files import CASES, write_many_langs
+from tests.support.tensorflow_bundle import TENSORFLOW_DATA
+from tests.support.tensorflow_cases import CASES as TENSORFLOW_CASES
 
 
 def _run(folder: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
@@ -58,3 +68,76 @@ def test_a_module_is_for_trained_models(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(SystemExit, match="Got the module 'some.module'"):
         _run(tmp_path, monkeypatch, "elmo", "out", "--module", "some.module")
     assert not (tmp_path / "out").exists()
+
+
+def _vectors(model: Path) -> List[numpy.ndarray]:
+    """All layers that `allennlp elmo` writes for a few sentences."""
+    folder = CommandFolder(model.parent)
+    folder.write("in.txt", "the rain caf\u00e9 \u96e8\noverlongwordsandmore\n")
+    folder.run("in.txt", "out.hdf5", model=model.name)
+    return list(read_hdf5(model.parent / "out.hdf5").values())
+
+
+@pytest.mark.parametrize("name", ["ELMoForManyLangs", "NLPL 1.1", "bilm-tf", "TF-Hub"])
+def test_other_formats_are_embedded_before_and_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The command `allennlp elmo` gives the same vectors, to the bit, for the converted folder."""
+    monkeypatch.setattr(many_langs_options, "SHIPPED", CASES["plain"].config)
+    monkeypatch.setattr(file_utils, "CACHE_DIRECTORY", str(tmp_path / "cache"))
+    model = Path(LAYOUTS[name](tmp_path).weights)
+    _run(tmp_path, monkeypatch, model.name, "converted")
+    names = sorted(each.name for each in (tmp_path / "converted").iterdir())
+    assert names == ["options.json", "weights.hdf5"]
+    found, expected = (_vectors(path) for path in (tmp_path / "converted", model))
+    assert len(found) == 2
+    for one, other in zip(found, expected):
+        assert one.tobytes() == other.tobytes()
+
+
+def test_elmoformanylangs_is_no_zip_of_nlpl(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error says what simple_elmo cannot read, and what can be written instead."""
+    write_many_langs(tmp_path / "model")
+    with pytest.raises(SystemExit, match=r"'dictionary' beside its character CNN.*without '\.zip'"):
+        _run(tmp_path, monkeypatch, "model", "out.zip")
+    assert not (tmp_path / "out.zip").exists()
+
+
+SOFTMAX = ["--softmax", "trained/model.ckpt-12.index"]
+
+
+@pytest.mark.parametrize(
+    "model, arguments",
+    [
+        ("trained", SOFTMAX),
+        ("trained", []),
+        ("trained/model.ckpt-12", []),
+        ("trained/options.json", ["--weight-file", "trained/model.ckpt-12.index"]),
+        ("elsewhere", SOFTMAX),
+    ],
+    ids=["named", "own", "prefix", "two files", "of another folder"],
+)
+def test_the_softmax_of_a_checkpoint_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, arguments: List[str]
+) -> None:
+    """With a vocabulary, the softmax need not be named where the model is the checkpoint."""
+    shutil.copytree(TENSORFLOW_DATA / "trained", tmp_path / "trained")
+    case = TENSORFLOW_CASES["trained/model.ckpt-12"]
+    write_elmo_files(tmp_path / "elsewhere", case.options, case.datasets)
+    words = ["<S>", "</S>", "<UNK>", "a", "b", "c", "d"]
+    (tmp_path / "words.txt").write_text("\n".join(words), encoding="utf-8")
+    _run(tmp_path, monkeypatch, model, "out", "--vocabulary", "words.txt", *arguments)
+    for found, name in zip(read_softmax(tmp_path / "out" / "softmax.hdf5", 7, 3), "Wb"):
+        assert found.numpy().tobytes() == case.variables[f"lm/softmax/{name}"].tobytes()
+    assert (tmp_path / "out" / "vocabulary.txt").read_text("utf-8").split() == words
+
+
+def test_a_module_of_tf_hub_has_no_softmax(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The vocabulary is written alone."""
+    (tmp_path / "words.txt").write_text("<S>\n</S>\n<UNK>\n", encoding="utf-8")
+    hub = str(TENSORFLOW_DATA / "hub")
+    _run(tmp_path, monkeypatch, hub, "out", "--vocabulary", "words.txt")
+    names = sorted(each.name for each in (tmp_path / "out").iterdir())
+    assert names == ["options.json", "vocabulary.txt", "weights.hdf5"]

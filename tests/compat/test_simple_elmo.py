@@ -7,11 +7,14 @@ from zipfile import ZipFile
 
 import numpy
 import pytest
+import torch
 from allennlp.common.checks import ConfigurationError
 
+from allennlp_elmo_plugin import ElmoBilm
 from allennlp_elmo_plugin.compat.convert import convert_model
 from allennlp_elmo_plugin.compat.simple_elmo import ElmoModel
 from tests.support.elmo_files import write_elmo_files
+from tests.support.tensorflow_bundle import TENSORFLOW_DATA
 from tests.tools.simple_elmo_models import MODELS, write_models
 from tests.tools.simple_elmo_vectors import BATCH_SIZE, LAYERS, SENTENCES, WORDS, fixture_path
 
@@ -57,6 +60,28 @@ def test_vectors_are_those_of_simple_elmo(
     for one, other, tokens in zip(found, theirs, SENTENCES):
         assert abs(one - other)[..., : len(tokens), :].max() < 1e-5
         assert not one[..., len(tokens) :, :].any()
+
+
+@pytest.mark.parametrize("warmup", [False, True])
+@pytest.mark.parametrize("layers", LAYERS)
+def test_vectors_of_a_checkpoint_are_those_of_simple_elmo(layers: str, warmup: bool) -> None:
+    """TensorFlow wrote the checkpoint, and simple_elmo ran the same model from a zip."""
+    elmo = ElmoModel()
+    elmo.load(TENSORFLOW_DATA / "simple_elmo", BATCH_SIZE)
+    found = elmo.get_elmo_vectors(SENTENCES, warmup=warmup, layers=layers)
+    with numpy.load(fixture_path("plain")) as expected:
+        theirs = expected[f"vectors {layers} {warmup}"]
+    for one, other, tokens in zip(found, theirs, SENTENCES):
+        assert abs(one - other)[..., : len(tokens), :].max() < 1e-5
+
+
+def test_the_checkpoint_is_the_model_of_the_zip(folder: Path) -> None:
+    """Its arrays have the same bits."""
+    found, expected = (
+        ElmoBilm.from_files(model, model).state_dict()
+        for model in (TENSORFLOW_DATA / "simple_elmo", folder / "plain")
+    )
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
 @pytest.mark.parametrize("layers", LAYERS)

@@ -141,6 +141,20 @@ def test_arguments_that_mean_nothing_are_errors(
 
 
 @pytest.mark.parametrize(
+    "model", ["nowhere", "pretrained:large", "published:bioelmo", "empty", "empty!weights.hdf5"]
+)
+def test_a_missing_model_is_named_as_it_was_given(
+    files: ElmoFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    """The error says 'model' for a model, and 'options_file' where there is a weight file."""
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for weight_file, name in ((None, "model"), (files.weight_file, "options_file")):
+        with pytest.raises(ConfigurationError, match=f"'{name}' names '{model}'"):
+            load_elmo(model, weight_file)
+
+
+@pytest.mark.parametrize(
     "layers, names", [("mix_1", "mix_0, mix"), ("mixed", "mix_0, mix"), ("mix", "none")]
 )
 def test_a_mix_that_is_not_there_is_an_error(

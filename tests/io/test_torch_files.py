@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -40,6 +41,32 @@ def test_a_file_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert is_content(load_torch_file(tmp_path / "x.th"))
     assert damage_of(tmp_path / "x.th") is None
     assert os.listdir(tmp_path) == ["x.th"]
+
+
+def test_a_record_that_is_marked_as_a_folder_is_damage(tmp_path: Path) -> None:
+    """PyTorch would leave the memory of its tensor as it is, without an error."""
+    path = tmp_path / "x.th"
+    save_torch_file(CONTENT, path)
+    with zipfile.ZipFile(path) as file:
+        (name,) = (each for each in file.namelist() if each.endswith("/data/0"))
+    content = bytearray(path.read_bytes())
+    # The name in the list at the end follows 46 bytes, of which these are the attributes.
+    content[content.rindex(name.encode()) - 8] |= 0x10
+    path.write_bytes(content)
+    with pytest.raises(DamagedFileError, match="data/0' is marked as a folder"):
+        load_torch_file(path)
+
+
+def test_a_storage_that_is_missing_is_damage(tmp_path: Path) -> None:
+    """The format of PyTorch 0.4 names its storages in the pickle and in a list of keys."""
+    path = tmp_path / "x.pkl"
+    torch.save(CONTENT, path, _use_new_zipfile_serialization=False)
+    content = path.read_bytes()
+    (key,) = set(re.findall(rb"\d{9,}", content))
+    assert content.count(key) == 2
+    path.write_bytes(content.replace(key, b"0" * len(key), 1))
+    with pytest.raises(DamagedFileError, match=r"x\.pkl', but it cannot be read"):
+        load_torch_file(path)
 
 
 @pytest.mark.parametrize("limit", [0, 100, 30_000])

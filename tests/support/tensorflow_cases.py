@@ -10,7 +10,7 @@ from typing import Any, Dict, Iterator, NamedTuple, Tuple
 
 import numpy
 
-__all__ = ["CASES", "TensorFlowCase"]
+__all__ = ["CASES", "TensorFlowCase", "trained_case"]
 
 Arrays = Dict[str, numpy.ndarray]
 Shape = Tuple[int, ...]
@@ -97,12 +97,20 @@ def _variable_name(dataset: str, cell: str) -> str:
     return f"{direction}/{cell.format(k=layer[len('Cell') :])}/lstm_cell/{kind}"
 
 
+def trained_case(
+    options: Dict[str, Any], datasets: Arrays, cell: str = "rnn/multi_rnn_cell/cell_{k}"
+) -> TensorFlowCase:
+    """Returns a model with the names that bilm-tf's training gives to its weights."""
+    weights = {"lm/" + _variable_name(name, cell): array for name, array in datasets.items()}
+    return TensorFlowCase(options, datasets, weights)
+
+
 def _trained(seed: int, cell: str, **changes: Any) -> TensorFlowCase:
     """A checkpoint of a training run, with everything that bilm-tf saves in it."""
     random = numpy.random.RandomState(seed)
     options = _options(**changes)
     datasets = {name: _draw(random, shape) for name, shape in _shapes(options)}
-    weights = {"lm/" + _variable_name(name, cell): array for name, array in datasets.items()}
+    weights = dict(trained_case(options, datasets, cell).variables)
     dim = options["lstm"]["projection_dim"]
     weights["lm/softmax/W"] = _draw(random, (NUM_WORDS, dim))
     weights["lm/softmax/b"] = _draw(random, (NUM_WORDS,))

@@ -1,6 +1,9 @@
 """
 Writes `tests/fixtures/tensorflow` with TensorFlow, from the arrays of `tensorflow_cases.py`.
 
+One more model is that of `tests/fixtures/simple_elmo_plain.npz`, so that a checkpoint can be
+compared with simple_elmo's numbers.
+
 TensorFlow is not among the requirements of the tests. To write the files anew:
 
     python3.11 -m venv tensorflow && tensorflow/bin/pip install tensorflow-cpu==2.21.0
@@ -15,13 +18,16 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow.compat.v1 as tf
-from tensorflow_cases import CASES, TensorFlowCase
+from elmo_files import elmo_arrays, elmo_options
+from tensorflow_cases import CASES, TensorFlowCase, trained_case
+
+OF_SIMPLE_ELMO = trained_case(elmo_options(), elmo_arrays(elmo_options(), seed=6))
 
 
 def main(root: Path) -> None:
     """Writes every model below a folder."""
     tf.disable_v2_behavior()
-    for name, case in CASES.items():
+    for name, case in {**CASES, "simple_elmo/model.ckpt-6": OF_SIMPLE_ELMO}.items():
         prefix = root / name
         # Several devices make several shards.
         config = tf.ConfigProto(device_count={"CPU": 3})

@@ -348,6 +348,12 @@ def test_a_linked_file_is_found(folder: Path) -> None:
     assert find_weight_file(folder) == folder / "weights.hdf5"
 
 
+def test_a_link_to_itself_is_no_file(folder: Path) -> None:
+    """Such a link beside the files does no harm."""
+    (folder / "loop.hdf5").symlink_to("loop.hdf5")
+    assert find_weight_file(folder) == folder / "weights.hdf5"
+
+
 def test_a_huge_folder_is_not_searched_to_its_end(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -73,9 +73,7 @@ def many_langs_options(folder: Path) -> ElmoOptions:
     """
     config_path = folder / CONFIG_NAME
     config = _read_network_config(folder, config_path)
-    dictionary = Dictionary.from_ids(
-        read_dictionary_file(folder / WORDS_NAME), read_dictionary_file(folder / CHARACTERS_NAME)
-    )
+    dictionary = _read_dictionary(folder)
     for section, expected in EXPECTED_KINDS.items():
         kind = config[section].get("name")
         if kind != expected:
@@ -90,6 +88,16 @@ def many_langs_options(folder: Path) -> ElmoOptions:
     except ConfigurationError as error:
         raise ConfigurationError(
             f"The config that '{config_path}' names, as ELMo options: {error}"
+        ) from error
+
+
+def _read_dictionary(folder: Path) -> Dictionary:
+    ids = [read_dictionary_file(folder / name) for name in (WORDS_NAME, CHARACTERS_NAME)]
+    try:
+        return Dictionary.from_ids(*ids)
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"'{WORDS_NAME}' and '{CHARACTERS_NAME}' in '{folder}': {error}"
         ) from error
 
 

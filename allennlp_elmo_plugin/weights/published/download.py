@@ -43,7 +43,9 @@ class _WrongContentError(Exception):
     """A file that is not what it should be."""
 
 
-def fetch_file(model: PublishedModel, key: str, find: Callable[[Path], Path]) -> Path:
+def fetch_file(
+    model: PublishedModel, key: str, find: Callable[[Path], Path], parameter: str
+) -> Path:
     """
     Finds a file of a published biLM in the cache, or downloads it.
 
@@ -58,6 +60,8 @@ def fetch_file(model: PublishedModel, key: str, find: Callable[[Path], Path]) ->
         `"options_file"` or `"weight_file"`.
     find : `Callable[[Path], Path]`
         Finds the file in a downloaded archive.
+    parameter : `str`
+        Name of the parameter that names the biLM, for errors.
 
     # Returns
 
@@ -78,7 +82,7 @@ def fetch_file(model: PublishedModel, key: str, find: Callable[[Path], Path]) ->
             _remove(path)
         except ConfigurationError as error:
             reasons.append((address.url, f"{_first_line(error)} The copy is '{path}'."))
-    raise ConfigurationError(_describe(model, key, reasons))
+    raise ConfigurationError(_describe(model, parameter, PARTS[key], reasons))
 
 
 def cached_copies(model: PublishedModel) -> List[Path]:
@@ -184,16 +188,18 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:MAX_TEXT]
 
 
-def _describe(model: PublishedModel, key: str, reasons: List[Reason]) -> str:
-    part, name = PARTS[key], PUBLISHED + model.name
+def _describe(model: PublishedModel, parameter: str, part: str, reasons: List[Reason]) -> str:
+    name = PUBLISHED + model.name
     if reasons:
         tried = "".join(f"\n  {url}\n    {reason}" for url, reason in reasons)
-        text = f"'{key}' names '{name}', but its {part} could not be fetched. Tried:{tried}\n"
+        text = f"'{parameter}' names '{name}', but its {part} could not be fetched. Tried:{tried}\n"
     else:
-        text = f"'{key}' names '{name}', the files of which cannot be fetched automatically.\n"
+        text = (
+            f"'{parameter}' names '{name}', the files of which cannot be fetched automatically.\n"
+        )
     return (
         f"{text}{model.by_hand + ' ' if model.by_hand else ''}Fetch the files by hand, for example "
-        f"with a browser or on another machine, and give their path as '{key}': that of the file, "
-        "or that of the folder or archive with the options and the weights (also as --model of "
-        "'allennlp elmo')."
+        f"with a browser or on another machine, and give their path as '{parameter}': that of the "
+        "file, or that of the folder or archive with the options and the weights (also as --model "
+        "of 'allennlp elmo')."
     )

@@ -9,6 +9,7 @@ from reliability.fuzz.kinds.archives import ArchivesKind
 from reliability.fuzz.kinds.batches import BatchesKind
 from reliability.fuzz.kinds.cache_files import CacheFilesKind
 from reliability.fuzz.kinds.checkpoints import CheckpointsKind
+from reliability.fuzz.kinds.many_langs import ManyLangsKind
 from reliability.fuzz.kinds.options import OptionsKind
 from reliability.fuzz.kinds.text_files import TextFilesKind
 from reliability.fuzz.kinds.weights_raw import RawWeightsKind
@@ -23,6 +24,7 @@ KINDS: Dict[str, Type[Kind]] = {
         RawWeightsKind,
         StructuredWeightsKind,
         CheckpointsKind,
+        ManyLangsKind,
         ArchivesKind,
         CacheFilesKind,
         BatchesKind,

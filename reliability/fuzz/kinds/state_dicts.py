@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, Tuple
 
 import torch
 
-__all__ = ["change_state_dict"]
+__all__ = ["FileWriter", "change_state_dict", "odd_value"]
 
 FACTS = "allennlp_elmo_plugin"
 LOADS_SAFELY = "weights_only" in inspect.signature(torch.load).parameters
@@ -50,17 +50,29 @@ def _foreign_entry(random: Random, weights: StateDict, canary: Path) -> Tuple[An
     """Adds an entry that belongs to no module of the model, or in the place of extra state."""
     module = random.choice(sorted({name.rpartition(".")[0] for name in weights}) + ["foreign"])
     name = random.choice(("_extra_state", "weight", "x"))
-    weights[f"{module}.{name}" if module else name] = _odd_value(random)
+    weights[f"{module}.{name}" if module else name] = odd_value(random)
     return weights, False
 
 
 def _other_tensor(random: Random, weights: StateDict, canary: Path) -> Tuple[Any, bool]:
-    weights[random.choice(sorted(weights))] = _odd_value(random)
+    weights[random.choice(sorted(weights))] = odd_value(random)
     return weights, False
 
 
-def _odd_value(random: Random) -> Any:
-    """Returns a tensor of any type and layout, often far larger than what it takes on disk."""
+def odd_value(random: Random) -> Any:
+    """
+    Returns a tensor of any type and layout, often far larger than what it takes on disk.
+
+    # Parameters
+
+    random : `Random`
+        Source of random choices.
+
+    # Returns
+
+    `Any`
+        The tensor, or a value of another type.
+    """
     huge = random.choice((10**5, 10**8, 10**10))
     ways: Tuple[Callable[[], Any], ...] = (
         lambda: torch.zeros(1, dtype=torch.uint8).expand(huge),
@@ -125,8 +137,15 @@ def _unchanged(random: Random, weights: StateDict, canary: Path) -> Tuple[Any, b
     return shuffled, True
 
 
-class _Writer:
-    """An object that writes a file when it is unpickled."""
+class FileWriter:
+    """
+    An object that writes a file when it is unpickled.
+
+    # Parameters
+
+    path : `str`
+        Path of the file.
+    """
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -138,7 +157,7 @@ class _Writer:
 def _hostile_pickle(random: Random, weights: StateDict, canary: Path) -> Tuple[Any, bool]:
     """Adds code to run. Before it had `weights_only`, PyTorch ran any."""
     if LOADS_SAFELY:
-        weights["code"] = _Writer(str(canary / "written"))
+        weights["code"] = FileWriter(str(canary / "written"))
     return weights, False
 
 

@@ -165,6 +165,10 @@ FAULTS: Dict[str, Any] = {
         lambda folder: (folder / "token_embedder.pkl").unlink(),
         r"in '.*token_embedder\.pkl', but there is no such file",
     ),
+    "dictionary of another program": (
+        _write_entries("char.dic", [each for each in CHARACTERS if each != "<bow>"]),
+        r"'char\.dic' in '.*': Expected a dictionary with the characters .*lacks <bow>\.",
+    ),
     "no words": (
         lambda folder: (folder / "word.dic").unlink(),
         r"the dictionary 'word\.dic' of an ELMoForManyLangs biLM at '.*', but there is none",
