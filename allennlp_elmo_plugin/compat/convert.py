@@ -58,8 +58,8 @@ def convert_model(
     # Raises
 
     `ConfigurationError`
-        If a file is missing, damaged or does not fit, or if the layout cannot hold the model.
-        Nothing is written then.
+        If a file is missing, damaged or does not fit, if the layout cannot hold the model, or if
+        the folder has a TensorFlow checkpoint. Nothing is written then.
     `OSError`
         If the output cannot be written. What was there before then stays as it was.
     """
@@ -71,6 +71,7 @@ def convert_model(
     written = [path] if is_zip else [path, *(path / name for name in FILES)]
     read = [model, weight_file, vocabulary, softmax]
     require_unread(written, [None if each is None else os.fspath(each) for each in read])
+    _require_no_checkpoint(path)
     words = None if vocabulary is None else BilmVocabulary.from_vocabulary_file(str(vocabulary))
     loaded = load_elmo(model, weight_file, module=module)
     bilm = loaded.encoder.bilm
@@ -101,6 +102,15 @@ def _require_parts_fit(
         raise ConfigurationError(
             "Got a softmax without the vocabulary that says which word a row belongs to. Give the "
             "vocabulary too (on the command line by --vocabulary)."
+        )
+
+
+def _require_no_checkpoint(folder: Path) -> None:
+    found = sorted(folder.glob("*.index")) if folder.is_dir() else []
+    if found:
+        raise ConfigurationError(
+            f"Expected a folder without a TensorFlow checkpoint, but '{folder}' has "
+            f"'{found[0].name}', whose '{OPTIONS}' would be replaced. Name another folder."
         )
 
 

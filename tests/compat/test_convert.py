@@ -157,3 +157,13 @@ def test_a_rounded_model_is_warned_of(
     monkeypatch.setattr(convert, "load_elmo", lambda *model, **options: rounded)
     convert_model("model.tar.gz", tmp_path / "elmo.zip")
     assert "'model.tar.gz' has the precision 'bfloat16'" in caplog.text
+
+
+def test_the_options_of_a_checkpoint_are_not_replaced(tmp_path: Path, files: ElmoFiles) -> None:
+    """A folder that holds a checkpoint is refused, and stays as it was."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "model.ckpt-12.index").write_bytes(b"")
+    with pytest.raises(ConfigurationError, match=r"model\.ckpt-12\.index.*Name another folder"):
+        convert_model(tmp_path / "elmo", folder)
+    assert [path.name for path in folder.iterdir()] == ["model.ckpt-12.index"]
