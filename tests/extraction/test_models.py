@@ -58,6 +58,16 @@ def test_the_files_may_be_in_a_folder_or_a_zip(files: ElmoFiles, tmp_path: Path)
         _assert_equal(_vectors(model), expected)
 
 
+def test_an_archive_is_listed_once(
+    files: ElmoFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When a biLM was extracted from it before, an archive is known to be no trained model."""
+    archive = shutil.make_archive(str(tmp_path / "a"), "bztar", Path(files.options_file).parent)
+    expected = _vectors(archive)
+    monkeypatch.setattr(models, "archive_members", None)
+    _assert_equal(_vectors(archive), expected)
+
+
 def test_the_biLM_that_comes_along_has_a_name() -> None:
     """`pretrained:small` is a model."""
     assert load_elmo("pretrained:small").encoder.get_output_dim() == 256
