@@ -8,6 +8,7 @@ from typing import Any, Dict
 
 import pytest
 import torch
+from allennlp.common import file_utils
 from allennlp.common.checks import ConfigurationError
 from allennlp.models.archival import load_archive
 
@@ -62,6 +63,7 @@ def test_an_archive_is_listed_once(
     files: ElmoFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When a biLM was extracted from it before, an archive is known to be no trained model."""
+    monkeypatch.setattr(file_utils, "CACHE_DIRECTORY", str(tmp_path / "cache"))
     archive = shutil.make_archive(str(tmp_path / "a"), "bztar", Path(files.options_file).parent)
     expected = _vectors(archive)
     monkeypatch.setattr(models, "archive_members", None)
