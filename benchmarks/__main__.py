@@ -21,6 +21,7 @@ from benchmarks.language_model import measure_language_model
 from benchmarks.layers import measure_layers
 from benchmarks.loading import measure_loading
 from benchmarks.machine import describe_machine
+from benchmarks.many_langs import measure_many_langs
 from benchmarks.plot import plot_speeds
 from benchmarks.report import Section, format_table
 from benchmarks.sentences import generate_sentences, read_sentences
@@ -38,6 +39,7 @@ SECTIONS: Dict[str, Callable[[Settings], Section]] = {
     "language_model": measure_language_model,
     "memory": measure_footprint,
     "loading": measure_loading,
+    "many_langs": measure_many_langs,
     "indexing": measure_indexing,
     "growth": measure_growth,
     "epochs": measure_epochs,

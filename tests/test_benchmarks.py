@@ -28,6 +28,7 @@ from benchmarks.extraction import (
 from benchmarks.language_model import measure_language_model
 from benchmarks.layers import measure_layers
 from benchmarks.limits import Machine, limit_of
+from benchmarks.many_langs import measure_many_langs
 from benchmarks.operations import Work, count_work
 from benchmarks.sentences import document, generate_sentences, in_batches, read_sentences
 from benchmarks.settings import Settings
@@ -221,6 +222,25 @@ def test_the_same_language_model_is_trained_on_both_sides(
     assert 0 <= row["loss_difference"] < 1e-5
     assert 0 < row["samples"] < row["words"]
     assert row["tokens"] == 2 * 20 * 4
+
+
+def test_a_converted_bilm_is_loaded_and_copied(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both tasks run on a biLM with a dictionary of the stated sizes."""
+    options = ElmoOptions(
+        filters=((1, 4),),
+        projection_dim=3,
+        cell_size=5,
+        num_layers=1,
+        word_embedding_dim=2,
+        num_words=12,
+        num_characters=9,
+    )
+    monkeypatch.setattr("benchmarks.many_langs.OPTIONS", options)
+    ((row,),) = measure_many_langs(settings).results.values()
+    assert row["ratio"] == row["loading"] / row["copying"] > 0
+    assert row["size"] > 1000
 
 
 def test_tagged_tokens_are_read_as_they_are(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from allennlp_elmo_plugin.embedder.scalar_mix import ScalarMix
 from allennlp_elmo_plugin.embedder.word_cache.lru import LruWordCache
 from allennlp_elmo_plugin.network.elmo_bilm import ElmoBilm
 from allennlp_elmo_plugin.weights import find_options_file, find_weight_file
-from allennlp_elmo_plugin.weights.archives import archive_members, is_archive
+from allennlp_elmo_plugin.weights.archives import archive_members, cache_folder, is_archive
 
 __all__ = ["LoadedElmo", "digest_of_weights", "load_elmo"]
 
@@ -180,6 +180,9 @@ def _is_trained_model(model: Union[str, "os.PathLike[str]"]) -> bool:
     if path.is_dir():
         return _are_of_trained_model(os.listdir(path))
     if not path.is_file() or not is_archive(path):
+        return False
+    if cache_folder(path, "").is_dir():
+        # A biLM was extracted before. Listing a compressed tar takes as long as extracting it.
         return False
     with archive_members(path) as members:
         return _are_of_trained_model(str(member.name) for member in members)

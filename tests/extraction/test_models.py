@@ -8,6 +8,7 @@ from typing import Any, Dict
 
 import pytest
 import torch
+from allennlp.common import file_utils
 from allennlp.common.checks import ConfigurationError
 from allennlp.models.archival import load_archive
 
@@ -56,6 +57,17 @@ def test_the_files_may_be_in_a_folder_or_a_zip(files: ElmoFiles, tmp_path: Path)
             tar.add(file, Path(file).name)
     for model in (folder, tmp_path / "elmo.zip", str(tmp_path / "elmo.tar.gz")):
         _assert_equal(_vectors(model), expected)
+
+
+def test_an_archive_is_listed_once(
+    files: ElmoFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When a biLM was extracted from it before, an archive is known to be no trained model."""
+    monkeypatch.setattr(file_utils, "CACHE_DIRECTORY", str(tmp_path / "cache"))
+    archive = shutil.make_archive(str(tmp_path / "a"), "bztar", Path(files.options_file).parent)
+    expected = _vectors(archive)
+    monkeypatch.setattr(models, "archive_members", None)
+    _assert_equal(_vectors(archive), expected)
 
 
 def test_the_biLM_that_comes_along_has_a_name() -> None:
