@@ -4,7 +4,6 @@ import argparse
 import errno
 import logging
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Type
@@ -93,13 +92,3 @@ def test_a_misspelt_file_is_named(
     arguments.model = "pretrained:small"
     with pytest.raises(SystemExit, match=f"^allennlp {command.name}: error: .*'missing.txt', "):
         arguments.func(arguments)
-
-
-def test_the_message_is_the_last_line(tmp_path: Path) -> None:
-    """There is no traceback, and a status for scripts."""
-    (tmp_path / ".allennlp_plugins").write_text("allennlp_elmo_plugin\n")
-    command = [sys.executable, "-m", "allennlp", "elmo-tokenize", "missing.txt", "out"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert done.stderr.splitlines()[-1].startswith("allennlp elmo-tokenize: error: Expected")

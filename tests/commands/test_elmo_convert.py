@@ -1,7 +1,6 @@
 """The command `allennlp elmo-convert`."""
 
 import shutil
-import sys
 from pathlib import Path
 from typing import List
 from zipfile import ZipFile
@@ -9,7 +8,6 @@ from zipfile import ZipFile
 import numpy
 import pytest
 import torch
-from allennlp.commands import main
 from allennlp.common import file_utils
 
 from allennlp_elmo_plugin import ElmoBilm
@@ -19,17 +17,13 @@ from tests.support.elmo_command import CommandFolder, read_hdf5
 from tests.support.elmo_files import write_elmo_files
 from tests.support.layouts import LAYOUTS
 from tests.support.many_langs_files import CASES, write_many_langs
+from tests.support.run_command import run_command
 from tests.support.tensorflow_bundle import TENSORFLOW_DATA
 from tests.support.tensorflow_cases import CASES as TENSORFLOW_CASES
 
 
 def _run(folder: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
-    """Runs the command in this process, in a folder."""
-    monkeypatch.chdir(folder)
-    monkeypatch.setattr(sys, "argv", ["allennlp", "elmo-convert", *arguments])
-    # The plugin is loaded already, and others are not tested here.
-    monkeypatch.setattr("allennlp.commands.import_plugins", lambda: None)
-    main()
+    run_command(folder, monkeypatch, "elmo-convert", *arguments)
 
 
 def test_the_command_writes_a_zip(

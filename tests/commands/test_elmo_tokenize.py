@@ -1,19 +1,18 @@
 """The command `allennlp elmo-tokenize`."""
 
-import subprocess
-import sys
 from pathlib import Path
 
+import pytest
 
-def test_the_command_takes_patterns_and_a_language(tmp_path: Path) -> None:
+from tests.support.run_command import run_command
+
+
+def test_the_command_takes_patterns_and_a_language(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Every file that the pattern finds is tokenized, and the command says how many there were."""
-    (tmp_path / ".allennlp_plugins").write_text("allennlp_elmo_plugin\n")
     for name in ("a.txt", "b.txt"):
         (tmp_path / name).write_text("Es regnet. Es schneit.\n")
-    command = [sys.executable, "-m", "allennlp", "elmo-tokenize", "*.txt", "corpus"]
-    done = subprocess.run(
-        [*command, "--language", "de"], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    assert "Wrote 2 files to corpus" in done.stdout
+    run_command(tmp_path, monkeypatch, "elmo-tokenize", "*.txt", "corpus", "--language", "de")
+    assert "Wrote 2 files to corpus" in capsys.readouterr().out
     assert (tmp_path / "corpus" / "b.txt").read_text() == "Es regnet .\nEs schneit .\n"
