@@ -3,11 +3,12 @@ The dictionary of a biLM: the words and the characters that have vectors.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 from hashlib import blake2b
 from typing import Any, Dict, Mapping, Tuple
 
 from allennlp.common.checks import ConfigurationError
+
+from allennlp_elmo_plugin.io.lazy import lazy_property
 
 __all__ = [
     "BEGIN_OF_SENTENCE_ENTRY",
@@ -99,22 +100,22 @@ class Dictionary:
         """
         return cls(_lines(words), _lines(characters))
 
-    @cached_property
+    @lazy_property
     def word_ids(self) -> Dict[str, int]:
         """The id of each word, from 1."""
         return _ids(self.words)
 
-    @cached_property
+    @lazy_property
     def character_ids(self) -> Dict[str, int]:
         """The id of each character, from 1."""
         return _ids(self.characters)
 
-    @property
+    @lazy_property
     def num_words(self) -> int:
         """The number of rows of the table of words."""
         return self.words.count("\n") + 1
 
-    @property
+    @lazy_property
     def num_characters(self) -> int:
         """The number of rows of the table of characters."""
         return self.characters.count("\n") + 1
