@@ -11,31 +11,25 @@ from typing import Callable, Dict
 
 import torch
 
-from allennlp_elmo_plugin import ElmoBilm, ElmoOptions
+from allennlp_elmo_plugin import ElmoBilm
 from allennlp_elmo_plugin.network.spelling import Dictionary
 from benchmarks.report import Section, Table, mebibytes, milliseconds, times
 from benchmarks.settings import Settings
-from benchmarks.shapes import FILTERS
+from benchmarks.shapes import SHAPES
 from benchmarks.timing import interleaved_medians, seconds_of
 
 __all__ = ["measure_many_langs"]
 
-OPTIONS = ElmoOptions(
-    filters=FILTERS,
-    num_highways=2,
-    projection_dim=512,
-    cell_size=4096,
-    num_layers=2,
+OPTIONS = replace(
+    SHAPES["2x4096_512"],
     char_embedding_dim=50,
     word_embedding_dim=100,
-    cell_clip=3.0,
-    proj_clip=3.0,
     num_words=140_384,
     num_characters=15_889,
 )
 """Sizes of a published biLM."""
 ENTRIES = ("<oov>", "<pad>", "<bos>", "<eos>", "<bow>", "<eow>")
-"""What every dictionary has."""
+"""Entries of every dictionary."""
 FIRST_LETTER = 0x4E00
 """The first of many characters that are letters."""
 

@@ -16,7 +16,7 @@ ALLOWED = {
     ("torch._utils", "_rebuild_tensor"),
     ("torch._utils", "_rebuild_tensor_v2"),
 }
-"""What a state dict names. PyTorch itself looks up the types of storages."""
+"""Functions and classes of a state dict. PyTorch itself looks up the types of storages."""
 
 
 class _TensorUnpickler(pickle.Unpickler):

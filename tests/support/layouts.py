@@ -218,7 +218,7 @@ LAYOUTS: Dict[str, Callable[[Path], PublishedBilm]] = {
     ),
 }
 """
-What writes a biLM below a folder, by the name of the layout.
+Functions that write a biLM below a folder, by the names of the layouts.
 
 The names of files are those that publishers use, as far as they are known.
 """

@@ -5,11 +5,12 @@ from typing import Dict, Iterable, List, Optional, Tuple
 
 import numpy
 
+from tests.support.crc import CRC32C, crc_by_bits
+
 __all__ = [
     "TENSORFLOW_DATA",
     "block",
     "bundle_entries",
-    "crc32c_by_bits",
     "masked",
     "message",
     "table",
@@ -22,16 +23,6 @@ TENSORFLOW_DATA = Path(__file__).parent.parent / "fixtures" / "tensorflow"
 
 MAGIC = bytes.fromhex("57fb808b247547db")
 DATA_TYPES = {"float32": 1, "float64": 2, "float16": 19, "int64": 9}
-
-
-def crc32c_by_bits(content: bytes) -> int:
-    """Returns the CRC-32C of bytes, one bit after the other."""
-    state = 0xFFFFFFFF
-    for byte in content:
-        state ^= byte
-        for _ in range(8):
-            state = state >> 1 ^ (0x82F63B78 if state & 1 else 0)
-    return state ^ 0xFFFFFFFF
 
 
 def masked(checksum: int) -> int:
@@ -65,7 +56,7 @@ def message(*fields: Tuple[int, object]) -> bytes:
 def block(content: bytes, compression: int = 0) -> bytes:
     """Returns the content of a block with its type and checksum."""
     typed = content + bytes([compression])
-    return typed + masked(crc32c_by_bits(typed)).to_bytes(4, "little")
+    return typed + masked(crc_by_bits(typed, CRC32C)).to_bytes(4, "little")
 
 
 def _entries(pairs: Iterable[Tuple[bytes, bytes]], restart_interval: int) -> bytes:
@@ -113,7 +104,7 @@ def bundle_entries(
     for name, array in sorted(tensors.items()):
         content = array.tobytes()
         shape = message(*((2, message((1, size))) for size in array.shape))
-        checksum = bytearray(masked(crc32c_by_bits(content)).to_bytes(4, "little"))
+        checksum = bytearray(masked(crc_by_bits(content, CRC32C)).to_bytes(4, "little"))
         entry = message(
             (1, DATA_TYPES[str(array.dtype)]),
             (2, shape),

@@ -42,7 +42,7 @@ class RecordFile:
                 self._file.write(json.dumps(record).encode("ascii") + b"\n")
             self._file.flush()
         except OSError as error:
-            # What waits in memory cannot be written either.
+            # The bytes that wait in memory cannot be written either.
             with suppress(OSError):
                 self._file.close()
             outcome = ", so the tokens of the text could not be kept there."

@@ -25,7 +25,7 @@ from allennlp_elmo_plugin.weights.tensorflow.sorted_table import read_table
 __all__ = ["INDEX_SUFFIX", "TensorBundle"]
 
 INDEX_SUFFIX = ".index"
-"""What follows the prefix of a checkpoint in the name of its index."""
+"""Ending of the name of an index, after the prefix of the checkpoint."""
 
 MAX_INDEX_SIZE = 16 << 20
 """In bytes."""

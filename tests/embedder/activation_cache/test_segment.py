@@ -23,6 +23,7 @@ from allennlp_elmo_plugin.embedder.activation_cache.segment import (
 )
 from tests.embedder.activation_cache.crafted import craft, damage_structure
 from tests.embedder.activation_cache.version_1 import write_version_1
+from tests.support.crc import CRC32, crc_by_bits
 from tests.support.paths import REPOSITORY
 
 Layers = Dict[bytes, numpy.ndarray]
@@ -61,16 +62,6 @@ def _read(segment: Segment, sentence: int) -> numpy.ndarray:
 def _assert_same(found: numpy.ndarray, expected: numpy.ndarray) -> None:
     assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
     assert found.tobytes() == expected.tobytes()
-
-
-def _crc32(content: bytes) -> int:
-    """Computes a CRC-32 by its definition, bit by bit."""
-    remainder = 0xFFFFFFFF
-    for byte in content:
-        remainder ^= byte
-        for _ in range(8):
-            remainder = remainder >> 1 ^ (0xEDB88320 if remainder & 1 else 0)
-    return remainder ^ 0xFFFFFFFF
 
 
 @settings(max_examples=25, deadline=None, derandomize=True, database=None)
@@ -165,7 +156,9 @@ def test_checksums_are_as_the_table_says(tmp_path: Path) -> None:
     """Each sentence's checksum is the CRC-32 of its bytes."""
     layers = _random_layers([2, 5, 3])
     with h5py.File(_write(tmp_path / "a.hdf5", layers), "r") as file:
-        assert file["checksums"][()].tolist() == [_crc32(a.tobytes()) for a in layers.values()]
+        assert file["checksums"][()].tolist() == [
+            crc_by_bits(a.tobytes(), CRC32) for a in layers.values()
+        ]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
@@ -472,7 +465,7 @@ def test_a_crafted_structure_is_read_or_damage(tmp_path: Path, group: int) -> No
 def test_a_crafted_trailer_is_damage(tmp_path: Path, start: int, size: int) -> None:
     """Layers that are said to lie elsewhere are refused before anything is read."""
     content = encode_segment(_random_layers([2, 4, 3]), 1.0)
-    trailer = struct.pack("<QQI8s", start, size, _crc32(content[:-28]), b"elmo_act")
+    trailer = struct.pack("<QQI8s", start, size, crc_by_bits(content[:-28], CRC32), b"elmo_act")
     (tmp_path / "a.hdf5").write_bytes(content[:-28] + trailer)
     with pytest.raises(DamagedSegment, match="."):
         Segment(tmp_path / "a.hdf5")

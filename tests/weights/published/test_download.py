@@ -205,7 +205,7 @@ def test_a_biLM_without_addresses_says_where_it_is(publish: Any) -> None:
 
 
 def test_two_at_once_download_it_once(server: Server, publish: Any) -> None:
-    """Those that ask at the same time wait for one download."""
+    """Callers that ask at the same time wait for one download."""
     publish(_pair(server.url))
     with ThreadPoolExecutor(4) as pool:
         assert len(set(pool.map(find_weight_file, [NAME] * 4))) == 1
