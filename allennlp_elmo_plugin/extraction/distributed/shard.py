@@ -1,5 +1,5 @@
 """
-What travels between the driver of a distributed extraction and its workers.
+The messages between the driver of a distributed extraction and its workers.
 """
 
 from typing import NamedTuple
