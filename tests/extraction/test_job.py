@@ -207,6 +207,17 @@ def test_a_carried_state_leaves_nothing(corpus: _Corpus) -> None:
         corpus.job("out.hdf5", resumes=True, state=CarryState())
 
 
+@pytest.mark.parametrize("shows_progress", [True, False])
+def test_the_progress_bar_can_be_left_out(
+    corpus: _Corpus, capsys: pytest.CaptureFixture, shows_progress: bool
+) -> None:
+    """Of many jobs beside each other, none shows one."""
+    parts = corpus.job("out.npz")
+    job = ExtractionJob(parts._source, parts._extractor, parts._task, shows_progress=shows_progress)
+    job.run(job.plan())
+    assert ("tokens/s" in capsys.readouterr().err) is shows_progress
+
+
 def test_another_model_cannot_go_on(corpus: _Corpus, tmp_path: Path) -> None:
     """The weights are a part of the settings, and so is the size of batches."""
     with failing_after(1, RuntimeError), pytest.raises(RuntimeError):
