@@ -2,10 +2,8 @@
 One vector for each frequent word: the mean of its occurrences, in word2vec's formats.
 """
 
-from collections import Counter
 from pathlib import Path
-from typing import Any, BinaryIO, Dict, Iterable, List, Sequence, Type
-from typing import Counter as CounterType
+from typing import Any, Dict, Iterable, List, Sequence, Type
 
 import numpy
 from allennlp.common.checks import ConfigurationError
@@ -16,12 +14,16 @@ from allennlp_elmo_plugin.extraction.outputs.base import Output
 from allennlp_elmo_plugin.extraction.result_shape import ResultShape
 from allennlp_elmo_plugin.extraction.sentence import Sentence
 from allennlp_elmo_plugin.extraction.task import ExtractionTask
-from allennlp_elmo_plugin.io.atomic import write_atomically
+from allennlp_elmo_plugin.extraction.word2vec import (
+    BINARY_ENDING,
+    TEXT_ENDINGS,
+    write_mean_vectors,
+)
+from allennlp_elmo_plugin.extraction.word_counts import WordCounts
 from allennlp_elmo_plugin.io.journaled_file import JournaledFile
 
 __all__ = ["WordTypesOutput", "WordTypesTask"]
 
-TEXT_ENDINGS, BINARY_ENDING = (".txt", ".vec"), ".bin"
 NUM_WORD_BYTES = 12
 NUM_DIGITS = 12
 
@@ -51,7 +53,7 @@ class WordTypesTask(ExtractionTask):
         if num_types < 1:
             raise ConfigurationError(f"Expected one or more types of words, got {num_types}.")
         self._num_types = num_types
-        self._counts: CounterType[str] = Counter()
+        self._counts = WordCounts()
         self._words: List[str] = []
 
     @overrides
@@ -77,8 +79,7 @@ class WordTypesTask(ExtractionTask):
 
     @overrides
     def shape(self, num_sentences: int, num_tokens: int, extractor: ElmoExtractor) -> ResultShape:
-        words = [word for word, _ in self._counts.most_common() if word.split() == [word]]
-        self._words = words[: self._num_types]
+        self._words = self._counts.most_frequent(self._num_types)
         self._counts.clear()
         return super().shape(num_sentences, len(self._words), extractor)
 
@@ -149,27 +150,9 @@ class WordTypesOutput(Output):
     def _publish(self, sentences: Iterable[Sentence], output: Path) -> None:
         # A file that was completed by a process since killed was not opened for writing.
         self._read_sums()
-        sums = self._sums
-        lengths = numpy.linalg.norm(sums, axis=1, keepdims=True)
-        # The length of a sum of zeros is 0.
-        vectors = (sums / numpy.maximum(lengths, numpy.finfo(sums.dtype).tiny)).astype("float32")
-        write = _write_binary if output.suffix.lower() == BINARY_ENDING else _write_text
-        with write_atomically(output) as partial, open(partial, "wb") as file:
-            file.write(f"{len(vectors)} {self._shape.dim}\n".encode())
-            for word, vector in zip(self._rows, vectors):
-                write(file, word, vector)
+        write_mean_vectors(output, self._rows, self._sums)
         self._file.remove()
 
     def _read_sums(self) -> None:
         self._file.seek(0)
         self._file.readinto(self._sums)
-
-
-def _write_text(file: BinaryIO, word: str, vector: numpy.ndarray) -> None:
-    # Nine digits tell all numbers in float32 apart.
-    numbers = " ".join(f"{number:.9g}" for number in vector.tolist())
-    file.write(f"{word} {numbers}\n".encode("utf-8", "replace"))
-
-
-def _write_binary(file: BinaryIO, word: str, vector: numpy.ndarray) -> None:
-    file.write(f"{word} ".encode("utf-8", "replace") + vector.astype("<f4").tobytes() + b"\n")
