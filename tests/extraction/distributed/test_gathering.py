@@ -137,6 +137,24 @@ def test_types_may_be_text(tmp_path: Path, encoder: BilmEncoder) -> None:
     assert not rows["nowhere"].any() and rows["rain"].any()
 
 
+def test_tables_may_be_remote(tmp_path: Path, encoder: BilmEncoder) -> None:
+    """Any function that opens a file for reading will do, such as that of a remote file system."""
+    remote = pytest.importorskip("fsspec").filesystem("memory")
+    extractor = _DrawnVectors(encoder, "top")
+    paths = run_shards(
+        SENTENCES, [9], extractor, lambda path: WordSumsTask({"the": 0}, path), tmp_path
+    )
+    for name, path in zip("ab", paths):
+        remote.pipe_file(f"/parts/{name}", Path(path).read_bytes())
+    for output, names, opens in (
+        ("local.bin", paths, open_file),
+        ("remote.bin", ["/parts/a", "/parts/b"], remote.open),
+    ):
+        gather_types(names, opens, ["the"], extractor.dim, tmp_path / output)
+    remote.rm("/parts", recursive=True)
+    assert (tmp_path / "local.bin").read_bytes() == (tmp_path / "remote.bin").read_bytes()
+
+
 @pytest.mark.parametrize("damage", ["cut off", "no table", "sums", "dim"])
 def test_a_table_that_does_not_fit_is_named(
     tmp_path: Path, encoder: BilmEncoder, damage: str
