@@ -76,6 +76,8 @@ class ExtractionJob:
         If `True`, go on with unfinished work, if there is some. If `False`, such work is an error.
     settings : `Dict[str, Any]`, optional (default = `None`)
         Other things that the result depends on, values of JSON by their names.
+    shows_progress : `bool`, optional (default = `True`)
+        If `True`, show a progress bar.
 
     # Raises
 
@@ -91,6 +93,7 @@ class ExtractionJob:
         task: ExtractionTask,
         resumes: bool = False,
         settings: Optional[Dict[str, Any]] = None,
+        shows_progress: bool = True,
     ) -> None:
         task.require_fit(extractor)
         if resumes and extractor.order_counts:
@@ -103,6 +106,7 @@ class ExtractionJob:
         self._settings = settings or {}
         self._folder = WorkingFolder(task.output)
         self._resumes = resumes
+        self._shows_progress = shows_progress
 
     def plan(self) -> ExtractionPlan:
         """
@@ -198,8 +202,13 @@ class ExtractionJob:
         """Writes the vectors of all sentences that are left, and returns the number of tokens."""
         done = record[NUM_TOKENS]
         committed = time.monotonic()
-        total = plan.num_tokens
-        with Tqdm.tqdm(total=total, initial=done, unit=" tokens", unit_scale=True) as progress:
+        with Tqdm.tqdm(
+            total=plan.num_tokens,
+            initial=done,
+            unit=" tokens",
+            unit_scale=True,
+            disable=not self._shows_progress,
+        ) as progress:
             for window in self._windows(record[NUM_READ]):
                 results = self._extractor.embed_window([each.tokens for _, each in window])
                 num_new = sum(len(sentence.tokens) for _, sentence in window)

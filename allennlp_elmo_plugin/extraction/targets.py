@@ -2,21 +2,19 @@
 The vectors of all occurrences of some words, for example to compare their use in two periods.
 """
 
-import json
-import zipfile
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Sequence, Tuple, Type
+from typing import Any, Dict, Iterable, List, Sequence, Type
 
 import numpy
 from allennlp.common.checks import ConfigurationError
 from overrides import overrides
 
 from allennlp_elmo_plugin.extraction.extractor import ElmoExtractor
+from allennlp_elmo_plugin.extraction.occurrences import Occurrences
 from allennlp_elmo_plugin.extraction.outputs.base import Output, num_vector_bytes
 from allennlp_elmo_plugin.extraction.result_shape import ResultShape
 from allennlp_elmo_plugin.extraction.sentence import Sentence
 from allennlp_elmo_plugin.extraction.task import ExtractionTask
-from allennlp_elmo_plugin.io.atomic import write_atomically
 from allennlp_elmo_plugin.io.journaled_file import JournaledFile
 
 __all__ = ["TargetsOutput", "TargetsTask"]
@@ -158,39 +156,12 @@ class TargetsOutput(Output):
 
     @overrides
     def _publish(self, sentences: Iterable[Sentence], output: Path) -> None:
-        rows, places = self._index(sentences)
-        # An array of an earlier run must not stand beside the places of this one.
-        output.unlink(missing_ok=True)
-        with write_atomically(self.paths(output)[0]) as partial:
-            partial.write_text(json.dumps(places), encoding="utf-8")
-        with write_atomically(output) as partial, zipfile.ZipFile(partial, "w") as archive:
-            for word in self._words:
-                with archive.open(f"{word}.npy", "w", force_zip64=True) as entry:
-                    numpy.lib.format.write_array(entry, self._vectors(rows[word]))
-        self._file.remove()
-
-    def _index(
-        self, sentences: Iterable[Sentence]
-    ) -> Tuple[Dict[str, List[int]], Dict[str, List[Tuple[str, int]]]]:
-        """Returns the rows of each word in the file, and its places in the text."""
-        rows: Dict[str, List[int]] = {word: [] for word in self._words}
-        places: Dict[str, List[Tuple[str, int]]] = {word: [] for word in self._words}
-        row = 0
+        occurrences = Occurrences(self._words)
         for sentence in sentences:
             for position in positions(sentence, self._wanted):
-                word = sentence.tokens[position]
-                rows[word].append(row)
-                places[word].append((sentence.key, position))
-                row += 1
-        return rows, places
-
-    def _vectors(self, rows: List[int]) -> numpy.ndarray:
-        vectors = numpy.empty((len(rows), *self._shape.of_row), self._shape.dtype)
-        size = vectors[:1].nbytes if len(rows) else 0
-        for vector, row in zip(vectors, rows):
-            self._file.seek(row * size)
-            self._file.readinto(vector)
-        return vectors
+                occurrences.add(sentence.tokens[position], sentence.key, position)
+        occurrences.write(output, self._file, self._shape.of_row, self._shape.dtype)
+        self._file.remove()
 
 
 def positions(sentence: Sentence, words: Any) -> List[int]:

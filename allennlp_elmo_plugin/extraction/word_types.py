@@ -2,12 +2,9 @@
 One vector for each frequent word: the mean of its occurrences, in word2vec's formats.
 """
 
-from collections import Counter
 from pathlib import Path
-from typing import Any, BinaryIO, Dict, Iterable, List, Sequence, Type
-from typing import Counter as CounterType
+from typing import Any, Dict, List, Type
 
-import numpy
 from allennlp.common.checks import ConfigurationError
 from overrides import overrides
 
@@ -15,13 +12,18 @@ from allennlp_elmo_plugin.extraction.extractor import ElmoExtractor
 from allennlp_elmo_plugin.extraction.outputs.base import Output
 from allennlp_elmo_plugin.extraction.result_shape import ResultShape
 from allennlp_elmo_plugin.extraction.sentence import Sentence
+from allennlp_elmo_plugin.extraction.sums import SumsOutput, require_one_vector
 from allennlp_elmo_plugin.extraction.task import ExtractionTask
-from allennlp_elmo_plugin.io.atomic import write_atomically
+from allennlp_elmo_plugin.extraction.word2vec import (
+    BINARY_ENDING,
+    TEXT_ENDINGS,
+    write_mean_vectors,
+)
+from allennlp_elmo_plugin.extraction.word_counts import WordCounts
 from allennlp_elmo_plugin.io.journaled_file import JournaledFile
 
 __all__ = ["WordTypesOutput", "WordTypesTask"]
 
-TEXT_ENDINGS, BINARY_ENDING = (".txt", ".vec"), ".bin"
 NUM_WORD_BYTES = 12
 NUM_DIGITS = 12
 
@@ -51,7 +53,7 @@ class WordTypesTask(ExtractionTask):
         if num_types < 1:
             raise ConfigurationError(f"Expected one or more types of words, got {num_types}.")
         self._num_types = num_types
-        self._counts: CounterType[str] = Counter()
+        self._counts = WordCounts()
         self._words: List[str] = []
 
     @overrides
@@ -65,11 +67,7 @@ class WordTypesTask(ExtractionTask):
 
     @overrides
     def require_fit(self, extractor: ElmoExtractor) -> None:
-        if extractor.num_layers is not None or extractor.num_vectors(1) != 1 or extractor.is_pooled:
-            raise ConfigurationError(
-                "Expected one vector for each token to average over the occurrences of a word. "
-                "Choose one layer or a mix, and leave out the mean and the sentence boundaries."
-            )
+        require_one_vector(extractor)
 
     @overrides
     def count(self, sentence: Sentence) -> None:
@@ -77,8 +75,7 @@ class WordTypesTask(ExtractionTask):
 
     @overrides
     def shape(self, num_sentences: int, num_tokens: int, extractor: ElmoExtractor) -> ResultShape:
-        words = [word for word, _ in self._counts.most_common() if word.split() == [word]]
-        self._words = words[: self._num_types]
+        self._words = self._counts.most_frequent(self._num_types)
         self._counts.clear()
         return super().shape(num_sentences, len(self._words), extractor)
 
@@ -91,85 +88,18 @@ class WordTypesTask(ExtractionTask):
         return {**super().settings(), "types": self._num_types}
 
 
-class WordTypesOutput(Output):
+class WordTypesOutput(SumsOutput):
     """
     A file of word vectors in word2vec's text or binary format, the most frequent word first.
-
-    # Parameters
-
-    file : `JournaledFile`
-        The unfinished file: the sums of the vectors so far.
-    shape : `ResultShape`
-        Shape of all results. Its tokens are the words.
-    words : `Sequence[str]`
-        The words.
     """
 
     endings = (*TEXT_ENDINGS, BINARY_ENDING)
-
-    def __init__(self, file: JournaledFile, shape: ResultShape, words: Sequence[str]) -> None:
-        self._rows = {word: row for row, word in enumerate(words)}
-        # The mean has the direction of the sum, and its length is 1 in the end.
-        self._sums = numpy.zeros((len(words), shape.dim))
-        super().__init__(file, shape)
 
     @classmethod
     @overrides
     def num_bytes(cls, shape: ResultShape, num_key_bytes: int, num_text_bytes: int) -> int:
         return shape.num_tokens * (NUM_WORD_BYTES + NUM_DIGITS * shape.dim)
 
-    @classmethod
     @overrides
-    def num_working_bytes(cls, shape: ResultShape, num_key_bytes: int, num_text_bytes: int) -> int:
-        # A commit writes the sums to the journal first.
-        return 2 * shape.num_tokens * shape.dim * 8 + (1 << 20)
-
-    @overrides
-    def _open(self, is_new: bool) -> None:
-        if not is_new:
-            self._read_sums()
-
-    @overrides
-    def _write(self, sentence: Sentence, vectors: numpy.ndarray) -> None:
-        for token, vector in zip(sentence.tokens, vectors):
-            row = self._rows.get(token)
-            if row is not None:
-                self._sums[row] += vector
-
-    @overrides
-    def _flush(self) -> None:
-        self._file.seek(0)
-        self._file.write(self._sums)
-
-    @overrides
-    def _complete(self, sentences: Iterable[Sentence]) -> None:
-        pass
-
-    @overrides
-    def _publish(self, sentences: Iterable[Sentence], output: Path) -> None:
-        # A file that was completed by a process since killed was not opened for writing.
-        self._read_sums()
-        sums = self._sums
-        lengths = numpy.linalg.norm(sums, axis=1, keepdims=True)
-        # The length of a sum of zeros is 0.
-        vectors = (sums / numpy.maximum(lengths, numpy.finfo(sums.dtype).tiny)).astype("float32")
-        write = _write_binary if output.suffix.lower() == BINARY_ENDING else _write_text
-        with write_atomically(output) as partial, open(partial, "wb") as file:
-            file.write(f"{len(vectors)} {self._shape.dim}\n".encode())
-            for word, vector in zip(self._rows, vectors):
-                write(file, word, vector)
-        self._file.remove()
-
-    def _read_sums(self) -> None:
-        self._file.seek(0)
-        self._file.readinto(self._sums)
-
-
-def _write_text(file: BinaryIO, word: str, vector: numpy.ndarray) -> None:
-    # Nine digits tell all numbers in float32 apart.
-    numbers = " ".join(f"{number:.9g}" for number in vector.tolist())
-    file.write(f"{word} {numbers}\n".encode("utf-8", "replace"))
-
-
-def _write_binary(file: BinaryIO, word: str, vector: numpy.ndarray) -> None:
-    file.write(f"{word} ".encode("utf-8", "replace") + vector.astype("<f4").tobytes() + b"\n")
+    def _write_sums(self, output: Path) -> None:
+        write_mean_vectors(output, self._rows, self._sums)

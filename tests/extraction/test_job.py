@@ -15,6 +15,8 @@ from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin import BilmEncoder, CarryState, ZeroState
 from allennlp_elmo_plugin.extraction import job as job_module
+from allennlp_elmo_plugin.extraction.distributed.shard_targets import OccurrencesTask
+from allennlp_elmo_plugin.extraction.distributed.shard_types import WordSumsTask
 from allennlp_elmo_plugin.extraction.extractor import ElmoExtractor
 from allennlp_elmo_plugin.extraction.inputs.sentence_file import SentenceFile
 from allennlp_elmo_plugin.extraction.job import ExtractionJob
@@ -40,6 +42,8 @@ FORMATS = [
     "out.jsonl",
     "targets.npz",
     "types.vec",
+    pytest.param("occurrences.parquet", marks=needs_pyarrow),
+    pytest.param("sums.parquet", marks=needs_pyarrow),
 ]
 
 
@@ -83,6 +87,10 @@ class _Corpus:
             return TargetsTask(["rain", "w9"], output)
         if output.name.startswith("types"):
             return WordTypesTask(4, output)
+        if output.name.startswith("occurrences"):
+            return OccurrencesTask(["rain", "w9"], output)
+        if output.name.startswith("sums"):
+            return WordSumsTask({"rain": 1, "w9": 0}, output)
         return ExtractionTask(output, has_sentence_index=True)
 
 
@@ -106,6 +114,9 @@ def _content(path: Path) -> Dict[str, numpy.ndarray]:
     if path.name.startswith("targets"):
         places = json.loads(path.with_suffix(".json").read_text())
         return {f"{places[word]}": array for word, array in numpy.load(path).items()}
+    if path.name.startswith(("occurrences", "sums")):
+        rows = pytest.importorskip("pyarrow.parquet").read_table(path).to_pylist()
+        return {f"{others}": numpy.array(vector) for *others, vector in map(dict.values, rows)}
     return read(path)
 
 
@@ -205,6 +216,17 @@ def test_a_carried_state_leaves_nothing(corpus: _Corpus) -> None:
     assert corpus.names() == []
     with pytest.raises(ConfigurationError, match="to resume an extraction, but"):
         corpus.job("out.hdf5", resumes=True, state=CarryState())
+
+
+@pytest.mark.parametrize("shows_progress", [True, False])
+def test_the_progress_bar_can_be_left_out(
+    corpus: _Corpus, capsys: pytest.CaptureFixture, shows_progress: bool
+) -> None:
+    """Of many jobs beside each other, none shows one."""
+    parts = corpus.job("out.npz")
+    job = ExtractionJob(parts._source, parts._extractor, parts._task, shows_progress=shows_progress)
+    job.run(job.plan())
+    assert ("tokens/s" in capsys.readouterr().err) is shows_progress
 
 
 def test_another_model_cannot_go_on(corpus: _Corpus, tmp_path: Path) -> None:

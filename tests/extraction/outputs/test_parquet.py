@@ -5,11 +5,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy
 import pytest
 from allennlp.common.checks import ConfigurationError
 
-from allennlp_elmo_plugin.extraction.outputs import parquet
+from allennlp_elmo_plugin.extraction.outputs import table
 from tests.extraction.outputs.corpora import make_corpus, write
 
 
@@ -27,7 +26,7 @@ def test_rows_have_tokens_and_nested_lists(tmp_path: Path) -> None:
 def test_batches_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows do not wait in memory for a commit."""
     reader = pytest.importorskip("pyarrow.parquet")
-    monkeypatch.setattr(parquet, "NUM_BATCH_BYTES", 1000)
+    monkeypatch.setattr(table, "NUM_BATCH_BYTES", 1000)
     corpus = make_corpus(30)
     write(tmp_path / "vectors.parquet", corpus, 1000)
     file = reader.ParquetFile(tmp_path / "vectors.parquet")
@@ -48,24 +47,3 @@ def test_a_missing_package_is_explained(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(builtins, "__import__", import_other)
     with pytest.raises(ConfigurationError, match=r"pip install 'allennlp_elmo_plugin\[parquet\]'"):
         write(tmp_path / "vectors.parquet", make_corpus(1))
-
-
-def test_a_version_without_float16_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error names the versions that have it."""
-    arrow = pytest.importorskip("pyarrow")
-    writer = pytest.importorskip("pyarrow.parquet")
-
-    def write_table(*_: Any) -> None:
-        raise arrow.ArrowNotImplementedError("Unhandled type: halffloat")
-
-    monkeypatch.setattr(writer, "write_table", write_table)
-    with pytest.raises(ConfigurationError, match="halffloat.*Install 15 or later"):
-        parquet._require_float16(arrow, "float16")
-
-
-def test_a_sentence_too_long_for_arrow_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its lists count with 31 bits."""
-    arrow = pytest.importorskip("pyarrow")
-    monkeypatch.setattr(parquet, "MAX_NUMBERS", 10)
-    with pytest.raises(ConfigurationError, match="Split the sentence"):
-        parquet._nested_lists(arrow, [numpy.zeros((3, 4), "float32")])
