@@ -17,7 +17,6 @@ from allennlp.common.util import format_size
 from overrides import overrides
 
 from allennlp_elmo_plugin.commands.command import ElmoCommand
-from allennlp_elmo_plugin.commands.counted import counted
 from allennlp_elmo_plugin.extraction.extractor import MIX, ElmoExtractor
 from allennlp_elmo_plugin.extraction.inputs.formats import INPUT_FORMATS
 from allennlp_elmo_plugin.extraction.inputs.sentence_file import BLANK_LINES, KEYS, SentenceFile
@@ -30,6 +29,7 @@ from allennlp_elmo_plugin.extraction.warm_up import first_sentences
 from allennlp_elmo_plugin.extraction.word_types import WordTypesTask
 from allennlp_elmo_plugin.extraction.working_folder import WorkingFolder
 from allennlp_elmo_plugin.io.atomic import write_atomically
+from allennlp_elmo_plugin.io.counted import counted
 from allennlp_elmo_plugin.io.text_lines import read_lines
 from allennlp_elmo_plugin.kernels import PRECISIONS
 
