@@ -137,13 +137,14 @@ def test_every_imported_module_is_declared() -> None:
     """The package imports nothing but its declared dependencies, and extras on demand."""
     declared = {requirement.name for requirement in install_requires()}
     # PyTorch for GPUs brings its own release of Triton, and nothing imports it elsewhere.
-    on_demand = {"triton"} | {each.name for each in extra_requirements("parquet")}
+    extras = extra_requirements("parquet") + extra_requirements("benchmarks")
+    on_demand = {"triton"} | {each.name for each in extras}
     imported = {canonicalize_name(name) for name in third_party_modules(PACKAGE)}
     assert imported - on_demand <= declared
 
 
 def test_what_is_not_always_there_is_imported_on_demand() -> None:
-    """Loading the plugin imports neither pyarrow nor a module that needs Triton."""
+    """Loading the plugin imports no package for some files, and no module that needs Triton."""
     code = "import sys, allennlp_elmo_plugin; print(*sys.modules)"
     command = [sys.executable, "-W", "ignore", "-c", code]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
@@ -151,6 +152,7 @@ def test_what_is_not_always_there_is_imported_on_demand() -> None:
     assert "allennlp_elmo_plugin.kernels.gpu.lstm" in loaded
     # AllenNLP's own pins bring it, and load it.
     assert "pyarrow" not in loaded or THIS_STACK == "pinned"
+    assert "matplotlib" not in loaded
     for name in ("arithmetic", "forward", "backward"):
         assert f"allennlp_elmo_plugin.kernels.gpu.{name}" not in loaded
 
