@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, List, Set, Tuple, Type
 
+import numpy
+import pyarrow
 import pytest
 import torch
 from allennlp.commands.subcommand import Subcommand
@@ -18,6 +20,7 @@ from allennlp.predictors import Predictor
 from allennlp.training import TrainerCallback
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from pyarrow import parquet
 
 import allennlp_elmo_plugin
 from allennlp_elmo_plugin import (
@@ -35,7 +38,9 @@ from allennlp_elmo_plugin import (
     WordCache,
     spell_sentences,
 )
+from allennlp_elmo_plugin.extraction.distributed.reports import RECEIPTS, receipts_to_parquet
 from allennlp_elmo_plugin.weights.published.catalogue import PUBLISHED, published_models
+from tests.extraction.distributed.receipts import receipt
 from tests.support.examples import elmo_parser, run_console, run_python
 from tests.support.many_langs_files import write_many_langs
 from tests.support.paths import REPOSITORY
@@ -142,6 +147,17 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "model.tar.gz"
 
 
+def write_parts(folder: Path, vectors: List[numpy.ndarray]) -> None:
+    """Writes what two shards of one sentence each would leave, and their receipts."""
+    folder.mkdir()
+    sentences = [["It", "rains", "in", "Lisbon", "today", "."], ["Yes", "."]]
+    for number, (tokens, array) in enumerate(zip(sentences, vectors)):
+        row = {"id": [f"a.txt:{number}"], "tokens": [tokens], "vectors": [array.tolist()]}
+        parquet.write_table(pyarrow.table(row), str(folder / f"part-{number:06}.parquet"))
+    receipts = receipts_to_parquet([receipt(number) for number in range(2)])
+    (folder / RECEIPTS).write_bytes(receipts)
+
+
 @pytest.fixture
 def files_of_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, archive: Path) -> None:
     """Makes a folder with the files that examples name, and enters it."""
@@ -153,6 +169,8 @@ def files_of_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, archive: 
     (tmp_path / "training_configs").symlink_to(REPOSITORY / "training_configs")
     write_many_langs(tmp_path / "catalan")
     (tmp_path / "run").symlink_to(REPOSITORY / "tests" / "fixtures" / "tensorflow" / "trained")
+    write_parts(tmp_path / "vectors", [numpy.zeros((6, 4)), numpy.zeros((2, 4))])
+    write_parts(tmp_path / "means", [numpy.zeros(4), numpy.zeros(4)])
     monkeypatch.chdir(tmp_path)
 
 

@@ -137,14 +137,15 @@ def test_every_imported_module_is_declared() -> None:
     """The package imports nothing but its declared dependencies, and extras on demand."""
     declared = {requirement.name for requirement in install_requires()}
     # PyTorch for GPUs brings its own release of Triton, and nothing imports it elsewhere.
-    extras = [*extra_requirements("parquet"), *extra_requirements("distributed")]
+    names = ("parquet", "distributed", "benchmarks")
+    extras = [each for name in names for each in extra_requirements(name)]
     on_demand = {"triton"} | {each.name for each in extras}
     imported = {canonicalize_name(name) for name in third_party_modules(PACKAGE)}
     assert imported - on_demand <= declared
 
 
 def test_what_is_not_always_there_is_imported_on_demand() -> None:
-    """Loading the plugin imports neither pyarrow nor Ray nor a module that needs Triton."""
+    """Loading the plugin imports no package of an extra, and no module that needs Triton."""
     # Where pandas is installed, scikit-learn imports it, and it imports pyarrow.
     code = (
         "import sys; sys.modules['pandas'] = None; import allennlp_elmo_plugin; print(*sys.modules)"
@@ -155,7 +156,7 @@ def test_what_is_not_always_there_is_imported_on_demand() -> None:
     assert "allennlp_elmo_plugin.kernels.gpu.lstm" in loaded
     # AllenNLP's own pins bring it, and load it.
     assert "pyarrow" not in loaded or THIS_STACK == "pinned"
-    assert "ray" not in loaded
+    assert "ray" not in loaded and "matplotlib" not in loaded
     for name in ("arithmetic", "forward", "backward"):
         assert f"allennlp_elmo_plugin.kernels.gpu.{name}" not in loaded
 

@@ -13,7 +13,7 @@ from allennlp.common.util import format_size
 from overrides import overrides
 
 from allennlp_elmo_plugin.commands.command import ElmoCommand
-from allennlp_elmo_plugin.commands.counted import counted
+from allennlp_elmo_plugin.io.counted import counted
 from allennlp_elmo_plugin.commands.elmo_arguments import (
     LAYERS,
     add_input,

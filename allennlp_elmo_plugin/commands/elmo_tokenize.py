@@ -8,7 +8,7 @@ from allennlp.commands.subcommand import Subcommand
 from overrides import overrides
 
 from allennlp_elmo_plugin.commands.command import ElmoCommand
-from allennlp_elmo_plugin.commands.counted import counted
+from allennlp_elmo_plugin.io.counted import counted
 from allennlp_elmo_plugin.io.text_files import find_files
 from allennlp_elmo_plugin.io.tokenization import tokenize_files
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from allennlp_elmo_plugin.commands.counted import counted
+from allennlp_elmo_plugin.io.counted import counted
 
 
 @pytest.mark.parametrize(
