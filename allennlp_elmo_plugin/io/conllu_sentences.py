@@ -10,7 +10,7 @@ from conllu.exceptions import ParseException
 from conllu.models import Token, TokenList
 from conllu.parser import parse_token_and_metadata
 
-__all__ = ["ConlluSentence", "parse_conllu"]
+__all__ = ["DECLARED_COLUMNS", "ConlluSentence", "parse_conllu"]
 
 DECLARED_COLUMNS = re.compile(r"^#\s*global\.columns\s*=\s*(\S.*)", re.MULTILINE)
 """The line with the names of the columns, in CoNLL-U Plus."""

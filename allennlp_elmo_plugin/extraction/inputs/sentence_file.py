@@ -60,6 +60,10 @@ class SentenceFile:
     working_folder : `Path`, optional (default = `None`)
         Folder for a temporary file with the tokens of a raw text, which the survey writes, so that
         later iterations need not find them again. `None` is for no such file.
+    first_number : `int`, optional (default = `0`)
+        Number of the first sentence, if the file is a part of another one.
+    key_prefix : `str`, optional (default = `""`)
+        Text in front of the numbers that are keys.
 
     # Raises
 
@@ -76,6 +80,8 @@ class SentenceFile:
         blank_lines: str = "error",
         source_name: Optional[str] = None,
         working_folder: Optional[Path] = None,
+        first_number: int = 0,
+        key_prefix: str = "",
     ) -> None:
         _require_choice("keys", keys, KEYS)
         _require_choice("blank_lines", blank_lines, BLANK_LINES)
@@ -85,6 +91,8 @@ class SentenceFile:
         self.keys = keys
         self.blank_lines = blank_lines
         self.name = self.location if source_name is None else source_name
+        self.first_number = first_number
+        self.key_prefix = key_prefix
         self._working_folder = working_folder
         self._surveyed_state: Optional[Tuple[int, int]] = None
         self._tokenized: Optional[RecordFile] = None
@@ -114,7 +122,7 @@ class SentenceFile:
             If the file cannot be read, if a line does not have the format, if a sentence has no
             tokens or a key that HDF5 cannot hold, or if the file changed after its survey.
         """
-        for number, (sentence, line) in enumerate(self._sentences()):
+        for number, (sentence, line) in enumerate(self._sentences(), start=self.first_number):
             if not sentence.tokens and self.blank_lines == "error":
                 raise self._blank_sentences([number], 1)
             require_key(sentence.key, f"'{self.name}', line {line}")
@@ -155,7 +163,7 @@ class SentenceFile:
         num_blanks = 0
         # Numbers are distinct.
         has_own_keys = self.keys == "sentences" or self.has_ids
-        for number, (sentence, line) in enumerate(self._sentences()):
+        for number, (sentence, line) in enumerate(self._sentences(), start=self.first_number):
             if not sentence.tokens and self.blank_lines == "error":
                 num_blanks += 1
                 if num_blanks <= MAX_LISTED:
@@ -198,9 +206,9 @@ class SentenceFile:
     def _sentences(self) -> Iterator[Tuple[Sentence, int]]:
         """Yields each sentence with its key, unchecked, and its line."""
         has_ids = False
-        for number, record in enumerate(self._records()):
-            has_ids = record.id is not None if number == 0 else has_ids
-            key = record.text if self.keys == "sentences" else str(number)
+        for number, record in enumerate(self._records(), start=self.first_number):
+            has_ids = record.id is not None if number == self.first_number else has_ids
+            key = record.text if self.keys == "sentences" else f"{self.key_prefix}{number}"
             if self.keys == "ids":
                 if has_ids != (record.id is not None):
                     expected, found = ("an id", "none") if has_ids else ("no id", "one")

@@ -5,7 +5,7 @@ import json
 import os
 import tracemalloc
 from pathlib import Path
-from typing import Any, Callable, List
+from typing import Any, Callable, List, Optional
 from unittest.mock import patch
 
 import pytest
@@ -141,6 +141,37 @@ def test_all_sentences_have_ids_or_none(tmp_path: Path, ids: Any, problem: str) 
         with pytest.raises(ConfigurationError, match=rf"a\.jsonl', line 2: expected {problem}, as"):
             read(SentenceFile(path))
     assert SentenceFile(path, keys="numbers").survey().num_sentences == 2
+
+
+def test_a_part_of_a_file_has_its_place(tmp_path: Path) -> None:
+    """Numbers count from that of the first sentence, also in errors, and have a prefix as keys."""
+    file = SentenceFile(write(tmp_path, LINES), first_number=7, key_prefix="b.txt:")
+    assert [sentence.key for sentence in file] == ["b.txt:7", "b.txt:8"]
+    assert not file.has_ids and file.survey().num_sentences == 2
+    with pytest.raises(ConfigurationError, match=r"\(counted from 0\): 8\."):
+        SentenceFile(write(tmp_path, "x\n\n"), first_number=7).survey()
+
+
+def test_ids_and_texts_of_a_part_are_its_keys(tmp_path: Path) -> None:
+    """They have neither a number nor a prefix."""
+    path = write(tmp_path, objects(id=["b", "c"], sentence=["x", "y"]), "a.jsonl")
+    keys = {
+        kind: [each.key for each in SentenceFile(path, keys=kind, first_number=3, key_prefix="p:")]
+        for kind in ("ids", "sentences", "numbers")
+    }
+    assert keys == {"ids": ["b", "c"], "sentences": ["x", "y"], "numbers": ["p:3", "p:4"]}
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.jsonl", "a.conllu", "a.fasta"])
+@pytest.mark.parametrize("language", [None, "en"])
+def test_a_file_may_be_empty(tmp_path: Path, name: str, language: Optional[str]) -> None:
+    """Its survey has no sentence."""
+    if language is not None and name.endswith(("conllu", "fasta")):
+        pytest.skip("these have tokens of their own")
+    file = SentenceFile(write(tmp_path, "", name), language=language, working_folder=tmp_path)
+    survey = file.survey()
+    assert (survey.num_sentences, survey.num_tokens, survey.longest) == (0, 0, 0)
+    assert list(file) == [] and not file.has_ids
 
 
 def test_blank_lines_are_listed(tmp_path: Path) -> None:
