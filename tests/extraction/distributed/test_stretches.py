@@ -55,6 +55,8 @@ PARTS: Dict[str, Tuple[str, ...]] = {
         "# comment",
         "1\tNo\u00e9\tx",
         "1-2\tx\n1\tx\n2\ty",
+        # The end of the first line looks like a blank one.
+        f"1\tx\t{WIDE[1]}\n2\ty",
         "",
         *WIDE,
     ),
