@@ -13,9 +13,9 @@ from allennlp.common.util import format_size
 from overrides import overrides
 
 from allennlp_elmo_plugin.commands.command import ElmoCommand
-from allennlp_elmo_plugin.io.counted import counted
 from allennlp_elmo_plugin.commands.elmo_arguments import (
     LAYERS,
+    STANDARD_INPUT,
     add_input,
     add_layers,
     add_model,
@@ -28,6 +28,7 @@ from allennlp_elmo_plugin.commands.elmo_arguments import (
     target_words,
     warm_up_texts,
 )
+from allennlp_elmo_plugin.commands.elmo_on_ray import add_ray, extract_with_ray
 from allennlp_elmo_plugin.extraction.extractor import ElmoExtractor
 from allennlp_elmo_plugin.extraction.inputs.sentence_file import SentenceFile
 from allennlp_elmo_plugin.extraction.job import ExtractionJob
@@ -38,10 +39,10 @@ from allennlp_elmo_plugin.extraction.task import ExtractionTask
 from allennlp_elmo_plugin.extraction.word_types import WordTypesTask
 from allennlp_elmo_plugin.extraction.working_folder import WorkingFolder
 from allennlp_elmo_plugin.io.atomic import write_atomically
+from allennlp_elmo_plugin.io.counted import counted
 
 __all__ = ["ElmoVectors"]
 
-STANDARD_INPUT = "-"
 
 EPILOG = """
 examples:
@@ -95,12 +96,16 @@ class ElmoVectors(ElmoCommand):
         add_layers(written)
         add_results(written)
         add_running(parser.add_argument_group("running"))
+        add_ray(parser.add_argument_group("running in several processes"))
 
     @overrides
     def run(self, arguments: argparse.Namespace) -> None:
         common_logging.FILE_FRIENDLY_LOGGING = arguments.file_friendly_logging
         if arguments.layers is None:
             arguments.layers = "all"
+        if arguments.ray is not None:
+            extract_with_ray(arguments)
+            return
         output = Path(arguments.output)
         require_output_path(output)
         folder = WorkingFolder(output)
@@ -111,6 +116,8 @@ class ElmoVectors(ElmoCommand):
 
     @overrides
     def how_to_go_on(self, arguments: argparse.Namespace) -> str:
+        if arguments.ray is not None:
+            return "Run the same command again to go on."
         is_begun = WorkingFolder(Path(arguments.output)).is_begun
         return "Run the same command with --resume to go on." if is_begun else ""
 

@@ -19,6 +19,7 @@ from allennlp_elmo_plugin.kernels import PRECISIONS
 
 __all__ = [
     "LAYERS",
+    "STANDARD_INPUT",
     "add_input",
     "add_layers",
     "add_model",
@@ -34,6 +35,7 @@ __all__ = [
 
 ORIGINAL = "published:original"
 """The default of AllenNLP's `Elmo`, with its mirrors."""
+STANDARD_INPUT = "-"
 WARM_UP_INPUT = "input"
 
 LAYERS = """

@@ -76,8 +76,9 @@ class ExtractionJob:
         If `True`, go on with unfinished work, if there is some. If `False`, such work is an error.
     settings : `Dict[str, Any]`, optional (default = `None`)
         Other things that the result depends on, values of JSON by their names.
-    shows_progress : `bool`, optional (default = `True`)
-        If `True`, show a progress bar.
+    is_part : `bool`, optional (default = `False`)
+        If `True`, this is a part of a larger extraction, which shows its own progress and tells how
+        to go on after an error.
 
     # Raises
 
@@ -93,7 +94,7 @@ class ExtractionJob:
         task: ExtractionTask,
         resumes: bool = False,
         settings: Optional[Dict[str, Any]] = None,
-        shows_progress: bool = True,
+        is_part: bool = False,
     ) -> None:
         task.require_fit(extractor)
         if resumes and extractor.order_counts:
@@ -106,7 +107,7 @@ class ExtractionJob:
         self._settings = settings or {}
         self._folder = WorkingFolder(task.output)
         self._resumes = resumes
-        self._shows_progress = shows_progress
+        self._is_part = is_part
 
     def plan(self) -> ExtractionPlan:
         """
@@ -180,7 +181,7 @@ class ExtractionJob:
     def _tell_what_is_left(self) -> None:
         if self._extractor.order_counts:
             self._folder.remove()
-        else:
+        elif not self._is_part:
             logger.error(
                 "The extraction has not come to its end. What is finished is kept in '%s': run the "
                 "same command with --resume to go on.",
@@ -207,7 +208,7 @@ class ExtractionJob:
             initial=done,
             unit=" tokens",
             unit_scale=True,
-            disable=not self._shows_progress,
+            disable=self._is_part,
         ) as progress:
             for window in self._windows(record[NUM_READ]):
                 results = self._extractor.embed_window([each.tokens for _, each in window])

@@ -16,7 +16,7 @@ from allennlp_elmo_plugin.io.journaled_file import JournaledFile
 from allennlp_elmo_plugin.io.json_file import read_json
 from allennlp_elmo_plugin.io.staging import PREFIX, lock_file
 
-__all__ = ["RESUMABLE", "WorkingFolder"]
+__all__ = ["RESUMABLE", "WorkingFolder", "require_same_settings"]
 
 RESUMABLE = "resumable"
 """Key of the settings: `True` if an extraction can go on after a kill."""
@@ -100,18 +100,7 @@ class WorkingFolder:
                 partial.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
             return
         begun = read_json(self.path / SETTINGS, CONTENTS)
-        names = sorted({*begun, *settings})
-        differences = [
-            f"{name} was {begun.get(name)!r} and is {settings.get(name)!r}"
-            for name in names
-            if begun.get(name) != settings.get(name)
-        ]
-        if differences:
-            raise ConfigurationError(
-                f"Expected what the work in '{self.path}' was begun with, but "
-                f"{'; '.join(differences)}. Use the same input and options, or delete the folder "
-                "to begin again."
-            )
+        require_same_settings(begun, settings, str(self.path))
 
     @contextmanager
     def discarded_unless_begun(self) -> Iterator[None]:
@@ -158,3 +147,32 @@ class WorkingFolder:
                     f"Expected '{self.path}' to be free for an unfinished file, but it holds "
                     f"'{path.name}'. Choose another output, or move the folder."
                 )
+
+
+def require_same_settings(begun: Dict[str, Any], settings: Dict[str, Any], place: str) -> None:
+    """
+    Checks that work goes on with what it was begun with.
+
+    # Parameters
+
+    begun, settings : `Dict[str, Any]`
+        What the work was begun with, and what it is to go on with.
+    place : `str`
+        Path or URL of the work.
+
+    # Raises
+
+    `ConfigurationError`
+        If they differ. The message names each difference.
+    """
+    names = sorted({*begun, *settings})
+    differences = [
+        f"{name} was {begun.get(name)!r} and is {settings.get(name)!r}"
+        for name in names
+        if begun.get(name) != settings.get(name)
+    ]
+    if differences:
+        raise ConfigurationError(
+            f"Expected what the work in '{place}' was begun with, but {'; '.join(differences)}. "
+            "Use the same input and options, or delete the folder to begin again."
+        )

@@ -218,15 +218,15 @@ def test_a_carried_state_leaves_nothing(corpus: _Corpus) -> None:
         corpus.job("out.hdf5", resumes=True, state=CarryState())
 
 
-@pytest.mark.parametrize("shows_progress", [True, False])
+@pytest.mark.parametrize("is_part", [True, False])
 def test_the_progress_bar_can_be_left_out(
-    corpus: _Corpus, capsys: pytest.CaptureFixture, shows_progress: bool
+    corpus: _Corpus, capsys: pytest.CaptureFixture, is_part: bool
 ) -> None:
     """Of many jobs beside each other, none shows one."""
     parts = corpus.job("out.npz")
-    job = ExtractionJob(parts._source, parts._extractor, parts._task, shows_progress=shows_progress)
+    job = ExtractionJob(parts._source, parts._extractor, parts._task, is_part=is_part)
     job.run(job.plan())
-    assert ("tokens/s" in capsys.readouterr().err) is shows_progress
+    assert ("tokens/s" in capsys.readouterr().err) is not is_part
 
 
 def test_another_model_cannot_go_on(corpus: _Corpus, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ class Count(NamedTuple):
 
     # Parameters
 
-    shard : `str`
+    id : `str`
         Id of the shard.
     num_sentences : `int`
         The number of sentences. Of a shard with an error, it is the number of lines, so that the
@@ -38,7 +38,7 @@ class Count(NamedTuple):
         Error for which the shard cannot be extracted.
     """
 
-    shard: str
+    id: str
     num_sentences: int
     num_tokens: int
     longest: int
@@ -109,7 +109,7 @@ def number_shards(
     `ValueError`
         If a shard has no count.
     """
-    by_shard = {count.shard: count for count in counts}
+    by_shard = {count.id: count for count in counts}
     numbered: List[Shard] = []
     failures: List[Failure] = []
     has_ids: Dict[str, bool] = {}

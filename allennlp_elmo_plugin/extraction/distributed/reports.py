@@ -6,17 +6,17 @@ All is returned as bytes, since the files may lie in a remote store.
 
 import json
 from operator import attrgetter
-from typing import Any, Dict, Iterable, List
+from typing import Any, Iterable, List
 
 from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin.extraction.distributed.shard import Failure, Receipt
+from allennlp_elmo_plugin.extraction.distributed.tables import rows_of, table_bytes, table_of
 
 __all__ = ["RECEIPTS", "failures_to_json_lines", "receipts_from_parquet", "receipts_to_parquet"]
 
 RECEIPTS = "_shards.parquet"
 """Name of the receipts' file. Readers of a folder of Parquet files skip names that begin with _."""
-COLUMNS: Dict[type, str] = {str: "string", int: "int64", float: "float64"}
 
 
 def failures_to_json_lines(failures: Iterable[Failure]) -> bytes:
@@ -55,17 +55,7 @@ def receipts_to_parquet(receipts: Iterable[Receipt]) -> bytes:
     `bytes`
         A Parquet file whose columns are the fields of the receipts.
     """
-    import pyarrow
-    from pyarrow import parquet
-
-    ordered = _in_order(receipts)
-    columns = {
-        name: pyarrow.array(map(attrgetter(name), ordered), COLUMNS[kind])
-        for name, kind in Receipt.__annotations__.items()
-    }
-    content = pyarrow.BufferOutputStream()
-    parquet.write_table(pyarrow.table(columns), content)
-    return content.getvalue().to_pybytes()
+    return table_bytes(table_of(_in_order(receipts), Receipt))
 
 
 def receipts_from_parquet(content: bytes, source: str = RECEIPTS) -> List[Receipt]:
@@ -106,7 +96,7 @@ def receipts_from_parquet(content: bytes, source: str = RECEIPTS) -> List[Receip
             f"{fields}, but found the columns {table.column_names}. Is it another file of that "
             "name, or one of another version of the plugin?"
         )
-    return list(map(Receipt._make, zip(*(column.to_pylist() for column in table.columns))))
+    return rows_of(table, Receipt)
 
 
 def _in_order(reported: Iterable[Any]) -> List[Any]:

@@ -53,7 +53,7 @@ class Receipt(NamedTuple):
 
     # Parameters
 
-    shard : `str`
+    id : `str`
         Id of the shard.
     number : `int`
         Number of the shard.
@@ -77,7 +77,7 @@ class Receipt(NamedTuple):
         Time that it took.
     """
 
-    shard: str
+    id: str
     number: int
     location: str
     start: int
@@ -97,7 +97,7 @@ class Failure(NamedTuple):
 
     # Parameters
 
-    shard : `str`
+    id : `str`
         Id of the shard.
     number : `int`
         Number of the shard.
@@ -109,7 +109,7 @@ class Failure(NamedTuple):
         The error of the last try.
     """
 
-    shard: str
+    id: str
     number: int
     location: str
     start: int

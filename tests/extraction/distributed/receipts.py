@@ -15,7 +15,7 @@ TIMES = strategies.floats(0, 1e6)
 def receipt(number: int, **fields: Any) -> Receipt:
     """Makes the receipt of a shard of 100 tokens that took 2 seconds."""
     defaults = {
-        "shard": f"{number:032x}",
+        "id": f"{number:032x}",
         "number": number,
         "location": "/corpus/a.txt",
         "start": 1000 * number,
@@ -34,7 +34,7 @@ def receipt(number: int, **fields: Any) -> Receipt:
 def failure(number: int, **fields: Any) -> Failure:
     """Makes the failure of a shard with a blank line."""
     defaults = {
-        "shard": f"{number:032x}",
+        "id": f"{number:032x}",
         "number": number,
         "location": "/corpus/b.txt",
         "start": 1000 * number,

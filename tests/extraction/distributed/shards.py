@@ -41,7 +41,7 @@ def run_job(
         for number, tokens in enumerate(sentences)
     ]
     source.write_text("\n".join(lines), encoding="utf-8")
-    job = ExtractionJob(SentenceFile(source), extractor, task, shows_progress=False)
+    job = ExtractionJob(SentenceFile(source), extractor, task, is_part=True)
     job.run(job.plan())
     source.unlink()
     return task.output

@@ -154,7 +154,7 @@ def test_the_first_sentence_of_a_file_decides_on_ids(expected: bool, words: str)
     has_ids = [None, expected, None, not expected, not expected]
     numbered, (failure,) = number_shards(shards, map(count_of, shards, has_ids))
     assert [shard.id for shard in numbered] == ["0", "1", "2", "4"]
-    assert failure.shard == "3" and f"'a from byte 3': expected {words}, as" in failure.error
+    assert failure.id == "3" and f"'a from byte 3': expected {words}, as" in failure.error
 
 
 def test_each_shard_needs_a_count() -> None:

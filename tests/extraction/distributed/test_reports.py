@@ -52,7 +52,7 @@ def test_receipts_are_a_table_for_any_reader() -> None:
         assert table.column_names == list(Receipt._fields)
         assert table["num_tokens"].to_pylist() == [100] * len(receipts)
         kinds = {name: str(kind) for name, kind in zip(table.column_names, table.schema.types)}
-        assert kinds["shard"] == "string" and kinds["end"] == "int64"
+        assert kinds["id"] == "string" and kinds["end"] == "int64"
         assert kinds["started"] == "double"
 
 

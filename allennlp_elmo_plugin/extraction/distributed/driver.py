@@ -1,0 +1,368 @@
+"""
+The run of a distributed extraction, from files of sentences to a folder of vectors.
+"""
+
+import json
+import logging
+import os
+import re
+import time
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
+
+from allennlp.common.checks import ConfigurationError
+
+from allennlp_elmo_plugin.extraction.distributed.counting import Count, number_shards
+from allennlp_elmo_plugin.extraction.distributed.cutting import cut_into_shards
+from allennlp_elmo_plugin.extraction.distributed.input_files import find_input_files
+from allennlp_elmo_plugin.extraction.distributed.on_ray import (
+    Cluster,
+    count_on_ray,
+    extract_on_ray,
+    ray_session,
+    read_receipts,
+)
+from allennlp_elmo_plugin.extraction.distributed.open_shard import InputOptions
+from allennlp_elmo_plugin.extraction.distributed.reductions import Reduction
+from allennlp_elmo_plugin.extraction.distributed.reports import (
+    RECEIPTS,
+    failures_to_json_lines,
+    receipts_from_parquet,
+    receipts_to_parquet,
+)
+from allennlp_elmo_plugin.extraction.distributed.shard import Failure, Receipt, Shard
+from allennlp_elmo_plugin.extraction.distributed.store import Store
+from allennlp_elmo_plugin.extraction.distributed.worker import FAILURES, WorkOrder
+from allennlp_elmo_plugin.extraction.extractor import ElmoExtractor
+from allennlp_elmo_plugin.extraction.models import digest_of_weights
+from allennlp_elmo_plugin.extraction.working_folder import require_same_settings
+from allennlp_elmo_plugin.io.staging import lock_file
+
+__all__ = ["DistributedExtraction", "DistributedPlan", "DistributedResult"]
+
+logger = logging.getLogger(__name__)
+
+SETTINGS = "settings.json"
+COUNTS = "counts.jsonl"
+LOCK = ".lock"
+SMALL_BYTES = 1 << 24
+REPORT = "failures.jsonl"
+WORDS = "words.json"
+PART_NAME = re.compile(r"part-[0-9]+-[0-9a-f]{8}\.parquet")
+LOST = (
+    "Its worker has died or could not write the vectors each time. Ray's log says more. The next "
+    "run tries it again."
+)
+
+
+class DistributedPlan(NamedTuple):
+    """
+    Sizes of a distributed extraction, known before it starts.
+
+    # Parameters
+
+    num_files : `int`
+        The number of files with sentences.
+    num_shards : `int`
+        The number of shards.
+    num_sentences : `int`
+        The number of sentences.
+    num_tokens : `int`
+        The number of their tokens.
+    longest : `int`
+        The number of tokens of the longest sentence.
+    """
+
+    num_files: int
+    num_shards: int
+    num_sentences: int
+    num_tokens: int
+    longest: int
+
+
+class DistributedResult(NamedTuple):
+    """
+    What has come of a distributed extraction.
+
+    # Parameters
+
+    paths : `List[str]`
+        Paths or URLs of the output.
+    receipts : `List[Receipt]`
+        Receipts of all finished shards, in their order, also of earlier runs.
+    failures : `List[Failure]`
+        The shards that were set aside, in their order.
+    began : `float`
+        Time at which the workers of this run were started, in seconds since 1970.
+    report : `str`
+        Path or URL of the file with all failures.
+    """
+
+    paths: List[str]
+    receipts: List[Receipt]
+    failures: List[Failure]
+    began: float
+    report: str
+
+
+class DistributedExtraction:
+    """
+    An extraction of vectors from many files by many processes, which can be interrupted.
+
+    Its work lies in the folder `OUTPUT.partial`. The same extraction, run again, completes it: the
+    shards with a receipt are not run a second time. A shard whose content is at fault is set aside
+    after two tries, and tried again by the next run. Files of the input that have changed since the
+    last run are run anew.
+
+    # Parameters
+
+    source : `str`
+        Path or URL of a file, a folder, or a glob.
+    reduction : `Reduction`
+        What becomes of the vectors; it knows the output.
+    extractor_options : `Dict[str, Any]`
+        Arguments of `ElmoExtractor.load`.
+    input_options : `InputOptions`
+        How the input is read.
+    cluster : `Cluster`
+        The processes.
+    shard_bytes : `int`, optional (default = `1048576`)
+        Size of a shard: a stretch of a file of about so many bytes.
+    settings : `Dict[str, Any]`, optional (default = `None`)
+        Other things that the result depends on, values of JSON by their names.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        reduction: Reduction,
+        extractor_options: Dict[str, Any],
+        input_options: InputOptions,
+        cluster: Cluster,
+        shard_bytes: int = 1 << 20,
+        settings: Optional[Dict[str, Any]] = None,
+    ) -> None:
+        self._source, self._reduction, self._cluster = source, reduction, cluster
+        self._extractor_options, self._input_options = extractor_options, input_options
+        self._shard_bytes = shard_bytes
+        self._settings = settings or {}
+        self._work = Store(f"{reduction.output}.partial")
+        self._parts = reduction.parts(self._work)
+
+    def run(self, tell: Callable[[DistributedPlan], None]) -> DistributedResult:
+        """
+        Runs the extraction, or what is left of it.
+
+        # Parameters
+
+        tell : `Callable[[DistributedPlan], None]`
+            Receives the plan before the first vector is computed.
+
+        # Returns
+
+        `DistributedResult`
+
+        # Raises
+
+        `ConfigurationError`
+            If there is no input, if the model or the cluster is not as expected, if the work was
+            begun with something else, or if another process is at it.
+        `OSError`
+            If the output cannot be written. What is finished stays.
+        """
+        settings = self._check_model()
+        shards = list(cut_into_shards(find_input_files(self._source), self._shard_bytes))
+        finished = self._finished(settings, shards)
+        if finished is not None:
+            return finished
+        with self._begun(settings), ray_session(self._cluster):
+            counts = self._count(shards)
+            numbered, failures = number_shards(shards, list(counts.values()))
+            tell(self._plan(numbered, counts))
+            self._work.remove(FAILURES)
+            began = time.time()
+            extract_on_ray(numbered, self._order(settings), self._cluster)
+            wanted = {shard.id for shard in numbered}
+            receipts = [each for each in read_receipts(self._work) if each.id in wanted]
+            failures = [*failures, *self._failures(numbered, receipts)]
+            return self._finish(settings, receipts, failures, began)
+
+    def _finished(
+        self, settings: Dict[str, Any], shards: List[Shard]
+    ) -> Optional[DistributedResult]:
+        """Returns the result of an earlier run that has left nothing to do."""
+        if not self._reduction.keeps_parts or self._work.exists(SETTINGS):
+            return None
+        if not self._parts.exists(RECEIPTS):
+            return None
+        begun = self._parts.read_json(f"_{SETTINGS}") or {}
+        require_same_settings(begun, settings, self._parts.location)
+        receipts = receipts_from_parquet(self._parts.read(RECEIPTS))
+        if [receipt.id for receipt in receipts] != [shard.id for shard in shards]:
+            raise ConfigurationError(
+                f"'{self._parts.location}' has the vectors of other files, or of other versions of "
+                "them. Choose another output, or remove this one."
+            )
+        return DistributedResult([self._parts.location], receipts, [], time.time(), "")
+
+    def _check_model(self) -> Dict[str, Any]:
+        """Loads the model, and returns everything that the result depends on but the input."""
+        extractor = ElmoExtractor.load(**self._extractor_options)
+        if extractor.order_counts:
+            raise ConfigurationError(
+                "Expected vectors that depend on their sentence alone to extract them in several "
+                f"processes, but {extractor.encoder.uncacheable_reason()}. Leave out --ray, or "
+                "take another initial state."
+            )
+        self._reduction.require_fit(extractor)
+        layers = () if extractor.num_layers is None else (extractor.num_layers,)
+        self._row_shape = (*layers, extractor.dim)
+        return {
+            "weights": digest_of_weights(extractor.encoder, extractor.mix),
+            **extractor.settings(),
+            **self._reduction.settings(),
+            **self._input_options._asdict(),
+            "shard bytes": self._shard_bytes,
+            **self._settings,
+        }
+
+    @contextmanager
+    def _begun(self, settings: Dict[str, Any]) -> Iterator[None]:
+        self._work.make()
+        with self._locked():
+            begun = self._work.read_json(SETTINGS)
+            if begun is None:
+                self._work.write_json(SETTINGS, settings)
+            else:
+                require_same_settings(begun, settings, self._work.location)
+            self._parts.make()
+            yield
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Keeps a second driver away, where the disk has locks."""
+        if not self._work.is_local:
+            yield
+            return
+        try:
+            lock = lock_file(Path(self._work.path(LOCK)))
+        except BlockingIOError as error:
+            raise ConfigurationError(
+                f"Another process is at the work in '{self._work.location}'. Wait for it, or end "
+                "it."
+            ) from error
+        try:
+            yield
+        finally:
+            if lock is not None:
+                os.close(lock)
+
+    def _count(self, shards: List[Shard]) -> Dict[str, Count]:
+        """Returns the counts of all shards by their ids, in the order of the shards."""
+        known = self._read_counts()
+        missing = [shard for shard in shards if shard.id not in known]
+        if missing:
+            self._require_no_words()
+            count = partial(self._reduction.count, self._input_options)
+            words: Dict[str, Dict[str, int]] = {}
+            # To start processes for a small input takes longer than to read it.
+            is_small = sum(shard.end - shard.start for shard in missing) < SMALL_BYTES
+            counts = (
+                map(count, missing) if is_small else count_on_ray(missing, count, self._cluster)
+            )
+            for found, words_of_shard in counts:
+                words[found.id] = words_of_shard
+                known[found.id] = found
+            sound = (shard.id for shard in missing if known[shard.id].error is None)
+            chosen = self._reduction.choose_words(map(words.__getitem__, sound))
+            if chosen:
+                self._work.write_json(WORDS, chosen)
+            lines = (json.dumps(known[shard.id]) + "\n" for shard in shards)
+            self._work.write(COUNTS, "".join(lines).encode())
+        return {shard.id: known[shard.id] for shard in shards}
+
+    def _require_no_words(self) -> None:
+        if self._work.exists(WORDS):
+            raise ConfigurationError(
+                f"Expected the input with which the work in '{self._work.location}' was begun, but "
+                "files have changed or are new, and the most frequent words with them. Delete the "
+                "folder to begin again."
+            )
+
+    def _read_counts(self) -> Dict[str, Count]:
+        if not self._work.exists(COUNTS):
+            return {}
+        lines = self._work.read(COUNTS).decode().splitlines()
+        counts = (Count(*json.loads(line)) for line in lines)
+        # Another machine, or a mended disk, may be able to read it now.
+        return {count.id: count for count in counts if count.error is None}
+
+    def _words(self) -> List[str]:
+        words: List[str] = self._work.read_json(WORDS) or []
+        return words
+
+    def _order(self, settings: Dict[str, Any]) -> WorkOrder:
+        device = "cuda" if self._cluster.gpus_per_worker else "cpu"
+        return WorkOrder(
+            extractor={**self._extractor_options, "device": device},
+            weights=settings["weights"],
+            make_task=self._reduction.task_maker(self._words()),
+            input_options=self._input_options,
+            parts=self._parts,
+            work=self._work,
+            num_threads=self._cluster.cpus_per_worker,
+        )
+
+    def _failures(self, shards: List[Shard], receipts: List[Receipt]) -> List[Failure]:
+        """Returns why shards without a receipt have none."""
+        done = {receipt.id for receipt in receipts}
+        names = set(self._work.names(FAILURES))
+        failures = []
+        for shard in shards:
+            if shard.id in done:
+                continue
+            name = f"{shard.id}.json"
+            if name in names:
+                failures.append(Failure(**json.loads(self._work.read(f"{FAILURES}/{name}"))))
+            else:
+                place = (shard.id, shard.number, shard.location, shard.start, shard.end)
+                failures.append(Failure(*place, LOST))
+        return failures
+
+    def _finish(
+        self,
+        settings: Dict[str, Any],
+        receipts: List[Receipt],
+        failures: List[Failure],
+        began: float,
+    ) -> DistributedResult:
+        failures = sorted(failures, key=lambda failure: failure.number)
+        paths = self._reduction.gather(self._parts, receipts, self._words(), self._row_shape)
+        if self._reduction.keeps_parts:
+            self._tidy(settings, receipts)
+        if failures:
+            self._work.write(REPORT, failures_to_json_lines(failures))
+        else:
+            self._work.remove()
+        report = f"{self._work.location}/{REPORT}"
+        return DistributedResult(paths, receipts, failures, began, report)
+
+    def _tidy(self, settings: Dict[str, Any], receipts: List[Receipt]) -> None:
+        """Removes files of shards that the input no longer has, and adds the receipts."""
+        kept = {receipt.path for receipt in receipts}
+        for name in self._parts.names():
+            if PART_NAME.fullmatch(name) and name not in kept:
+                self._parts.remove(name)
+        self._parts.write_json(f"_{SETTINGS}", settings)
+        self._parts.write(RECEIPTS, receipts_to_parquet(receipts))
+
+    def _plan(self, shards: List[Shard], counts: Dict[str, Count]) -> DistributedPlan:
+        return DistributedPlan(
+            num_files=len({shard.location for shard in shards}),
+            num_shards=len(shards),
+            num_sentences=sum(shard.num_sentences for shard in shards),
+            num_tokens=sum(shard.num_tokens for shard in shards),
+            longest=max((count.longest for count in counts.values()), default=0),
+        )
