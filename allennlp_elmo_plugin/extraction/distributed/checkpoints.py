@@ -7,9 +7,10 @@ from typing import Any, Optional, Tuple
 import numpy
 import ray
 from overrides import overrides
-from pyarrow import dataset
 from ray.data.checkpoint.checkpoint_filter import IdColumnCheckpointManager
 from ray.types import ObjectRef
+
+from allennlp_elmo_plugin.extraction.distributed.tables import read_tables
 
 __all__ = ["ReceiptManager"]
 
@@ -42,13 +43,8 @@ class ReceiptManager(IdColumnCheckpointManager):
             Reference to a sorted array of the ids, and its size in bytes. `None` if there is none.
         """
         self._clean_pending_checkpoints(data_file_dir, data_file_filesystem)
-        try:
-            files = dataset.dataset(
-                self.checkpoint_path_unwrapped, format="parquet", filesystem=self.filesystem
-            )
-        except FileNotFoundError:
+        table = read_tables(self.checkpoint_path_unwrapped, self.filesystem)
+        if table is None:
             return None, 0
-        if not files.files:
-            return None, 0
-        ids = numpy.sort(files.to_table().column(self.id_column).to_numpy(zero_copy_only=False))
+        ids = numpy.sort(table.column(self.id_column).to_numpy(zero_copy_only=False))
         return ray.put(ids), int(ids.nbytes + sum(map(len, ids)))

@@ -12,7 +12,12 @@ from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin.extraction.distributed.shard import Receipt, Shard
 from allennlp_elmo_plugin.extraction.distributed.store import Store
-from allennlp_elmo_plugin.extraction.distributed.tables import rows_of, table_bytes, table_of
+from allennlp_elmo_plugin.extraction.distributed.tables import (
+    read_tables,
+    rows_of,
+    table_bytes,
+    table_of,
+)
 from allennlp_elmo_plugin.extraction.distributed.worker import ShardWorker, WorkOrder
 
 __all__ = ["Cluster", "count_on_ray", "extract_on_ray", "ray_session", "read_receipts"]
@@ -206,15 +211,11 @@ def read_receipts(work: Store) -> List[Receipt]:
     `List[Receipt]`
         One for each shard, in the order of the shards.
     """
-    from pyarrow import dataset
-
-    if not work.names(RECEIPTS):
+    table = read_tables(work.path(RECEIPTS), work.arrow_file_system())
+    if table is None:
         return []
-    files = dataset.dataset(
-        work.path(RECEIPTS), format="parquet", filesystem=work.arrow_file_system()
-    )
     # A shard that a lost node and another one have both finished has two.
-    by_shard = {receipt.id: receipt for receipt in rows_of(files.to_table(), Receipt)}
+    by_shard = {receipt.id: receipt for receipt in rows_of(table, Receipt)}
     return sorted(by_shard.values(), key=lambda receipt: receipt.number)
 
 
