@@ -33,7 +33,9 @@ class BilmCorpusReader(DatasetReader):
     `max_instances_in_memory`.
 
     Several workers or processes read different files, or different sentences if there are fewer
-    files than readers. Each fills streams of its own.
+    files than readers. Processes of a distributed training also read different sentences if their
+    readers cannot have equally many files, since an epoch ends when the first process has no more
+    text. Each reader fills streams of its own.
 
     An instance is one window. Its fields are `forward_inputs` and `backward_inputs` (`TextField`s
     of the tokens, indexed as characters), `forward_targets` and `backward_targets` (`TextField`s
@@ -113,7 +115,7 @@ class BilmCorpusReader(DatasetReader):
         if self._shuffle_buffer:
             generator.shuffle(files)
         num_shards, shard = self._shards()
-        corpus, sentences = _share(files, num_shards, shard)
+        corpus, sentences = self._share(files, num_shards, shard)
         sentences = shuffle_by_buffer(sentences, self._shuffle_buffer, generator)
         first_stream = self._batch_size * (self._worker_info.id if self._worker_info else 0)
         is_empty = True
@@ -167,13 +169,24 @@ class BilmCorpusReader(DatasetReader):
             num_shards *= self._worker_info.num_workers
         return num_shards, shard
 
+    def _share(
+        self, files: List[str], num_shards: int, shard: int
+    ) -> Tuple[Corpus, Iterator[List[str]]]:
+        """Returns the corpus that a shard reads, and the sentences of it that are the shard's."""
+        is_even = self._distributed_info is None or len(files) % num_shards == 0
+        if len(files) >= num_shards and is_even:
+            corpus = Corpus(files[shard::num_shards])
+            return corpus, iter(corpus)
+        corpus = Corpus(files)
+        return corpus, islice(corpus, shard, None, num_shards)
+
     def _require_sentences(self, files: List[str]) -> None:
         """Requires a sentence for this process. One of its workers may have none."""
         num_shards, shard = self._shards()
         num_workers = self._worker_info.num_workers if self._worker_info else 1
         first = shard - shard % num_workers
         for other in range(first, first + num_workers):
-            if next(_share(files, num_shards, other)[1], None) is not None:
+            if next(self._share(files, num_shards, other)[1], None) is not None:
                 return
         listed = ", ".join(f"'{file}'" for file in files[:10])
         if len(files) > 10:
@@ -184,7 +197,7 @@ class BilmCorpusReader(DatasetReader):
             "found none"
             if num_processes == 1
             else f"found none for process {first // num_workers} of {num_processes}, which read "
-            "different files, or different sentences of fewer files"
+            "different files, or different sentences if files cannot be divided evenly"
         )
         raise ConfigurationError(
             f"Expected one tokenized sentence a line in {listed}, {problem}. Check the data path "
@@ -218,15 +231,6 @@ class BilmCorpusReader(DatasetReader):
             ),
         }
         return Instance(fields)
-
-
-def _share(files: List[str], num_shards: int, shard: int) -> Tuple[Corpus, Iterator[List[str]]]:
-    """Returns the corpus that a shard reads, and those of its sentences that are the shard's."""
-    if len(files) >= num_shards:
-        corpus = Corpus(files[shard::num_shards])
-        return corpus, iter(corpus)
-    corpus = Corpus(files)
-    return corpus, islice(corpus, shard, None, num_shards)
 
 
 class _UncountedTextField(TextField):

@@ -8,9 +8,11 @@ from typing import Any, Dict, List, Optional, Tuple
 import torch
 from allennlp.training import TrainerCallback
 from allennlp.training.gradient_descent_trainer import GradientDescentTrainer
+from allennlp.training.trainer import TrainerCheckpoint
 from overrides import overrides
 
 from allennlp_elmo_plugin.embedder.initial_state.carry import CarryState
+from allennlp_elmo_plugin.io.processes import gather_from_processes, rank_of_process
 from allennlp_elmo_plugin.language_model.bidirectional_lm import BidirectionalLm
 from allennlp_elmo_plugin.language_model.corpus_reader import BilmCorpusReader
 from allennlp_elmo_plugin.network.bidirectional_lstm import LstmState
@@ -27,8 +29,7 @@ class BilmResumption(TrainerCallback):
     softmax and the order of the batches use; the LSTM states of a `bidirectional_lm`'s training
     streams; and those that an embedder's `carry` remembers. A training on one processor that is
     resumed with `--recover` then ends with the same numbers as one that ran through. In a
-    distributed training this holds for the first process; the streams of the others start from the
-    initial state.
+    distributed training the checkpoint of each machine has the states of all processes.
 
     The callback also tells a `bilm_corpus` that workers read which pass over the corpus begins.
 
@@ -40,6 +41,7 @@ class BilmResumption(TrainerCallback):
         super().__init__(serialization_dir)
         self._restored: Dict[str, Any] = {}
         self._start_of_epoch: Dict[str, Any] = {}
+        self._gathered: List[Dict[str, Any]] = []
 
     @overrides
     def on_start(
@@ -53,16 +55,28 @@ class BilmResumption(TrainerCallback):
         trainer : `GradientDescentTrainer`
             The trainer. It has restored its checkpoint, if there is one.
         is_primary : `bool`, optional (default = `True`)
-            `True` in the process that saves checkpoints.
+            `True` in the process of a machine that saves checkpoints.
         """
         super().on_start(trainer, is_primary, **kwargs)
         _set_num_passes(trainer, trainer._start_after_epochs_completed)
         self._start_of_epoch = _random_states()
-        if not self._restored or not is_primary:
+        self._gather_for_checkpoints(trainer)
+        if not self._restored:
             return
         if isinstance(trainer.model, BidirectionalLm):
             trainer.model.training_streams.load_state_dict(self._restored["streams"])
         self._restore_when_due(trainer)
+
+    def _gather_for_checkpoints(self, trainer: GradientDescentTrainer) -> None:
+        """Lets all processes exchange their states whenever the trainer makes a checkpoint."""
+        get_checkpoint_state = trainer.get_checkpoint_state
+
+        # Only the first process of a machine is asked for the state of its callbacks.
+        def patched() -> Optional[TrainerCheckpoint]:
+            self._gathered = gather_from_processes(self._states())
+            return get_checkpoint_state()
+
+        vars(trainer).update(get_checkpoint_state=patched)
 
     def _restore_when_due(self, trainer: GradientDescentTrainer) -> None:
         """
@@ -133,10 +147,18 @@ class BilmResumption(TrainerCallback):
             `cpu`, `cuda` and `python`, the states of the random number generators;
             `start_of_epoch`, the same where the epoch began; `carried`, the states that `carry`
             remembers; for a `bidirectional_lm` also `streams`, the state dict of the training
-            streams. Empty before the training starts.
+            streams. In a distributed training there is only `processes`, a list of such states in
+            the order of the ranks. Empty before the training starts.
         """
         if self.trainer is None:
             return {}
+        if len(self._gathered) > 1:
+            return {"processes": self._gathered}
+        return self._states()
+
+    def _states(self) -> Dict[str, Any]:
+        """Returns the states of this process."""
+        assert self.trainer is not None
         states = {
             **_random_states(),
             "start_of_epoch": self._start_of_epoch,
@@ -156,7 +178,10 @@ class BilmResumption(TrainerCallback):
         state_dict : `Dict[str, Any]`
             Content returned by `state_dict`.
         """
-        self._restored = state_dict
+        # Checkpoints of older versions have the states of one process. Others then start anew.
+        processes = state_dict.get("processes", [state_dict])
+        rank = rank_of_process()
+        self._restored = processes[rank] if rank < len(processes) else {}
 
 
 def _random_states() -> Dict[str, Any]:
@@ -180,7 +205,7 @@ def _carried_states(model: torch.nn.Module) -> List[Optional[Tuple[torch.Tensor,
     carries = [module for module in model.modules() if isinstance(module, CarryState)]
     remembered = [carry.remembered for carry in carries]
     # Not a class of this package, which `torch.load` would refuse.
-    return [None if state is None else tuple(state) for state in remembered]
+    return [None if state is None else tuple(part.cpu() for part in state) for state in remembered]
 
 
 def _set_carried_states(

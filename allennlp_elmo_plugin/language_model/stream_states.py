@@ -102,9 +102,10 @@ class StreamStates:
 
         `Dict[str, Any]`
             `windows`, the number of each stream's last window; and `state`, the two tensors of the
-            LSTM states, or `None` for an empty store.
+            LSTM states on the CPU, or `None` for an empty store.
         """
-        return {"windows": dict(self._windows), "state": self._state and tuple(self._state)}
+        state = self._state and tuple(part.cpu() for part in self._state)
+        return {"windows": dict(self._windows), "state": state}
 
     def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
         """

@@ -13,6 +13,7 @@ from allennlp_elmo_plugin.patches.downloads import patch_downloads
 from allennlp_elmo_plugin.patches.extraction import patch_extraction
 from allennlp_elmo_plugin.patches.get_gradients import patch_get_gradients
 from allennlp_elmo_plugin.patches.input_reduction import patch_input_reduction
+from allennlp_elmo_plugin.patches.machines import patch_machines
 from allennlp_elmo_plugin.patches.move_to_device import patch_move_to_device
 from allennlp_elmo_plugin.patches.recover import patch_recover
 from allennlp_elmo_plugin.patches.reduce_on_plateau import patch_reduce_on_plateau
@@ -29,6 +30,7 @@ __all__ = [
     "patch_extraction",
     "patch_get_gradients",
     "patch_input_reduction",
+    "patch_machines",
     "patch_move_to_device",
     "patch_recover",
     "patch_reduce_on_plateau",
@@ -51,6 +53,7 @@ def apply_patches() -> None:
     patch_extraction()
     patch_get_gradients()
     patch_input_reduction()
+    patch_machines()
     patch_move_to_device()
     patch_recover()
     patch_reduce_on_plateau()

@@ -194,6 +194,23 @@ def test_workers_may_have_no_sentence(tmp_path: Path, texts: Sequence[str]) -> N
     assert read == [2, 0, 0, 0]
 
 
+@pytest.mark.parametrize(("num_files", "is_whole"), [(1, False), (2, True), (3, False)])
+def test_processes_read_equally_much(
+    sentences: Dict[str, Any], num_files: int, is_whole: bool
+) -> None:
+    """They read whole files only if each gets as many, and else every second sentence."""
+    files = dict(list(sentences.items())[:num_files])
+    counts = []
+    for rank in range(2):
+        reader = BilmCorpusReader(batch_size=1, num_steps=None)
+        reader._distributed_info = DistributedInfo(2, rank)
+        read = [[str(token) for token in row["forward_targets"]] for row in _read(reader, files)]  # type: ignore[attr-defined]
+        counts.append(len(read))
+        first = [[*words, "</S>"] for words in list(files.values())[rank if is_whole else 0]]
+        assert read[:5] == (first[:5] if is_whole else first[rank:10:2])
+    assert sum(counts) == 15 * num_files and abs(counts[0] - counts[1]) <= 1
+
+
 @pytest.mark.parametrize("num_workers", [None, 2])
 @pytest.mark.parametrize("texts", [("a\n" * 9, BLANK, "a\n", EMPTY), ("a\n",), ("a\nb\n",)])
 def test_each_process_needs_a_sentence(

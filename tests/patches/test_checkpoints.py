@@ -3,13 +3,15 @@
 import logging
 import os
 from pathlib import Path
-from typing import Any, List, Optional, Tuple
+from typing import Any, List, Optional, Set, Tuple
 
 import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.training.checkpointer import Checkpointer
 from allennlp.training.trainer import TrainerCheckpoint
+
+from allennlp_elmo_plugin.patches import checkpoints
 
 DAMAGES = {
     "empty": lambda data: b"",
@@ -206,3 +208,49 @@ def test_sharded_checkpoints_need_every_shard(
 def test_no_checkpoint_is_no_error(tmp_path: Path) -> None:
     """For a folder without a checkpoint, `load_checkpoint` returns `None`."""
     assert Checkpointer(str(tmp_path)).load_checkpoint() is None
+
+
+def test_every_machine_removes_old_checkpoints(tmp_path: Path) -> None:
+    """The first process of a machine counts, whatever its rank over all machines."""
+    checkpointer = Checkpointer(str(tmp_path), keep_most_recent_by_count=2)
+    checkpointer._rank = 4
+    for point in ((1, 0), (2, 0), (3, 0)):
+        checkpointer.save_checkpoint(Trainer(*point))  # type: ignore[arg-type]
+    models = [name for name in names(tmp_path) if name.startswith("model")]
+    assert models == ["model_state_e2_b0.th", "model_state_e3_b0.th"]
+    assert checkpointer._rank == 4
+
+
+def test_a_process_that_writes_nothing_counts_checkpoints_too(tmp_path: Path) -> None:
+    """All processes of a machine are due for the next checkpoint after the same batch."""
+
+    class Silent:
+        """A trainer of a process that has no state to write."""
+
+        _epochs_completed, _batches_in_epoch_completed = 0, 4
+
+        def get_checkpoint_state(self) -> None:
+            """Returns nothing."""
+
+    checkpointer = Checkpointer(str(tmp_path), save_every_num_batches=4)
+    checkpointer._rank = 1
+    trainer: Any = Silent()
+    due = [checkpointer.maybe_save_checkpoint(trainer, 0, batch) for batch in (3, 4, 5)]
+    assert due == [False, True, False]
+
+
+@pytest.mark.parametrize("there", [{(1, 0)}, {(1, 0), (2, 4)}, set()], ids=str)
+def test_machines_continue_from_a_checkpoint_that_all_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: Set[Tuple[int, int]]
+) -> None:
+    """A kill can come when one machine has written a checkpoint and another one has not."""
+    monkeypatch.setattr(checkpoints, "is_distributed", lambda: True)
+    monkeypatch.setattr(checkpoints, "gather_from_processes", lambda here: [here, there])
+    checkpointer = save(tmp_path, (1, 0), (2, 0))
+    if not there:
+        with pytest.raises(ConfigurationError, match=r"0: \[\(1, 0\), \(2, 0\)\], 1: \[\]"):
+            loaded(checkpointer)
+        return
+    assert loaded(checkpointer) == (10.0, 10)
+    assert names(tmp_path) == ["model_state_e1_b0.th", "training_state_e1_b0.th"]
+    assert (tmp_path / "model_state_e2_b0.th.damaged").exists()
