@@ -156,7 +156,7 @@ def require_same_settings(begun: Dict[str, Any], settings: Dict[str, Any], place
     # Parameters
 
     begun, settings : `Dict[str, Any]`
-        What the work was begun with, and what it is to go on with.
+        Settings of the work at its beginning, and now.
     place : `str`
         Path or URL of the work.
 

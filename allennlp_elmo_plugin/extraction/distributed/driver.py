@@ -84,7 +84,7 @@ class DistributedPlan(NamedTuple):
 
 class DistributedResult(NamedTuple):
     """
-    What has come of a distributed extraction.
+    The outcome of a distributed extraction.
 
     # Parameters
 
@@ -121,11 +121,11 @@ class DistributedExtraction:
     source : `str`
         Path or URL of a file, a folder, or a glob.
     reduction : `Reduction`
-        What becomes of the vectors; it knows the output.
+        The kind of result; it knows the output.
     extractor_options : `Dict[str, Any]`
         Arguments of `ElmoExtractor.load`.
     input_options : `InputOptions`
-        How the input is read.
+        Options of the input.
     cluster : `Cluster`
         The processes.
     shard_bytes : `int`, optional (default = `1048576`)

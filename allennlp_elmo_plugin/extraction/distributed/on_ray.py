@@ -154,7 +154,7 @@ def extract_on_ray(shards: List[Shard], order: WorkOrder, cluster: Cluster) -> N
     shards : `List[Shard]`
         All shards.
     order : `WorkOrder`
-        What the workers are told.
+        Instructions of the workers.
     cluster : `Cluster`
         The processes.
 

@@ -33,7 +33,7 @@ PART = Path("part.parquet")
 
 class Reduction(ABC):
     """
-    What becomes of the vectors of all shards.
+    A kind of result, made of the vectors of all shards.
 
     # Parameters
 
@@ -96,7 +96,7 @@ class Reduction(ABC):
         # Parameters
 
         options : `InputOptions`
-            How the input is read.
+            Options of the input.
         shard : `Shard`
             The shard.
 

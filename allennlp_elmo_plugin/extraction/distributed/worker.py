@@ -34,7 +34,7 @@ NUM_TRIES = 2
 
 class WorkOrder(NamedTuple):
     """
-    Everything that a worker is told once.
+    The instructions that a worker gets once.
 
     # Parameters
 
@@ -45,7 +45,7 @@ class WorkOrder(NamedTuple):
     make_task : `Callable[[Path], ExtractionTask]`
         Makes the task that writes the file of a shard.
     input_options : `InputOptions`
-        How the input is read.
+        Options of the input.
     parts : `Store`
         The folder of the shards' files.
     work : `Store`
@@ -70,7 +70,7 @@ class ShardWorker:
     # Parameters
 
     order : `WorkOrder`
-        What it is told.
+        Its instructions.
 
     # Raises
 

@@ -20,7 +20,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
 
 
 def test_a_file_is_read_as_it_was_written(store: Store) -> None:
-    """What is written is read, and listed by its name."""
+    """A file has its content, and is listed by its name."""
     store.write("below/a.bin", b"one")
     store.write("below/a.bin", b"two")
     store.write_json("settings.json", {"a": [1, "é"]})
