@@ -24,6 +24,8 @@ from benchmarks.machine import describe_machine
 from benchmarks.many_langs import measure_many_langs
 from benchmarks.plot import plot_speeds
 from benchmarks.report import Section, format_table
+from benchmarks.scaling import measure_scaling
+from benchmarks.scaling_limits import measure_scaling_limits
 from benchmarks.sentences import generate_sentences, read_sentences
 from benchmarks.settings import Settings
 from benchmarks.shapes import SHAPES, write_model
@@ -31,6 +33,7 @@ from benchmarks.sides import PRECISIONS
 from benchmarks.training import measure_training
 
 GPU = "gpu"
+ON_RAY = ("scaling", "scaling_limits")
 SECTIONS: Dict[str, Callable[[Settings], Section]] = {
     "embedding": measure_embedding,
     "extraction": measure_extraction,
@@ -43,6 +46,8 @@ SECTIONS: Dict[str, Callable[[Settings], Section]] = {
     "indexing": measure_indexing,
     "growth": measure_growth,
     "epochs": measure_epochs,
+    "scaling": measure_scaling,
+    "scaling_limits": measure_scaling_limits,
     GPU: measure_gpu,
 }
 
@@ -157,8 +162,12 @@ def _parser() -> argparse.ArgumentParser:
         "--only",
         nargs="+",
         choices=SECTIONS,
-        default=[name for name in SECTIONS if name != GPU or torch.cuda.is_available()],
-        help="the sections to run (default: all; 'gpu' only where there is one)",
+        default=[
+            name
+            for name in SECTIONS
+            if name not in ON_RAY and (name != GPU or torch.cuda.is_available())
+        ],
+        help="the sections to run (default: all but those on Ray; 'gpu' only where there is one)",
     )
     parser.add_argument("--shapes", nargs="+", choices=SHAPES, help="the shapes of the biLM")
     parser.add_argument(
