@@ -3,6 +3,7 @@
 """
 
 import argparse
+import math
 import os
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp_elmo_plugin.commands.elmo_arguments import (
     STANDARD_INPUT,
     extractor_options,
+    files_read,
     require_float32,
     result_settings,
     target_words,
@@ -37,6 +39,12 @@ from allennlp_elmo_plugin.extraction.distributed.summary import summarize
 from allennlp_elmo_plugin.extraction.distributed.throughput_plot import (
     plot_throughput,
     require_plot,
+)
+from allennlp_elmo_plugin.extraction.inputs.formats import choose_format
+from allennlp_elmo_plugin.extraction.output_paths import (
+    require_output_folder,
+    require_output_path,
+    require_unread,
 )
 from allennlp_elmo_plugin.extraction.sentence import Sentence
 from allennlp_elmo_plugin.io.counted import counted
@@ -122,17 +130,19 @@ def extract_with_ray(arguments: argparse.Namespace) -> None:
     _refuse_others(arguments)
     if arguments.plot is not None:
         require_plot(Path(arguments.plot))
+    cluster, shard_bytes = _cluster(arguments), _shard_bytes(arguments)
+    reduction = _reduction(arguments)
     warm_up = warm_up_texts(arguments, _sentences(arguments))
     options = extractor_options(arguments, warm_up)
     for name in ("model", "weight_file"):
         options[name] = _visible(options[name])
     extraction = DistributedExtraction(
         arguments.input,
-        _reduction(arguments),
+        reduction,
         options,
         _input_options(arguments),
-        _cluster(arguments),
-        round(arguments.shard_megabytes * MEGABYTE),
+        cluster,
+        shard_bytes,
         result_settings(arguments, warm_up),
     )
     result = extraction.run(_print_plan)
@@ -153,6 +163,9 @@ def _print_plan(plan: DistributedPlan) -> None:
 
 
 def _refuse_others(arguments: argparse.Namespace) -> None:
+    if arguments.input_format is not None:
+        # It would set every shard aside.
+        choose_format(arguments.input, arguments.input_format, arguments.tokenize)
     if arguments.input == STANDARD_INPUT:
         raise ConfigurationError(
             "Expected files that several processes can read, got standard input. Name files, or "
@@ -171,7 +184,15 @@ def _refuse_others(arguments: argparse.Namespace) -> None:
 
 
 def _reduction(arguments: argparse.Namespace) -> Reduction:
-    output = _output(arguments)
+    reduction = _make_reduction(arguments, _output(arguments))
+    if not _is_url(arguments.output):
+        require_output = require_output_folder if reduction.keeps_parts else require_output_path
+        require_output(Path(reduction.output))
+        require_unread(map(Path, reduction.paths()), files_read(arguments))
+    return reduction
+
+
+def _make_reduction(arguments: argparse.Namespace, output: str) -> Reduction:
     if arguments.targets is not None:
         return TargetVectors(output, target_words(arguments), arguments.dtype)
     if arguments.types is not None:
@@ -193,6 +214,10 @@ def _cluster(arguments: argparse.Namespace) -> Cluster:
             raise ConfigurationError(
                 f"Expected --{name.replace('_', '-')} to be at least 1, got {value}."
             )
+    if not 0 <= arguments.gpus_per_worker < math.inf:
+        raise ConfigurationError(
+            f"Expected --gpus-per-worker to be 0 or more, got {arguments.gpus_per_worker}."
+        )
     num_workers = arguments.workers
     if num_workers is None:
         if arguments.ray != LOCAL:
@@ -201,6 +226,15 @@ def _cluster(arguments: argparse.Namespace) -> Cluster:
             )
         num_workers = max(1, _num_processors() // arguments.cpus_per_worker)
     return Cluster(arguments.ray, num_workers, arguments.cpus_per_worker, arguments.gpus_per_worker)
+
+
+def _shard_bytes(arguments: argparse.Namespace) -> int:
+    megabytes: float = arguments.shard_megabytes
+    if not 1 / MEGABYTE <= megabytes < math.inf:
+        raise ConfigurationError(
+            f"Expected --shard-megabytes to be more than 0, one byte at least, got {megabytes}."
+        )
+    return round(megabytes * MEGABYTE)
 
 
 def _num_processors() -> int:
@@ -226,6 +260,15 @@ def _visible(location: Optional[str]) -> Optional[str]:
 
 
 def _output(arguments: argparse.Namespace) -> str:
-    is_url = "://" in arguments.output
-    output: str = arguments.output.rstrip("/") if is_url else os.path.abspath(arguments.output)
+    output: str = arguments.output
+    output = output.rstrip("/") if _is_url(output) else os.path.abspath(output)
+    if "?" in output:
+        raise ConfigurationError(
+            f"Expected an output without '?', which Ray takes for the end of a name, got "
+            f"'{output}'. Choose another output, or rename its folder."
+        )
     return output
+
+
+def _is_url(location: str) -> bool:
+    return "://" in location

@@ -2,6 +2,7 @@
 Counting the sentences of shards, and numbering the shards by the counts.
 """
 
+from hashlib import blake2b
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
@@ -100,7 +101,8 @@ def number_shards(
     # Returns
 
     `Tuple[List[Shard], List[Failure]]`
-        The shards with their numbers, also those without a sentence; and the failures of those
+        The shards with their numbers, also those without a sentence, and with ids that differ
+        where the keys of their sentences do; and the failures of those
         whose count has an error, or whose sentences have ids while the first of the file has none,
         or the other way round.
 
@@ -129,6 +131,7 @@ def number_shards(
         if error is None:
             numbered.append(
                 shard._replace(
+                    id=_id_with_keys(shard, first_number),
                     first_number=first_number,
                     num_sentences=count.num_sentences,
                     num_tokens=count.num_tokens,
@@ -139,6 +142,13 @@ def number_shards(
                 Failure(shard.id, shard.number, shard.location, shard.start, shard.end, error)
             )
     return numbered, failures
+
+
+def _id_with_keys(shard: Shard, first_number: int) -> str:
+    # A part with other keys is another one: a second file brings prefixes, and the number of
+    # sentences of a shard that cannot be read is not known.
+    text = f"{shard.id} {first_number} {shard.key_prefix}"
+    return blake2b(text.encode("utf-8"), digest_size=8).hexdigest()
 
 
 def _ids_error(shard: Shard, expected: bool, count: Count) -> Optional[str]:

@@ -4,20 +4,27 @@ The run of a distributed extraction, from files of sentences to a folder of vect
 
 import json
 import logging
-import os
 import re
 import time
-from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
+from hashlib import blake2b
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 from allennlp.common.checks import ConfigurationError
 
+from allennlp_elmo_plugin.extraction.distributed.begun_work import (
+    SETTINGS,
+    SHARD_BYTES,
+    begin_work,
+    locked_work,
+    remove_work,
+    require_same_work,
+)
 from allennlp_elmo_plugin.extraction.distributed.counting import Count, number_shards
 from allennlp_elmo_plugin.extraction.distributed.cutting import cut_into_shards
 from allennlp_elmo_plugin.extraction.distributed.input_files import find_input_files
 from allennlp_elmo_plugin.extraction.distributed.on_ray import (
+    RAY_NAMES,
     Cluster,
     count_on_ray,
     extract_on_ray,
@@ -25,7 +32,8 @@ from allennlp_elmo_plugin.extraction.distributed.on_ray import (
     read_receipts,
 )
 from allennlp_elmo_plugin.extraction.distributed.open_shard import InputOptions
-from allennlp_elmo_plugin.extraction.distributed.reductions import Reduction
+from allennlp_elmo_plugin.extraction.distributed.overlap import require_apart
+from allennlp_elmo_plugin.extraction.distributed.reductions import PARTS, Reduction
 from allennlp_elmo_plugin.extraction.distributed.reports import (
     RECEIPTS,
     failures_to_json_lines,
@@ -37,19 +45,19 @@ from allennlp_elmo_plugin.extraction.distributed.store import Store
 from allennlp_elmo_plugin.extraction.distributed.worker import FAILURES, WorkOrder
 from allennlp_elmo_plugin.extraction.extractor import ElmoExtractor
 from allennlp_elmo_plugin.extraction.models import digest_of_weights
-from allennlp_elmo_plugin.extraction.working_folder import require_same_settings
-from allennlp_elmo_plugin.io.staging import lock_file
+from allennlp_elmo_plugin.extraction.working_folder import RESUMABLE, require_same_settings
 
 __all__ = ["DistributedExtraction", "DistributedPlan", "DistributedResult"]
 
 logger = logging.getLogger(__name__)
 
-SETTINGS = "settings.json"
 COUNTS = "counts.jsonl"
-LOCK = ".lock"
 SMALL_BYTES = 1 << 24
 REPORT = "failures.jsonl"
 WORDS = "words.json"
+INPUT = "input"
+"""Key of the settings in the output: the digest of all shards."""
+LEFTOVERS = (COUNTS, WORDS, REPORT, FAILURES, PARTS, *RAY_NAMES)
 PART_NAME = re.compile(r"part-[0-9]+-[0-9a-f]{8}\.parquet")
 LOST = (
     "Its worker has died or could not write the vectors each time. Ray's log says more. The next "
@@ -167,27 +175,57 @@ class DistributedExtraction:
         # Raises
 
         `ConfigurationError`
-            If there is no input, if the model or the cluster is not as expected, if the work was
-            begun with something else, or if another process is at it.
+            If there is no input, if the model or the cluster is not as expected, if the output is
+            a part of the input, if the work was begun with something else, or if another process is
+            at it.
         `OSError`
             If the output cannot be written. What is finished stays.
         """
+        files = find_input_files(self._source)
+        require_apart(self._source, files, [*self._reduction.paths(), self._work.location])
+        shards = list(cut_into_shards(files, self._shard_bytes))
         settings = self._check_model()
-        shards = list(cut_into_shards(find_input_files(self._source), self._shard_bytes))
         finished = self._finished(settings, shards)
         if finished is not None:
             return finished
-        with self._begun(settings), ray_session(self._cluster):
-            counts = self._count(shards)
-            numbered, failures = number_shards(shards, list(counts.values()))
-            tell(self._plan(numbered, counts))
-            self._work.remove(FAILURES)
-            began = time.time()
+        with locked_work(self._work):
+            self._require_begun_or_new(settings)
+            with ray_session(self._cluster):
+                # Nothing is left of a run that has failed before.
+                begin_work(self._work, settings, LEFTOVERS)
+                self._parts.make()
+                return self._complete(settings, shards, tell)
+
+    def _complete(
+        self,
+        settings: Dict[str, Any],
+        shards: List[Shard],
+        tell: Callable[[DistributedPlan], None],
+    ) -> DistributedResult:
+        """Does what is left of the work, in a session of Ray."""
+        counts = self._count(shards)
+        numbered, failures = number_shards(shards, list(counts.values()))
+        tell(self._plan(numbered, counts))
+        self._work.remove(FAILURES)
+        self._require_parts(self._receipts(numbered))
+        began = time.time()
+        if numbered:
             extract_on_ray(numbered, self._order(settings), self._cluster)
-            wanted = {shard.id for shard in numbered}
-            receipts = [each for each in read_receipts(self._work) if each.id in wanted]
-            failures = [*failures, *self._failures(numbered, receipts)]
-            return self._finish(settings, receipts, failures, began)
+        receipts = self._receipts(numbered)
+        failures = [*failures, *self._failures(numbered, receipts)]
+        return self._finish({**settings, INPUT: _digest(shards)}, receipts, failures, began)
+
+    def _require_begun_or_new(self, settings: Dict[str, Any]) -> None:
+        """Checks that the work, or the folder of the output, has nothing of something else."""
+        if require_same_work(self._work, settings) or not self._reduction.keeps_parts:
+            return
+        for name in self._parts.names():
+            if not name.startswith(("_", ".")) and PART_NAME.fullmatch(name) is None:
+                raise ConfigurationError(
+                    f"Expected a new or empty folder for the vectors, but '{self._parts.location}' "
+                    f"holds '{name}', which readers of the folder would take for vectors. Choose "
+                    "another output, or move the file."
+                )
 
     def _finished(
         self, settings: Dict[str, Any], shards: List[Shard]
@@ -198,13 +236,15 @@ class DistributedExtraction:
         if not self._parts.exists(RECEIPTS):
             return None
         begun = self._parts.read_json(f"_{SETTINGS}") or {}
+        digest = begun.pop(INPUT, None)
         require_same_settings(begun, settings, self._parts.location)
-        receipts = receipts_from_parquet(self._parts.read(RECEIPTS))
-        if [receipt.id for receipt in receipts] != [shard.id for shard in shards]:
+        if digest != _digest(shards):
             raise ConfigurationError(
                 f"'{self._parts.location}' has the vectors of other files, or of other versions of "
                 "them. Choose another output, or remove this one."
             )
+        receipts = receipts_from_parquet(self._parts.read(RECEIPTS))
+        self._require_parts(receipts)
         return DistributedResult([self._parts.location], receipts, [], time.time(), "")
 
     def _check_model(self) -> Dict[str, Any]:
@@ -224,71 +264,44 @@ class DistributedExtraction:
             **extractor.settings(),
             **self._reduction.settings(),
             **self._input_options._asdict(),
-            "shard bytes": self._shard_bytes,
+            SHARD_BYTES: self._shard_bytes,
             **self._settings,
+            # A run in one process must not take the work for what cannot go on.
+            RESUMABLE: True,
         }
-
-    @contextmanager
-    def _begun(self, settings: Dict[str, Any]) -> Iterator[None]:
-        self._work.make()
-        with self._locked():
-            begun = self._work.read_json(SETTINGS)
-            if begun is None:
-                self._work.write_json(SETTINGS, settings)
-            else:
-                require_same_settings(begun, settings, self._work.location)
-            self._parts.make()
-            yield
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Keeps a second driver away, where the disk has locks."""
-        if not self._work.is_local:
-            yield
-            return
-        try:
-            lock = lock_file(Path(self._work.path(LOCK)))
-        except BlockingIOError as error:
-            raise ConfigurationError(
-                f"Another process is at the work in '{self._work.location}'. Wait for it, or end "
-                "it."
-            ) from error
-        try:
-            yield
-        finally:
-            if lock is not None:
-                os.close(lock)
 
     def _count(self, shards: List[Shard]) -> Dict[str, Count]:
         """Returns the counts of all shards by their ids, in the order of the shards."""
         known = self._read_counts()
         missing = [shard for shard in shards if shard.id not in known]
+        count = partial(self._reduction.count, self._input_options)
+        words: Dict[str, Dict[str, int]] = {}
+        # To start processes for a small input takes longer than to read it.
+        is_small = sum(shard.end - shard.start for shard in missing) < SMALL_BYTES
+        counts = map(count, missing) if is_small else count_on_ray(missing, count, self._cluster)
+        for found, words_of_shard in counts:
+            known[found.id] = found
+            words[found.id] = words_of_shard
+        if self._reduction.chooses_words:
+            sound = [shard.id for shard in shards if known[shard.id].error is None]
+            self._choose_words(sound, words)
         if missing:
-            self._require_no_words()
-            count = partial(self._reduction.count, self._input_options)
-            words: Dict[str, Dict[str, int]] = {}
-            # To start processes for a small input takes longer than to read it.
-            is_small = sum(shard.end - shard.start for shard in missing) < SMALL_BYTES
-            counts = (
-                map(count, missing) if is_small else count_on_ray(missing, count, self._cluster)
-            )
-            for found, words_of_shard in counts:
-                words[found.id] = words_of_shard
-                known[found.id] = found
-            sound = (shard.id for shard in missing if known[shard.id].error is None)
-            chosen = self._reduction.choose_words(map(words.__getitem__, sound))
-            if chosen:
-                self._work.write_json(WORDS, chosen)
             lines = (json.dumps(known[shard.id]) + "\n" for shard in shards)
             self._work.write(COUNTS, "".join(lines).encode())
         return {shard.id: known[shard.id] for shard in shards}
 
-    def _require_no_words(self) -> None:
-        if self._work.exists(WORDS):
+    def _choose_words(self, sound: List[str], words: Dict[str, Dict[str, int]]) -> None:
+        """Chooses words by the shards without an error, or checks that they were chosen by them."""
+        chosen = self._work.read_json(WORDS)
+        if chosen is None:
+            # They are kept before the counts, so the words of all shards are known here.
+            most_frequent = self._reduction.choose_words(map(words.__getitem__, sound))
+            self._work.write_json(WORDS, {"shards": sound, "words": most_frequent})
+        elif chosen["shards"] != sound:
             raise ConfigurationError(
                 f"Expected the input with which the work in '{self._work.location}' was begun, but "
-                "files have changed or are new, and the most frequent words with them. Delete the "
-                "folder to begin again."
+                "files have changed, are new, are gone, or can be read only now, and the most "
+                "frequent words differ with them. Delete the folder to begin again."
             )
 
     def _read_counts(self) -> Dict[str, Count]:
@@ -300,7 +313,8 @@ class DistributedExtraction:
         return {count.id: count for count in counts if count.error is None}
 
     def _words(self) -> List[str]:
-        words: List[str] = self._work.read_json(WORDS) or []
+        chosen = self._work.read_json(WORDS) or {}
+        words: List[str] = chosen.get("words", [])
         return words
 
     def _order(self, settings: Dict[str, Any]) -> WorkOrder:
@@ -314,6 +328,25 @@ class DistributedExtraction:
             work=self._work,
             num_threads=self._cluster.cpus_per_worker,
         )
+
+    def _receipts(self, shards: List[Shard]) -> List[Receipt]:
+        """Returns the receipts of finished shards, with the numbers that the shards have now."""
+        numbers = {shard.id: shard.number for shard in shards}
+        receipts = (
+            receipt._replace(number=numbers[receipt.id])
+            for receipt in read_receipts(self._work)
+            if receipt.id in numbers
+        )
+        return sorted(receipts, key=lambda receipt: receipt.number)
+
+    def _require_parts(self, receipts: List[Receipt]) -> None:
+        missing = {receipt.path for receipt in receipts} - set(self._parts.names())
+        if missing:
+            raise ConfigurationError(
+                f"Expected the files of all {len(receipts):,} finished shards in "
+                f"'{self._parts.location}', but {len(missing):,} are missing, such as "
+                f"'{min(missing)}'. Restore them, or delete '{self._work.location}' to begin again."
+            )
 
     def _failures(self, shards: List[Shard], receipts: List[Receipt]) -> List[Failure]:
         """Returns why shards without a receipt have none."""
@@ -345,7 +378,7 @@ class DistributedExtraction:
         if failures:
             self._work.write(REPORT, failures_to_json_lines(failures))
         else:
-            self._work.remove()
+            remove_work(self._work)
         report = f"{self._work.location}/{REPORT}"
         return DistributedResult(paths, receipts, failures, began, report)
 
@@ -366,3 +399,8 @@ class DistributedExtraction:
             num_tokens=sum(shard.num_tokens for shard in shards),
             longest=max((count.longest for count in counts.values()), default=0),
         )
+
+
+def _digest(shards: List[Shard]) -> str:
+    places = "".join(f"{shard.id} {shard.key_prefix}\n" for shard in shards)
+    return blake2b(places.encode("utf-8"), digest_size=16).hexdigest()

@@ -57,7 +57,8 @@ def find_input_files(location: Union[str, "os.PathLike[str]"]) -> List[InputFile
     # Raises
 
     `ConfigurationError`
-        If nothing is found, if one is not a regular file, or if the files cannot be listed.
+        If nothing is found, if one is not a regular file or has a name that is not UTF-8, or if the
+        files cannot be listed.
     """
     text = os.fspath(location)
     file_system, path = open_file_system(text)
@@ -155,6 +156,7 @@ def _parent(path: str) -> str:
 def _input_file(file_system: Any, path: str, name: str, info: Dict[str, Any]) -> InputFile:
     is_local = "file" in file_system.protocol
     location = path if is_local else file_system.unstrip_protocol(path)
+    _require_utf8(location)
     with explain_errors(location):
         # A listing describes a link itself, and that of a web server tells no sizes.
         if info.get("islink") or info["size"] is None:
@@ -170,6 +172,16 @@ def _input_file(file_system: Any, path: str, name: str, info: Dict[str, Any]) ->
             "tell it. Download the file, and give its path."
         )
     return InputFile(location, name, int(info["size"]), file_version(info))
+
+
+def _require_utf8(location: str) -> None:
+    try:
+        location.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ConfigurationError(
+            "Expected files whose names are text in UTF-8, since keys and receipts hold them, got "
+            f"{location.encode('utf-8', 'surrogateescape')!r}. Rename the file or its folder."
+        ) from error
 
 
 def _nothing_found(location: str, path: str, kind: str) -> ConfigurationError:

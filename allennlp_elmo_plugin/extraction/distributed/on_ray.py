@@ -20,11 +20,20 @@ from allennlp_elmo_plugin.extraction.distributed.tables import (
 )
 from allennlp_elmo_plugin.extraction.distributed.worker import ShardWorker, WorkOrder
 
-__all__ = ["Cluster", "count_on_ray", "extract_on_ray", "ray_session", "read_receipts"]
+__all__ = [
+    "RAY_NAMES",
+    "Cluster",
+    "count_on_ray",
+    "extract_on_ray",
+    "ray_session",
+    "read_receipts",
+]
 
 PLAN = "plan.parquet"
 RECEIPTS = "receipts"
 CHECKPOINTS = "checkpoints"
+RAY_NAMES = (PLAN, RECEIPTS, CHECKPOINTS)
+"""Names of what is written to the folder of the work."""
 
 NUM_OTHER_CPUS = 2
 """Processors for the small tasks of Ray Data that feed the workers."""

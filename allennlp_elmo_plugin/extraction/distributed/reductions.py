@@ -24,11 +24,13 @@ from allennlp_elmo_plugin.extraction.task import ExtractionTask
 from allennlp_elmo_plugin.extraction.word_counts import WordCounts
 from allennlp_elmo_plugin.extraction.word_types import WordTypesTask
 
-__all__ = ["AllVectors", "Reduction", "TargetVectors", "TypeVectors"]
+__all__ = ["PARTS", "AllVectors", "Reduction", "TargetVectors", "TypeVectors"]
 
 TaskMaker = Callable[[Path], ExtractionTask]
 
 PART = Path("part.parquet")
+PARTS = "parts"
+"""Folder of the work with the files of the shards, if they are not the output."""
 
 
 class Reduction(ABC):
@@ -43,9 +45,15 @@ class Reduction(ABC):
 
     keeps_parts: ClassVar[bool] = False
     """If `True`, the files of the shards are the output."""
+    chooses_words: ClassVar[bool] = False
+    """If `True`, the words of the output are chosen by the counts of all shards."""
 
     def __init__(self, output: str) -> None:
         self.output = output
+
+    def paths(self) -> List[str]:
+        """Returns the paths or URLs of all files and folders of the output."""
+        return [self.output]
 
     def parts(self, work: Store) -> Store:
         """
@@ -56,7 +64,7 @@ class Reduction(ABC):
         work : `Store`
             The folder of the work.
         """
-        return Store(f"{work.location}/parts")
+        return Store(f"{work.location}/{PARTS}")
 
     @abstractmethod
     def task_maker(self, words: Sequence[str]) -> TaskMaker:
@@ -220,6 +228,11 @@ class TargetVectors(Reduction):
         TargetsTask(words, Path(output), dtype)
 
     @overrides
+    def paths(self) -> List[str]:
+        folder, slash, name = self.output.rpartition("/")
+        return [f"{folder}{slash}{path}" for path in TargetsOutput.paths(Path(name))]
+
+    @overrides
     def task_maker(self, words: Sequence[str]) -> TaskMaker:
         return partial(OccurrencesTask, self._words, dtype=self._dtype)
 
@@ -255,6 +268,8 @@ class TypeVectors(Reduction):
     num_types : `int`
         The largest number of words.
     """
+
+    chooses_words = True
 
     def __init__(self, output: str, num_types: int) -> None:
         super().__init__(output)

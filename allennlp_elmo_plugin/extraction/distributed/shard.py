@@ -14,7 +14,8 @@ class Shard(NamedTuple):
     # Parameters
 
     id : `str`
-        Digest of the file, of its version and of the part, in hexadecimal.
+        Digest of the file, of its version and of the part, and of what is in the keys once the
+        sentences are counted, in hexadecimal.
     number : `int`
         Number of the shard in the input, from 0, in the order of the files and of their parts.
     location : `str`

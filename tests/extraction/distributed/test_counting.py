@@ -139,6 +139,19 @@ def test_a_failure_keeps_the_numbers_of_others(tmp_path: Path) -> None:
     assert [sentence.key for sentence in open_shard(numbered[1], OPTIONS, tmp_path)] == ["5", "6"]
 
 
+def test_other_keys_are_another_shard(tmp_path: Path) -> None:
+    """A part whose keys have other numbers or prefixes than before is not the part of this one."""
+    shards = shards_of(tmp_path, 6, a=b"aa\nbb\ncc\ndd\n")
+    counts = [count_shard(shard, OPTIONS) for shard in shards]
+    known, _ = number_shards(shards, counts)
+    assert known == number_shards(shards, counts)[0]
+    unread = counts[0]._replace(num_sentences=0, error="The network is down.")
+    guessed, _ = number_shards(shards, [unread, counts[1]])
+    prefixed = [shard._replace(key_prefix="a.txt:") for shard in shards]
+    among_others, _ = number_shards(prefixed, counts)
+    assert len({each.id for each in (known[1], guessed[0], among_others[1])}) == 3
+
+
 def count_of(shard: Shard, has_ids: Optional[bool]) -> Count:
     """Returns a count of one sentence, or of none."""
     return Count(shard.id, int(has_ids is not None), 0, 0, has_ids)
@@ -153,7 +166,7 @@ def test_the_first_sentence_of_a_file_decides_on_ids(expected: bool, words: str)
     ]
     has_ids = [None, expected, None, not expected, not expected]
     numbered, (failure,) = number_shards(shards, map(count_of, shards, has_ids))
-    assert [shard.id for shard in numbered] == ["0", "1", "2", "4"]
+    assert [shard.number for shard in numbered] == [0, 1, 2, 4]
     assert failure.id == "3" and f"'a from byte 3': expected {words}, as" in failure.error
 
 

@@ -1,6 +1,7 @@
 """Finding the input files of a path, a glob or a URL."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import List
 
@@ -188,3 +189,15 @@ def test_missing_credentials_are_explained(monkeypatch: pytest.MonkeyPatch) -> N
         fsspec.filesystem("s3").clear_instance_cache()
         with pytest.raises(ConfigurationError, match="cannot be read .* credentials"):
             find_input_files(f"{bucket}/x")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_a_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    """It can be a part of neither a key nor a table."""
+    path = os.fsencode(tmp_path) + b"/caf\xe9.txt"
+    with suppress(OSError), open(path, "wb") as file:
+        file.write(b"a\n")
+    if not os.path.exists(path):
+        pytest.skip("the file system has names in UTF-8 alone")
+    with pytest.raises(ConfigurationError, match=r"caf\\xe9.txt'. Rename"):
+        find_input_files(tmp_path)
