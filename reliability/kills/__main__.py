@@ -8,6 +8,7 @@ import random
 import shutil
 import sys
 import warnings
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
@@ -17,6 +18,7 @@ import torch
 from allennlp.common.plugins import import_plugins
 from allennlp.common.tqdm import Tqdm
 
+from reliability.kills.distributed_trials import prepare_distributed
 from reliability.kills.extraction_trials import prepare_extractions
 from reliability.kills.training_trials import prepare_training
 from reliability.kills.trainings import TRAININGS
@@ -25,23 +27,23 @@ from reliability.kills.trial import Trial
 KINDS: Dict[str, Callable[[Path], Callable[[Path, random.Random], Trial]]] = {
     **{name: partial(prepare_training, name) for name in TRAININGS},
     "extraction": prepare_extractions,
+    "distributed": prepare_distributed,
 }
 
-NUM_KILLS, NUM_KILLS_OF_EXTRACTIONS = 30, 50
+NUM_KILLS = {**dict.fromkeys(TRAININGS, 30), "extraction": 50, "distributed": 20}
 
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         "python -m reliability.kills",
         description="Kills small trainings and extractions at random moments, and checks that "
-        "'allennlp train --recover' and 'allennlp elmo --resume' end with the numbers of runs that "
-        "nothing disturbed.",
+        "'allennlp train --recover', 'allennlp elmo --resume' and 'allennlp elmo --ray' end with "
+        "the numbers of runs that nothing disturbed.",
     )
     parser.add_argument(
         "--kills",
         type=int,
-        help=f"kills of each kind (default: {NUM_KILLS} of each training, "
-        f"{NUM_KILLS_OF_EXTRACTIONS} of extractions)",
+        help=f"kills of each kind (default: {NUM_KILLS})",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the moments")
     parser.add_argument("--only", choices=sorted(KINDS), help="a single kind")
@@ -55,7 +57,7 @@ def _run_kills(name: str, folder: Path, num_kills: Optional[int], seed: int) -> 
     drawn = random.Random(f"{seed} {name}")
     trials: List[Trial] = []
     if num_kills is None:
-        num_kills = NUM_KILLS if name in TRAININGS else NUM_KILLS_OF_EXTRACTIONS
+        num_kills = NUM_KILLS[name]
     with Tqdm.tqdm(total=num_kills, desc=name) as progress:
         while progress.n < num_kills:
             trial_folder = folder / f"trial_{len(trials)}"
@@ -78,6 +80,12 @@ def _summary(trials: Dict[str, List[Trial]]) -> str:
             f"{sum(not trial.problems for trial in killed):7}"
             f"{sum(trial.num_leftovers for trial in killed):11}"
         )
+    for name, each in trials.items():
+        numbers: Counter[str] = Counter()
+        for trial in each:
+            numbers.update(trial.numbers or {})
+        if numbers:
+            lines.append(f"{name}: " + ", ".join(f"{n} {what}" for what, n in numbers.items()))
     within = sum(trial.was_resumed_within_last_epoch for each in trials.values() for trial in each)
     lines.append(
         "Equal to the bit: metrics, best weights, last checkpoint and archive of a training; every "

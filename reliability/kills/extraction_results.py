@@ -21,17 +21,19 @@ def differences(expected: Path, found: Path) -> List[str]:
     """
     Compares two files, array by array, to the bit.
 
+    A folder stands for the rows of all its Parquet files, in the order of their names.
+
     # Parameters
 
     expected, found : `Path`
-        Paths of files with the same ending.
+        Paths of files with the same ending, or of a Parquet file and a folder.
 
     # Returns
 
     `List[str]`
         A description of each difference.
     """
-    if not found.is_file():
+    if not found.exists():
         return [f"{found.name} is missing"]
     try:
         contents = [_read(path) for path in (expected, found)]
@@ -107,7 +109,7 @@ def _read(path: Path) -> Dict[str, Any]:
     if path.suffix == ".npz":
         with numpy.load(path) as file:
             return {name: _bits(array) for name, array in file.items()}
-    if path.suffix == ".parquet":
+    if path.suffix == ".parquet" or path.is_dir():
         from pyarrow import parquet
 
         return {"": parquet.read_table(path)}

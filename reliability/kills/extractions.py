@@ -13,7 +13,7 @@ from tests.support.language_model_experiment import OPTIONS, WORDS
 
 __all__ = ["EXTRACTIONS", "Extraction", "write_input"]
 
-NUM_SENTENCES = 240
+NUM_SENTENCES, MAX_WORDS = 240, 7
 TARGETS = "rain\ncaf\u00e9\nnowhere\n"
 
 # The first two are drawn as often as all others together.
@@ -85,7 +85,9 @@ class Extraction(NamedTuple):
         return ["elmo", str(self.inputs / "sentences.txt"), str(self.output), *options]
 
 
-def write_input(folder: Path) -> None:
+def write_input(
+    folder: Path, num_sentences: int = NUM_SENTENCES, max_words: int = MAX_WORDS
+) -> None:
     """
     Writes a biLM, sentences and target words.
 
@@ -93,13 +95,17 @@ def write_input(folder: Path) -> None:
 
     folder : `Path`
         An empty folder.
+    num_sentences : `int`, optional (default = `240`)
+        The number of sentences.
+    max_words : `int`, optional (default = `7`)
+        The largest number of words of a sentence, besides a first one that no other sentence has.
     """
     torch.manual_seed(5)
     ElmoBilm(ElmoOptions.from_dict(OPTIONS)).to_folder(folder / "elmo")
     drawn = random.Random(0)
     lines = []
-    for number in range(NUM_SENTENCES):
+    for number in range(num_sentences):
         # Distinct texts can be keys.
-        lines.append(" ".join([f"w{number}", *drawn.choices(WORDS, k=drawn.randint(0, 7))]))
+        lines.append(" ".join([f"w{number}", *drawn.choices(WORDS, k=drawn.randint(0, max_words))]))
     (folder / "sentences.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / "targets.txt").write_text(TARGETS, encoding="utf-8")

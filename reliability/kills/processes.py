@@ -18,7 +18,17 @@ from typing import Callable, NamedTuple, Optional, Sequence, Set
 from allennlp.commands import main
 from allennlp.common.tqdm import Tqdm
 
-__all__ = ["INTERRUPTED", "Moment", "Run", "draw_moment", "run_command"]
+__all__ = [
+    "INTERRUPTED",
+    "TIME_LIMIT",
+    "WRITING_SECONDS",
+    "Moment",
+    "Run",
+    "draw_moment",
+    "exit_code_of",
+    "run_command",
+    "start_command",
+]
 
 POLL_SECONDS = 0.0003
 TIME_LIMIT = 300.0
@@ -124,22 +134,16 @@ def run_command(
     seen: Set[str] = set()
     num_before = _num_begun_files(folders, seen)
     start = time.monotonic()
-    process = os.fork()
-    if process == 0:
-        try:
-            _run_allennlp(arguments, log)
-        finally:
-            # Ctrl-C at the very start or end would go on as this process.
-            os._exit(INTERRUPTED)
+    process = start_command(arguments, log)
     since = start if moment is None or moment.file_number is None else None
     is_sent = False
     while True:
-        ended, status = os.waitpid(process, os.WNOHANG)
+        exit_code = exit_code_of(process)
         now = time.monotonic()
         watch()
         num_files = _num_begun_files(folders, seen) - num_before
-        if ended:
-            return Run(_exit_code(status), now - start, num_files)
+        if exit_code is not None:
+            return Run(exit_code, now - start, num_files)
         if now - start > TIME_LIMIT:
             os.killpg(process, signal.SIGKILL)
             os.waitpid(process, 0)
@@ -153,6 +157,52 @@ def run_command(
                 os.killpg(process, moment.signal)
                 is_sent = True
         time.sleep(POLL_SECONDS)
+
+
+def start_command(arguments: Sequence[str], log: Path) -> int:
+    """
+    Starts a command of AllenNLP in a process group of its own.
+
+    # Parameters
+
+    arguments : `Sequence[str]`
+        The command and its arguments.
+    log : `Path`
+        File that gets the output.
+
+    # Returns
+
+    `int`
+        The id of the process.
+    """
+    process = os.fork()
+    if process == 0:
+        try:
+            _run_allennlp(arguments, log)
+        finally:
+            # Ctrl-C at the very start or end would go on as this process.
+            os._exit(INTERRUPTED)
+    return process
+
+
+def exit_code_of(process: int) -> Optional[int]:
+    """
+    Returns the exit code of a process, or the number of the signal that ended it, negated.
+
+    # Parameters
+
+    process : `int`
+        The id of a child of this process.
+
+    # Returns
+
+    `Optional[int]`
+        `None` while it runs.
+    """
+    ended, status = os.waitpid(process, os.WNOHANG)
+    if not ended:
+        return None
+    return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
 def _run_allennlp(arguments: Sequence[str], log: Path) -> None:
@@ -188,7 +238,3 @@ def _num_begun_files(folders: Sequence[Path], seen: Set[str]) -> int:
         with suppress(FileNotFoundError):
             seen.update(str(folder / name) for name in os.listdir(folder) if name.startswith("."))
     return len(seen)
-
-
-def _exit_code(status: int) -> int:
-    return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)

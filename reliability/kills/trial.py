@@ -2,7 +2,7 @@
 The outcome of killing a command, and of letting it go on.
 """
 
-from typing import List, NamedTuple
+from typing import Dict, List, NamedTuple, Optional
 
 __all__ = ["Trial"]
 
@@ -21,9 +21,12 @@ class Trial(NamedTuple):
         Number of names at the end that should not be there.
     was_resumed_within_last_epoch : `bool`, optional (default = `False`)
         `True` if the training metrics of the last epoch cover only its rest.
+    numbers : `Optional[Dict[str, int]]`, optional (default = `None`)
+        Numbers for the summary, by what they count.
     """
 
     num_kills: int
     problems: List[str]
     num_leftovers: int
     was_resumed_within_last_epoch: bool = False
+    numbers: Optional[Dict[str, int]] = None

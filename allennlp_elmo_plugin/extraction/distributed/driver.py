@@ -42,7 +42,7 @@ from allennlp_elmo_plugin.extraction.distributed.reports import (
 )
 from allennlp_elmo_plugin.extraction.distributed.shard import Failure, Receipt, Shard
 from allennlp_elmo_plugin.extraction.distributed.store import Store
-from allennlp_elmo_plugin.extraction.distributed.worker import FAILURES, WorkOrder
+from allennlp_elmo_plugin.extraction.distributed.worker import BEGUN, FAILURES, WorkOrder
 from allennlp_elmo_plugin.extraction.extractor import ElmoExtractor
 from allennlp_elmo_plugin.extraction.models import digest_of_weights
 from allennlp_elmo_plugin.extraction.working_folder import RESUMABLE, require_same_settings
@@ -57,11 +57,11 @@ REPORT = "failures.jsonl"
 WORDS = "words.json"
 INPUT = "input"
 """Key of the settings in the output: the digest of all shards."""
-LEFTOVERS = (COUNTS, WORDS, REPORT, FAILURES, PARTS, *RAY_NAMES)
+LEFTOVERS = (COUNTS, WORDS, REPORT, BEGUN, FAILURES, PARTS, *RAY_NAMES)
 PART_NAME = re.compile(r"part-[0-9]+-[0-9a-f]{8}\.parquet")
 LOST = (
-    "Its worker has died or could not write the vectors each time. Ray's log says more. The next "
-    "run tries it again."
+    "Its vectors could not be written, or Ray has lost it. Ray's log says more. The next run tries "
+    "it again."
 )
 
 
@@ -206,7 +206,8 @@ class DistributedExtraction:
         counts = self._count(shards)
         numbered, failures = number_shards(shards, list(counts.values()))
         tell(self._plan(numbered, counts))
-        self._work.remove(FAILURES)
+        for name in (BEGUN, FAILURES):
+            self._work.remove(name)
         self._require_parts(self._receipts(numbered))
         began = time.time()
         if numbered:

@@ -38,8 +38,8 @@ RAY_NAMES = (PLAN, RECEIPTS, CHECKPOINTS)
 NUM_OTHER_CPUS = 2
 """Processors for the small tasks of Ray Data that feed the workers."""
 MAX_LOST = 10
-"""Shards that may be lost to dying workers before the run is given up."""
-NUM_RETRIES = 3
+"""Shards that may be lost to errors of disks, stores or Ray before the run is given up."""
+UNLIMITED = -1
 NUM_COUNTED_TOGETHER = 16
 OBJECT_STORE_BYTES = 1 << 29
 NUM_TASKS_IN_FLIGHT = 2
@@ -170,7 +170,7 @@ def extract_on_ray(shards: List[Shard], order: WorkOrder, cluster: Cluster) -> N
     # Raises
 
     `ray.exceptions.RayError`
-        If a worker cannot be started, or if too many shards are lost to dying workers.
+        If a worker cannot be started, or if too many shards are lost to errors.
     """
     ray = _import_ray()
     _quieten(ray)
@@ -192,8 +192,9 @@ def extract_on_ray(shards: List[Shard], order: WorkOrder, cluster: Cluster) -> N
             ),
             num_cpus=cluster.cpus_per_worker,
             num_gpus=cluster.gpus_per_worker,
-            max_restarts=-1,
-            max_task_retries=NUM_RETRIES,
+            max_restarts=UNLIMITED,
+            # Ray calls a worker of a lost node again and again until it notices, and counts that.
+            max_task_retries=UNLIMITED,
         )
         receipts.set_name("extract")
         receipts.write_parquet(

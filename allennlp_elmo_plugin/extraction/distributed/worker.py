@@ -8,7 +8,6 @@ import socket
 import time
 import traceback
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Callable, Dict, NamedTuple, Optional
 
 import torch
@@ -23,13 +22,16 @@ from allennlp_elmo_plugin.extraction.job import ExtractionJob
 from allennlp_elmo_plugin.extraction.models import digest_of_weights
 from allennlp_elmo_plugin.extraction.task import ExtractionTask
 
-__all__ = ["FAILURES", "ShardWorker", "WorkOrder", "failure_of", "part_name"]
+__all__ = ["BEGUN", "FAILURES", "ShardWorker", "WorkOrder", "failure_of", "part_name"]
 
 logger = logging.getLogger(__name__)
 
 FAILURES = "failures"
 """Folder of the work with a file for each shard that was set aside."""
-NUM_TRIES = 2
+BEGUN = "begun"
+"""Folder of the work with a file for each shard that this run has begun."""
+MAX_DEATHS = 4
+"""Workers that may be killed while they are at a shard, before it is set aside."""
 
 
 class WorkOrder(NamedTuple):
@@ -115,7 +117,7 @@ class ShardWorker:
 
     def extract(self, shard: Shard) -> Optional[Receipt]:
         """
-        Extracts a shard. If it fails twice, it is set aside.
+        Extracts a shard. If it fails twice, or workers have died of it, it is set aside.
 
         # Parameters
 
@@ -132,6 +134,10 @@ class ShardWorker:
         `OSError`
             As above.
         """
+        num_deaths = self._begin(shard)
+        if num_deaths >= MAX_DEATHS:
+            self._set_aside(shard, ConfigurationError(_died_of(num_deaths)))
+            return None
         for is_last in (False, True):
             try:
                 return self._write_part(shard)
@@ -143,16 +149,28 @@ class ShardWorker:
             except Exception as error:
                 logger.debug("A shard has failed.", exc_info=True)
                 if is_last:
-                    failure = failure_of(shard, error)
-                    self._order.work.write_json(f"{FAILURES}/{shard.id}.json", failure._asdict())
+                    self._set_aside(shard, error)
         return None
+
+    def _begin(self, shard: Shard) -> int:
+        """Notes that a shard is begun, and returns how often this run has begun it before."""
+        # Ray's own limit also counts its vain calls of a worker whose death it has not noticed.
+        name = f"{BEGUN}/{shard.id}.json"
+        num_before: int = self._order.work.read_json(name) or 0
+        self._order.work.write_json(name, num_before + 1)
+        return num_before
+
+    def _set_aside(self, shard: Shard, error: BaseException) -> None:
+        failure = failure_of(shard, error)
+        self._order.work.write_json(f"{FAILURES}/{shard.id}.json", failure._asdict())
 
     def _write_part(self, shard: Shard) -> Receipt:
         started = time.time()
         order = self._order
-        with TemporaryDirectory() as copies, order.work.scratch() as scratch:
+        # The work is removed in the end, with what a worker leaves that is killed.
+        with order.work.scratch() as scratch:
             part = scratch / part_name(shard)
-            source = open_shard(shard, order.input_options, Path(copies))
+            source = open_shard(shard, order.input_options, scratch)
             job = ExtractionJob(source, self._extractor, order.make_task(part), is_part=True)
             summary = job.run(job.plan())
             num_bytes = part.stat().st_size
@@ -206,3 +224,10 @@ def failure_of(shard: Shard, error: BaseException) -> Failure:
     else:
         text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     return Failure(shard.id, shard.number, shard.location, shard.start, shard.end, text.strip())
+
+
+def _died_of(num_deaths: int) -> str:
+    return (
+        f"Expected a worker to finish this shard, but {num_deaths} were killed while they were at "
+        "it, for example for want of memory. Ray's log says more. The next run tries it again."
+    )
