@@ -140,7 +140,10 @@ class ShardWorker:
             return None
         for is_last in (False, True):
             try:
-                return self._write_part(shard)
+                receipt = self._write_part(shard)
+                # Else every later note would have to find its way among all of them.
+                self._order.work.remove(_note(shard))
+                return receipt
             except OSError:
                 # It is the disk's or the network's fault, so the next shard would fail as well.
                 if is_last:
@@ -155,9 +158,8 @@ class ShardWorker:
     def _begin(self, shard: Shard) -> int:
         """Notes that a shard is begun, and returns how often this run has begun it before."""
         # Ray's own limit also counts its vain calls of a worker whose death it has not noticed.
-        name = f"{BEGUN}/{shard.id}.json"
-        num_before: int = self._order.work.read_json(name) or 0
-        self._order.work.write_json(name, num_before + 1)
+        num_before: int = self._order.work.read_json(_note(shard)) or 0
+        self._order.work.write_json(_note(shard), num_before + 1)
         return num_before
 
     def _set_aside(self, shard: Shard, error: BaseException) -> None:
@@ -189,6 +191,10 @@ class ShardWorker:
             started=started,
             seconds=time.time() - started,
         )
+
+
+def _note(shard: Shard) -> str:
+    return f"{BEGUN}/{shard.id}.json"
 
 
 def part_name(shard: Shard) -> str:
