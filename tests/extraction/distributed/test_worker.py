@@ -1,4 +1,4 @@
-"""What one process of a distributed extraction makes of a shard."""
+"""The work of one process of a distributed extraction on a shard."""
 
 import os
 import socket
