@@ -1,4 +1,4 @@
-"""What one process of a distributed extraction makes of a shard."""
+"""The worker of a distributed extraction: parts and receipts of its shards, and failures."""
 
 import os
 import socket
