@@ -1,4 +1,4 @@
-"""The worker of a distributed extraction: parts and receipts of its shards, and failures."""
+"""What one process of a distributed extraction makes of a shard."""
 
 import os
 import socket
