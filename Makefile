@@ -57,7 +57,7 @@ fuzz: setup  ## hand random input to everything that reads some
 	$(BIN)/python -W ignore -m reliability.fuzz $(if $(CASES),--cases "$(CASES)") $(ARGS)
 
 # ARGS="--kills 5 --only fine_tuning", for example, is shorter.
-kills: setup  ## kill trainings at random moments, and compare what --recover makes of them
+kills: setup  ## kill trainings and extractions at random moments, and compare what they end with
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m reliability.kills $(ARGS)
 
 sanitize: setup  ## run the kernels under AddressSanitizer, UBSan and ThreadSanitizer

@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections import Counter
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Callable, Dict, List, Optional
@@ -27,7 +28,7 @@ from reliability.kills.trial import Trial
 KINDS: Dict[str, Callable[[Path], Callable[[Path, random.Random], Trial]]] = {
     **{name: partial(prepare_training, name) for name in TRAININGS},
     "extraction": prepare_extractions,
-    "distributed": prepare_distributed,
+    **({"distributed": prepare_distributed} if find_spec("ray") is not None else {}),
 }
 
 NUM_KILLS = {**dict.fromkeys(TRAININGS, 30), "extraction": 50, "distributed": 20}
@@ -43,7 +44,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--kills",
         type=int,
-        help=f"kills of each kind (default: {NUM_KILLS})",
+        help="kills of each kind (default: 30 of each training, 50 of extractions, 20 of those on "
+        "Ray)",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the moments")
     parser.add_argument("--only", choices=sorted(KINDS), help="a single kind")

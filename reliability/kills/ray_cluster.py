@@ -24,6 +24,7 @@ ADDRESS_FILE = "ray_current_cluster"
 WORKER = "ray::MapWorker(MapBatches(ShardWorker))"
 """Start of the command line of a process that runs shards."""
 TIME_LIMIT = 120.0
+TERMINATED = 128 + signal.SIGTERM
 DIE_WITH_PARENT = 1
 """Number of the option of Linux's `prctl`."""
 
@@ -32,7 +33,7 @@ class RayCluster:
     """
     A cluster of a head and a second node, which ends with the block that it is used in.
 
-    Both nodes die with this process, however that ends. It runs on Linux alone.
+    It runs on Linux alone, where both nodes die with this process.
     """
 
     def __init__(self) -> None:
@@ -45,6 +46,8 @@ class RayCluster:
 
     def __enter__(self) -> "RayCluster":
         os.environ.update(self._variables)
+        # The block is also left when 'timeout' ends this process.
+        self._handler = signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
         try:
             self._processes[0] = self._start("head", ["--head", "--port=0", "--no-monitor"])
             self.repair()
@@ -63,6 +66,7 @@ class RayCluster:
             if value is not None:
                 os.environ[name] = value
         shutil.rmtree(self._folder)
+        signal.signal(signal.SIGTERM, self._handler)
 
     @property
     def address(self) -> str:
