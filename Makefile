@@ -18,7 +18,7 @@ READY = $(VENV)/.ready-$(STACK)-$(PYTHON_VERSION)
 
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
 
-.PHONY: help setup train test test-pinned pytest benchmark fuzz docs dist check-dist lint format lock
+.PHONY: help setup train test test-pinned test-ray pytest benchmark fuzz docs dist check-dist lint format lock
 .PHONY: kills sanitize clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
@@ -36,7 +36,10 @@ test-pinned:  ## run the tests with AllenNLP's own pins, on a Python 3.8 to 3.10
 	    $(MAKE) --no-print-directory pytest PYTHON="$$python" VENV=.venv-pinned
 
 pytest: setup  ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not ray"
+
+test-ray: setup  ## run the tests that start Ray, on Python 3.11 and later
+	$(BIN)/python -m pytest -m ray
 
 # Variables: a .conllu file or a text file with one tokenized sentence a line, in place of generated
 # sentences; the folder to write to; more arguments (ARGS=--help lists them).

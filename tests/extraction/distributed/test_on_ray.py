@@ -25,6 +25,7 @@ from tests.support.kernels import CAPABILITIES
 from tests.support.serial_workers import SIZES
 
 ray = pytest.importorskip("ray")
+pytestmark = pytest.mark.ray
 parquet = pytest.importorskip("pyarrow.parquet")
 pyarrow = pytest.importorskip("pyarrow")
 
