@@ -166,12 +166,17 @@ def _measure_planning(work: Store) -> Dict[str, Any]:
     cut = list(cut_into_shards(files, SHARD_BYTES))
     shards, _ = number_shards(cut, [Count(shard.id, 10_000, 200_000, 99) for shard in cut])
     planned = time.monotonic() - started
+    receipts, checkpoints = (
+        Path(work.path(name)) for name in (on_ray.RECEIPTS, on_ray.CHECKPOINTS)
+    )
+    for folder in (receipts, checkpoints):
+        folder.mkdir(parents=True)
     for shard in shards[NUM_LEFT:]:
         # As Ray Data writes them.
         receipt = table_of([_receipt(shard)], Receipt)
-        work.write(f"{on_ray.RECEIPTS}/{shard.id}-0.parquet", table_bytes(receipt))
+        (receipts / f"{shard.id}-0.parquet").write_bytes(table_bytes(receipt))
         ids = receipt.select([on_ray.ID_COLUMN])
-        work.write(f"{on_ray.CHECKPOINTS}/{shard.id}.parquet", table_bytes(ids))
+        (checkpoints / f"{shard.id}.parquet").write_bytes(table_bytes(ids))
     order = WorkOrder({}, "", ExtractionTask, InputOptions(), work, work, 1)
     idle = patch.object(on_ray, "ShardWorker", IdleWorker)
     with idle, MemoryWatch() as watch, on_ray.ray_session(PROCESSES):
@@ -179,10 +184,10 @@ def _measure_planning(work: Store) -> Dict[str, Any]:
         on_ray.extract_on_ray(shards, order, PROCESSES)
         resumed = time.monotonic() - started
         started = time.monotonic()
-        receipts = on_ray.read_receipts(work)
+        found = on_ray.read_receipts(work)
         read = time.monotonic() - started
     return {
-        "shards": len(receipts),
+        "shards": len(found),
         "plan_seconds": planned,
         "resume_seconds": resumed,
         "receipts_seconds": read,
