@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 from allennlp_elmo_plugin.extraction.distributed import on_ray
 from allennlp_elmo_plugin.extraction.distributed.counting import Count, number_shards
-from allennlp_elmo_plugin.extraction.distributed.cutting import cut_into_shards
+from allennlp_elmo_plugin.extraction.distributed.cutting import SHARD_BYTES, cut_into_shards
 from allennlp_elmo_plugin.extraction.distributed.input_files import InputFile
 from allennlp_elmo_plugin.extraction.distributed.on_ray import LOCAL, Cluster
 from allennlp_elmo_plugin.extraction.distributed.open_shard import InputOptions
@@ -28,7 +28,7 @@ from benchmarks.settings import Settings
 __all__ = ["measure_scaling_limits"]
 
 NUM_SENTENCES, LONGEST = 2_000_000, 8
-NUM_FILES, SHARDS_OF_FILE, SHARD_BYTES = 100, 1000, 1 << 20
+NUM_FILES, SHARDS_OF_FILE = 100, 1000
 NUM_LEFT = 20
 LAYERS: Dict[str, Any] = {"layers": "top", "pool": "mean", "precision": "int8"}
 PROCESSES = Cluster(LOCAL, 2, 1, 0.0)

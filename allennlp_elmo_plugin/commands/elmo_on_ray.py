@@ -101,8 +101,8 @@ def add_ray(group: "argparse._ArgumentGroup") -> None:
         type=float,
         metavar="F",
         default=1.0,
-        help="size of a shard, the stretch of a file that becomes one file of vectors. What is "
-        "killed costs a shard at most (default: 1, some 10,000 sentences)",
+        help="size of a shard, the stretch of a file that becomes one file of vectors. A kill "
+        "costs the shards under way (default: 1, some 10,000 sentences)",
     )
     group.add_argument(
         "--plot",
@@ -246,7 +246,7 @@ def _num_processors() -> int:
 
 def _sentences(arguments: argparse.Namespace) -> Iterator[Sentence]:
     """Yields the sentences of the input, shard by shard."""
-    for shard in cut_into_shards(find_input_files(arguments.input), MEGABYTE):
+    for shard in cut_into_shards(find_input_files(arguments.input)):
         with TemporaryDirectory() as folder:
             yield from open_shard(shard, _input_options(arguments), Path(folder))
 

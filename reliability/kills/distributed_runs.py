@@ -17,7 +17,7 @@ __all__ = ["DRIVER", "Strike", "WorkWatch", "draw_strikes", "run_with_strikes"]
 
 WORKER, NODE, DRIVER = "worker", "node", "driver"
 TARGETS = {WORKER: 5, NODE: 3, DRIVER: 3}
-"""What is killed, and how often."""
+"""The processes that are killed, and how often each is drawn."""
 
 POLL_SECONDS = 0.002
 SHARD_SECONDS = 0.3

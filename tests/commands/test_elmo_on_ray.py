@@ -43,7 +43,7 @@ def _keys(path: Path) -> List[str]:
     return [key for part in parts for key in parquet.read_table(part)["id"].to_pylist()]
 
 
-# What is written and told.
+# The output and the messages.
 
 
 def test_the_plan_and_the_summary_are_told(
@@ -148,7 +148,7 @@ def test_throughput_is_drawn(folder: CommandFolder, workers: SerialWorkers) -> N
     assert folder.names() == ["plot.svg", "v"]
 
 
-# What is refused, before anything is written.
+# Refusals, before anything is written.
 
 
 @pytest.mark.parametrize(

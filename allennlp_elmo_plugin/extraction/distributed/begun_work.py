@@ -15,7 +15,7 @@ from allennlp_elmo_plugin.io.staging import lock_file
 
 __all__ = [
     "SETTINGS",
-    "SHARD_BYTES",
+    "SIZE_OF_SHARDS",
     "begin_work",
     "locked_work",
     "remove_work",
@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 SETTINGS = "settings.json"
-SHARD_BYTES = "shard bytes"
+SIZE_OF_SHARDS = "shard bytes"
 """Key of the settings: the size of a shard, which a run in one process does not have."""
 LOCK = ".lock"
 
@@ -91,7 +91,7 @@ def require_same_work(work: Store, settings: Dict[str, Any]) -> bool:
     begun = work.read_json(SETTINGS)
     if begun is None:
         return False
-    if SHARD_BYTES not in begun:
+    if SIZE_OF_SHARDS not in begun:
         raise ConfigurationError(
             f"Found the unfinished work of a run without --ray in '{work.location}'. Go on with it "
             "by the same command with --resume and without --ray, or delete the folder to begin "

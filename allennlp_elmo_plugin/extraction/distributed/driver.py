@@ -3,7 +3,6 @@ The run of a distributed extraction, from files of sentences to a folder of vect
 """
 
 import json
-import logging
 import re
 import time
 from functools import partial
@@ -14,14 +13,14 @@ from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin.extraction.distributed.begun_work import (
     SETTINGS,
-    SHARD_BYTES,
+    SIZE_OF_SHARDS,
     begin_work,
     locked_work,
     remove_work,
     require_same_work,
 )
 from allennlp_elmo_plugin.extraction.distributed.counting import Count, number_shards
-from allennlp_elmo_plugin.extraction.distributed.cutting import cut_into_shards
+from allennlp_elmo_plugin.extraction.distributed.cutting import SHARD_BYTES, cut_into_shards
 from allennlp_elmo_plugin.extraction.distributed.input_files import find_input_files
 from allennlp_elmo_plugin.extraction.distributed.on_ray import (
     RAY_NAMES,
@@ -48,8 +47,6 @@ from allennlp_elmo_plugin.extraction.models import digest_of_weights
 from allennlp_elmo_plugin.extraction.working_folder import RESUMABLE, require_same_settings
 
 __all__ = ["DistributedExtraction", "DistributedPlan", "DistributedResult"]
-
-logger = logging.getLogger(__name__)
 
 COUNTS = "counts.jsonl"
 SMALL_BYTES = 1 << 24
@@ -136,7 +133,7 @@ class DistributedExtraction:
         Options of the input.
     cluster : `Cluster`
         The processes.
-    shard_bytes : `int`, optional (default = `1048576`)
+    shard_bytes : `int`, optional (default = `1 << 20`)
         Size of a shard: a stretch of a file of about so many bytes.
     settings : `Dict[str, Any]`, optional (default = `None`)
         Other things that the result depends on, values of JSON by their names.
@@ -149,7 +146,7 @@ class DistributedExtraction:
         extractor_options: Dict[str, Any],
         input_options: InputOptions,
         cluster: Cluster,
-        shard_bytes: int = 1 << 20,
+        shard_bytes: int = SHARD_BYTES,
         settings: Optional[Dict[str, Any]] = None,
     ) -> None:
         self._source, self._reduction, self._cluster = source, reduction, cluster
@@ -265,7 +262,7 @@ class DistributedExtraction:
             **extractor.settings(),
             **self._reduction.settings(),
             **self._input_options._asdict(),
-            SHARD_BYTES: self._shard_bytes,
+            SIZE_OF_SHARDS: self._shard_bytes,
             **self._settings,
             # A run in one process must not take the work for what cannot go on.
             RESUMABLE: True,

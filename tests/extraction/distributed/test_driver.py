@@ -614,7 +614,7 @@ def test_an_input_with_faults_alone_is_set_aside(
     assert _rows(str(tmp_path / "v")) == {} and workers.extracted == []
 
 
-# What is refused, and leaves nothing behind.
+# Refusals, after which nothing is left behind.
 
 
 def test_a_carried_state_is_refused(run: Run, workers: SerialWorkers, tmp_path: Path) -> None:
