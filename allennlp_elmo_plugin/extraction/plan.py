@@ -15,7 +15,13 @@ from allennlp_elmo_plugin.extraction.result_shape import ResultShape
 from allennlp_elmo_plugin.extraction.sentence import Sentence
 from allennlp_elmo_plugin.extraction.task import ExtractionTask
 
-__all__ = ["ExtractionPlan", "make_plan", "require_space"]
+__all__ = ["ExtractionPlan", "LackOfSpaceError", "make_plan", "require_space"]
+
+
+class LackOfSpaceError(ConfigurationError):
+    """
+    An error for an output that does not fit on the disk.
+    """
 
 
 class ExtractionPlan(NamedTuple):
@@ -120,13 +126,13 @@ def require_space(plan: ExtractionPlan, task: ExtractionTask, num_written_bytes:
 
     # Raises
 
-    `ConfigurationError`
+    `LackOfSpaceError`
         If there is too little.
     """
     num_free = shutil.disk_usage(task.output.absolute().parent).free
     num_needed = plan.num_bytes + plan.num_working_bytes - num_written_bytes
     if num_needed > num_free:
-        raise ConfigurationError(
+        raise LackOfSpaceError(
             f"Expected {format_size(num_needed)} of free space for '{task.output}', found "
             f"{format_size(num_free)}. Free some, choose another disk, or write less: float16, one "
             "layer, or means."

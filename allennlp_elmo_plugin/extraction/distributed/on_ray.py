@@ -169,7 +169,7 @@ def extract_on_ray(shards: List[Shard], order: WorkOrder, cluster: Cluster) -> N
 
     # Raises
 
-    `ray.exceptions.RayError`
+    `ConfigurationError`
         If a worker cannot be started, or if too many shards are lost to errors.
     """
     ray = _import_ray()
@@ -203,6 +203,11 @@ def extract_on_ray(shards: List[Shard], order: WorkOrder, cluster: Cluster) -> N
             ray_remote_args={"num_cpus": 0},
             concurrency=NUM_WRITERS,
         )
+    except ray.exceptions.RayError as error:
+        raise ConfigurationError(
+            f"Expected workers to write all shards, but the run has ended: {_first_error(error)} "
+            "Mend it, and run the same command again. What is finished is kept."
+        ) from error
     finally:
         context.checkpoint_config = None
 
@@ -234,6 +239,12 @@ def _count_all(count: Callable[[Shard], Any], shards: Any) -> Any:
 
     counts = [pickle.dumps(count(shard)) for shard in rows_of(shards, Shard)]
     return pyarrow.table({COUNT: pyarrow.array(counts, pyarrow.binary())})
+
+
+def _first_error(error: BaseException) -> str:
+    """Returns the worker's own error, from the tracebacks in the text of Ray's."""
+    traceback_of_first, _, _ = str(error).partition("\n\nThe above exception")
+    return traceback_of_first.strip().splitlines()[-1]
 
 
 def _checkpoints(work: Store) -> Any:

@@ -20,6 +20,7 @@ from allennlp_elmo_plugin.extraction.distributed.tables import rows_of, table_of
 from allennlp_elmo_plugin.extraction.extractor import ElmoExtractor
 from allennlp_elmo_plugin.extraction.job import ExtractionJob
 from allennlp_elmo_plugin.extraction.models import digest_of_weights
+from allennlp_elmo_plugin.extraction.plan import LackOfSpaceError
 from allennlp_elmo_plugin.extraction.task import ExtractionTask
 
 __all__ = ["BEGUN", "FAILURES", "ShardWorker", "WorkOrder", "failure_of", "part_name"]
@@ -110,7 +111,9 @@ class ShardWorker:
         # Raises
 
         `OSError`
-            If the output cannot be written, for example because the disk is full.
+            If the output cannot be written.
+        `LackOfSpaceError`
+            If it does not fit on the disk.
         """
         receipts = map(self.extract, rows_of(shards, Shard))
         return table_of((receipt for receipt in receipts if receipt is not None), Receipt)
@@ -131,7 +134,7 @@ class ShardWorker:
 
         # Raises
 
-        `OSError`
+        `OSError`, `LackOfSpaceError`
             As above.
         """
         num_deaths = self._begin(shard)
@@ -144,7 +147,7 @@ class ShardWorker:
                 # Else every later note would have to find its way among all of them.
                 self._order.work.remove(_note(shard))
                 return receipt
-            except OSError:
+            except (OSError, LackOfSpaceError):
                 # It is the disk's or the network's fault, so the next shard would fail as well.
                 if is_last:
                     raise

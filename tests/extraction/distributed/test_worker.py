@@ -28,6 +28,7 @@ from allennlp_elmo_plugin.extraction.distributed.worker import (
 )
 from allennlp_elmo_plugin.extraction.extractor import ElmoExtractor
 from allennlp_elmo_plugin.extraction.models import digest_of_weights
+from allennlp_elmo_plugin.extraction.plan import LackOfSpaceError
 from allennlp_elmo_plugin.extraction.task import ExtractionTask
 from tests.support.elmo_files import write_elmo_files
 
@@ -149,10 +150,13 @@ def test_a_shard_that_fails_once_succeeds(
     assert order.work.names(FAILURES) == []
 
 
-def test_an_error_of_the_disk_is_raised(order: WorkOrder, shards: List[Shard]) -> None:
+@pytest.mark.parametrize("error", [OSError(28, "full", "disk"), LackOfSpaceError("full")])
+def test_an_error_of_the_disk_is_raised(
+    order: WorkOrder, shards: List[Shard], error: Exception
+) -> None:
     """It is not the shard's fault, so after two tries nothing is set aside."""
-    failing = Failing(9, OSError(28, "full", "disk"))
-    with pytest.raises(OSError, match="full"):
+    failing = Failing(9, error)
+    with pytest.raises(type(error), match="full"):
         ShardWorker(order._replace(make_task=failing)).extract(shards[0])
     assert failing.num_calls == 2
     assert order.work.names(FAILURES) == [] and order.parts.names() == []
