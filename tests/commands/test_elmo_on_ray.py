@@ -217,10 +217,10 @@ def test_a_missing_ray_says_what_to_install(
     """Nothing is left behind."""
     real_import = builtins.__import__
 
-    def without_ray(name: str, *rest: Any) -> Any:
+    def without_ray(name: str, *rest: Any, **others: Any) -> Any:
         if name.split(".")[0] == "ray":
             raise ImportError("No module named 'ray'")
-        return real_import(name, *rest)
+        return real_import(name, *rest, **others)
 
     monkeypatch.setattr(builtins, "__import__", without_ray)
     with pytest.raises(SystemExit, match=r"pip install 'allennlp-elmo-plugin\[distributed\]'"):
