@@ -244,13 +244,13 @@ class ElmoExtractor:
                 "single sentence into a list: [['its', 'tokens']]."
             )
         for window in self.windows(sentences):
-            yield from self.embed_window(window)
+            yield from self.run_window(window)
 
     def windows(
         self, sentences: Iterable[Sentence], num_tokens: Callable[[Any], int] = len
     ) -> Iterator[List[Sentence]]:
         """
-        Cuts a stream of sentences into the windows that `embed_window` takes.
+        Cuts a stream of sentences into the windows that `run_window` takes.
 
         # Parameters
 
@@ -269,7 +269,7 @@ class ElmoExtractor:
         max_tokens = WINDOW_BATCHES * self.max_tokens
         return windows(sentences, max_tokens, lambda each: num_tokens(each) + BOUNDARIES)
 
-    def embed_window(self, window: Sequence[Sequence[str]]) -> List[numpy.ndarray]:
+    def run_window(self, window: Sequence[Sequence[str]]) -> List[numpy.ndarray]:
         """
         Returns the vectors of the sentences of a window.
 

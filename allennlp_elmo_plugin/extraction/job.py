@@ -211,7 +211,7 @@ class ExtractionJob:
             disable=self._is_part,
         ) as progress:
             for window in self._windows(record[NUM_READ]):
-                results = self._extractor.embed_window([each.tokens for _, each in window])
+                results = self._extractor.run_window([each.tokens for _, each in window])
                 num_new = sum(len(sentence.tokens) for _, sentence in window)
                 done += num_new
                 with deferred_interrupts():
