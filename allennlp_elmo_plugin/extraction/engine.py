@@ -5,7 +5,19 @@ The engine that runs sentences through an encoder, whatever becomes of the layer
 import logging
 from abc import ABC, abstractmethod
 from copy import deepcopy
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, TypeVar, cast
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    TypeVar,
+    Union,
+    cast,
+)
 
 import numpy
 import torch
@@ -15,7 +27,7 @@ from allennlp_elmo_plugin.embedder.encoder import ElmoEncoder
 from allennlp_elmo_plugin.extraction.batching import BOUNDARIES, batches_of_window, windows
 from allennlp_elmo_plugin.io.locks import ForkSafeLock, Once
 
-__all__ = ["SentenceEngine"]
+__all__ = ["SentenceEngine", "device_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -230,6 +242,18 @@ class SentenceEngine(ABC):
                 copy.encoder.cpu()
                 self._on_cpu = copy
             return cast(Engine, self._on_cpu)
+
+
+def device_of(device: Union[int, str, torch.device]) -> torch.device:
+    """
+    Returns a device.
+
+    # Parameters
+
+    device : `Union[int, str, torch.device]`
+        The device, its name, or the number of a GPU, where -1 is the CPU.
+    """
+    return torch.device("cpu") if device == -1 else torch.device(device)
 
 
 def _require_positive(**values: int) -> None:

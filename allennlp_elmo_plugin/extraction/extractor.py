@@ -13,7 +13,7 @@ from overrides import overrides
 from allennlp_elmo_plugin.embedder.encoder import ElmoEncoder
 from allennlp_elmo_plugin.embedder.initial_state.base import InitialState
 from allennlp_elmo_plugin.embedder.scalar_mix import FixedScalarMix, ScalarMix
-from allennlp_elmo_plugin.extraction.engine import SentenceEngine
+from allennlp_elmo_plugin.extraction.engine import SentenceEngine, device_of
 from allennlp_elmo_plugin.extraction.models import digest_of_weights, load_elmo
 
 __all__ = ["MIX", "ElmoExtractor"]
@@ -111,10 +111,10 @@ class ElmoExtractor(SentenceEngine):
             When a file is missing, damaged or does not fit, or a value is not as described.
         """
         loaded = load_elmo(model, weight_file, precision, initial_state, warm_up, module)
-        loaded.encoder.to(_device_of(device))
+        loaded.encoder.to(device_of(device))
         chosen = layers
         if isinstance(layers, str) and layers.startswith(MIX):
-            chosen = _trained_mix(layers, loaded.scalar_mixes).to(_device_of(device))
+            chosen = _trained_mix(layers, loaded.scalar_mixes).to(device_of(device))
         return cls(loaded.encoder, chosen, pool, keep_sentence_boundaries, max_tokens, batch_size)
 
     @property
@@ -207,10 +207,6 @@ class ElmoExtractor(SentenceEngine):
             return vectors.copy()
         total = vectors.sum(axis=-2, dtype=numpy.float64)
         return (total / max(vectors.shape[-2], 1)).astype(numpy.float32)
-
-
-def _device_of(device: Union[int, str, torch.device]) -> torch.device:
-    return torch.device("cpu") if device == -1 else torch.device(device)
 
 
 def _trained_mix(name: str, mixes: List[ScalarMix]) -> ScalarMix:
