@@ -13,6 +13,7 @@ from allennlp.training.callbacks.log_writer import LogWriterCallback
 from allennlp.training.gradient_descent_trainer import GradientDescentTrainer
 from overrides import overrides
 
+from allennlp_elmo_plugin.embedder.activation_cache.base import ActivationCache
 from allennlp_elmo_plugin.embedder.activation_cache.hdf5 import Hdf5ActivationCache
 from allennlp_elmo_plugin.embedder.elmo import Elmo
 from allennlp_elmo_plugin.embedder.encoder import ElmoEncoder
@@ -40,8 +41,8 @@ class ElmoScalars(TrainerCallback):
     says, and does nothing without them. Each `elmo_token_embedder`, or other module of this
     package, has scalars below `elmo/` and the name of its module:
 
-    - `mix_0/layer_0` and so on, the weights of a trained scalar mix after the softmax, and
-      `mix_0/gamma`;
+    - `mix_0_layer_0` and so on, the weights of a trained scalar mix after the softmax, and
+      `mix_0_gamma`;
     - `word_cache_hits` and `activation_cache_hits`, shares from 0 to 1 of the words and sentences
       that were cached;
     - `tokens_per_second`, the tokens that the module has read in a second.
@@ -202,16 +203,16 @@ class _Reader:
         self._name = name
         modules = list(module.modules())
         self._mixes = [each for each in modules if isinstance(each, ScalarMix)]
-        self._caches = [
+        self._caches: List[Tuple[Any, str]] = [
             (cache, scalar)
             for kind, scalar in HITS.items()
             for cache in modules
             if isinstance(cache, kind)
         ]
         self._tokens = _TokenCount()
-        elmos = [each for each in modules if isinstance(each, Elmo)]
         # An activation cache is handed all sentences, and the encoder only those that it lacks.
-        reading = [elmo.activation_cache for elmo in elmos] or [module]
+        caches = [each for each in modules if isinstance(each, ActivationCache)]
+        reading: List[torch.nn.Module] = [*caches] or [module]
         self._handles = [each.register_forward_pre_hook(self._tokens) for each in reading]
 
     def counts(self, now: float) -> Counts:
@@ -226,9 +227,10 @@ class _Reader:
         for k, mix in enumerate(self._mixes):
             # The weights of a fixed mix would be flat lines.
             if mix.gamma.requires_grad:
+                # TensorBoard shortens names, but for what follows the last slash.
                 for layer, weight in enumerate(mix.normalized_weights().tolist()):
-                    scalars[self._path(f"mix_{k}/layer_{layer}")] = weight
-                scalars[self._path(f"mix_{k}/gamma")] = mix.gamma.item()
+                    scalars[self._path(f"mix_{k}_layer_{layer}")] = weight
+                scalars[self._path(f"mix_{k}_gamma")] = mix.gamma.item()
         return scalars
 
     def close(self) -> None:
@@ -260,7 +262,7 @@ def _outermost(model: torch.nn.Module) -> Iterator[Tuple[str, torch.nn.Module]]:
     """Yields the modules of this package that lie in no other one of them, with their names."""
     inside: List[str] = []
     for name, module in model.named_modules():
-        if isinstance(module, (ElmoTokenEmbedder, Elmo, ElmoEncoder)):
-            if not any(f"{name}.".startswith(outer) for outer in inside):
-                inside.append(f"{name}." if name else "")
-                yield name, module
+        is_inside = any(f"{name}.".startswith(outer) for outer in inside)
+        if isinstance(module, (ElmoTokenEmbedder, Elmo, ElmoEncoder)) and not is_inside:
+            inside.append(f"{name}." if name else "")
+            yield name, module

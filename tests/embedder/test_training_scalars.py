@@ -76,11 +76,11 @@ def test_the_mix_is_drawn(tmp_path: Path) -> None:
     for step, parameters in enumerate(recorded, 1):
         values = [parameters[name] for name in sorted(parameters) if "scalar_parameters" in name]
         powers = numpy.exp(numpy.concatenate(values).astype("float64"))
-        found = [scalars[f"{PATH}/mix_0/layer_{layer}"][step] for layer in range(3)]
+        found = [scalars[f"{PATH}/mix_0_layer_{layer}"][step] for layer in range(3)]
         assert numpy.allclose(found, powers / powers.sum(), rtol=0, atol=1e-6)
         (gamma,) = [value for name, value in parameters.items() if name.endswith("gamma")]
-        assert scalars[f"{PATH}/mix_0/gamma"][step] == pytest.approx(gamma.item(), abs=1e-6)
-    assert scalars[f"{PATH}/mix_0/gamma"][9] != 1
+        assert scalars[f"{PATH}/mix_0_gamma"][step] == pytest.approx(gamma.item(), abs=1e-6)
+    assert scalars[f"{PATH}/mix_0_gamma"][9] != 1
 
 
 def test_scalars_come_at_the_interval_of_tensorboard(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_scalars_come_at_the_interval_of_tensorboard(tmp_path: Path) -> None:
     scalars = _scalars(tmp_path / "run")
     assert {tuple(values) for values in scalars.values()} == {(4, 8)}
     assert set(scalars) == {
-        *(f"{PATH}/mix_0/{name}" for name in ("layer_0", "layer_1", "layer_2", "gamma")),
+        *(f"{PATH}/mix_0_{name}" for name in ("layer_0", "layer_1", "layer_2", "gamma")),
         f"{PATH}/word_cache_hits",
         f"{PATH}/tokens_per_second",
     }
@@ -165,22 +165,26 @@ def test_each_embedder_and_mix_has_scalars(tmp_path: Path) -> None:
         f"{other}/word_cache_hits",
         f"{other}/tokens_per_second",
     }
-    assert f"{PATH}/mix_0/layer_2" in names
+    assert f"{PATH}/mix_0_layer_2" in names
 
 
 def test_a_recovered_training_goes_on_drawing(tmp_path: Path) -> None:
-    """After `--recover`, the scalars of later steps join the earlier ones."""
+    """After `--recover`, the scalars go on with the number of the next step."""
     config = _with_tensorboard(tagger(tmp_path), 1)
     config["trainer"]["num_epochs"] = 1
     train(config, tmp_path / "run")
+    assert sorted(_scalars(tmp_path / "run")[f"{PATH}/mix_0_gamma"]) == [1, 2, 3]
+    # Event files are named by the second in which they begin.
+    for path in (tmp_path / "run" / "log" / "train").iterdir():
+        path.unlink()
     config["trainer"]["num_epochs"] = 2
     for name in ("model.tar.gz", "metrics.json"):
         (tmp_path / "run" / name).unlink()
     Params(config).to_file(str(tmp_path / "run" / "config.json"))
     train(config, tmp_path / "run", recover=True)
     scalars = _scalars(tmp_path / "run")
-    assert sorted(scalars[f"{PATH}/mix_0/gamma"]) == [1, 2, 3, 4, 5, 6]
-    assert sorted(scalars[f"{PATH}/tokens_per_second"]) == [2, 3, 5, 6]
+    assert sorted(scalars[f"{PATH}/mix_0_gamma"]) == [4, 5, 6]
+    assert sorted(scalars[f"{PATH}/tokens_per_second"]) == [5, 6]
 
 
 def test_a_training_without_tensorboard_draws_nothing(tmp_path: Path) -> None:

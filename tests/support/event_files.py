@@ -1,4 +1,4 @@
-"""A reader of the scalars in TensorBoard's event files, with the protobuf classes of tensorboardX."""
+"""A reader of the scalars in TensorBoard's event files, with tensorboardX's protobuf classes."""
 
 import struct
 from collections import defaultdict
