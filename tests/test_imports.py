@@ -20,7 +20,7 @@ LAYERS = (
     ("embedder",),
     ("language_model", "tagging"),
     ("extraction",),
-    ("compat",),
+    ("compat", "look"),
     ("commands",),
     ("__init__",),
 )
