@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
 
 import numpy
+from allennlp.common.checks import ConfigurationError
 from overrides import overrides
 
 from allennlp_elmo_plugin.extraction.sentence import Sentence
@@ -49,7 +50,7 @@ class Points(ABC):
         # Raises
 
         `ConfigurationError`
-            If there are no points.
+            If there are fewer than two points.
         `OSError`
             If the files cannot be written, for example because the disk is full.
         """
@@ -95,12 +96,22 @@ class TargetPoints(Points):
         The words.
     sentences : `Iterable[Sentence]`
         The sentences of the input, read twice.
+
+    # Raises
+
+    `ConfigurationError`
+        If there are fewer than two occurrences.
     """
 
     def __init__(self, words: Sequence[str], sentences: Iterable[Sentence]) -> None:
         wanted = frozenset(words)
         counts = Counter(found.word for found in _occurrences(sentences, wanted))
         self._num_occurrences = sum(counts.values())
+        if self._num_occurrences < 2:
+            raise ConfigurationError(
+                "Expected two or more occurrences of the target words for the projector, found "
+                f"{self._num_occurrences}. Add words, or leave the projector out."
+            )
         self._rows = {word: _spread(counts[word], n) for word, n in _shares(counts).items()}
         self._labels = _labels(sentences, self._rows)
 
@@ -123,10 +134,8 @@ class TargetPoints(Points):
         """
         columns = {"word": 0, "sentence": 1, "key": 2, "position": 3}
         labels = [label for word in self._rows for label in self._labels[word]]
-        vectors = [numpy.empty((0, 0), "float32")]
-        if labels:
-            with zipfile.ZipFile(output) as archive:
-                vectors = [_read_rows(archive, word, rows) for word, rows in self._rows.items()]
+        with zipfile.ZipFile(output) as archive:
+            vectors = [_read_rows(archive, word, rows) for word, rows in self._rows.items()]
         write_projector(
             folder,
             numpy.concatenate(vectors),
@@ -149,6 +158,11 @@ def prepare_points(task: ExtractionTask, sentences: Iterable[Sentence]) -> Point
     # Returns
 
     `Points`
+
+    # Raises
+
+    `ConfigurationError`
+        If there are fewer than two occurrences of target words.
     """
     if isinstance(task, TargetsTask):
         return TargetPoints(task.words, sentences)

@@ -40,8 +40,8 @@ def write_projector(
         Path of the folder, made if it is missing. Files of the same names in it are replaced.
     vectors : `numpy.ndarray`
         Shape (points, dim), float: one tensor with name "vectors"; or (points, layers, dim): a
-        tensor for each layer, with names "layer_0", "layer_1" and so on. The last one is shown
-        first.
+        tensor for each layer, with names "layer_0", "layer_1" and so on. The projector shows no
+        tensor of a single point or a single dimension.
     labels : `Mapping[str, Sequence[object]]`
         Columns by their names, each with a label for each point. The first one is shown beside the
         points. Tabs, line breaks and other runs of white space become a space.
@@ -49,8 +49,8 @@ def write_projector(
     # Raises
 
     `ConfigurationError`
-        If there are no vectors or columns, if a number is not finite, or if a column has another
-        number of labels than there are points.
+        If there are fewer than two points or no columns, if a number is not finite, or if a column
+        has another number of labels than there are points.
     `OSError`
         If the files cannot be written, for example because the disk is full. The folder is then
         left as it was.
@@ -69,10 +69,10 @@ def write_projector(
 
 
 def _check(vectors: numpy.ndarray, labels: Mapping[str, Sequence[object]]) -> None:
-    if vectors.ndim not in (2, 3) or not vectors.size:
+    if vectors.ndim not in (2, 3) or not vectors.size or min(len(vectors), vectors.shape[-1]) < 2:
         raise ConfigurationError(
             "Expected vectors of shape (points, dim) or (points, layers, dim) for the projector, "
-            f"none of them 0, got shape {vectors.shape}."
+            f"with two or more points and numbers, got shape {vectors.shape}."
         )
     if not labels:
         raise ConfigurationError("Expected a column of labels for the projector, got none.")
@@ -92,9 +92,7 @@ def _check(vectors: numpy.ndarray, labels: Mapping[str, Sequence[object]]) -> No
 def _tensors(vectors: numpy.ndarray) -> Dict[str, numpy.ndarray]:
     if vectors.ndim == 2:
         return {"vectors": vectors}
-    # The projector opens the first tensor. In layer 0, all occurrences of a word are one point.
-    layers = reversed(range(vectors.shape[1]))
-    return {f"layer_{layer}": vectors[:, layer] for layer in layers}
+    return {f"layer_{layer}": vectors[:, layer] for layer in range(vectors.shape[1])}
 
 
 def _write_metadata(path: Path, labels: Mapping[str, Sequence[object]]) -> None:

@@ -98,12 +98,11 @@ def test_long_sentences_are_cut(tmp_path: Path) -> None:
     assert second.split() == ["\u2026", *tokens[30:]]
 
 
-def test_no_occurrence_is_an_error(tmp_path: Path) -> None:
-    """There is nothing to look at."""
-    output = tmp_path / "bank.npz"
-    points = prepare_points(TargetsTask(WORDS, output), _sentences(["a b"]))
-    with pytest.raises(ConfigurationError, match="Expected vectors of shape"):
-        points.write(output, tmp_path / "new")
+@pytest.mark.parametrize("text, number", [("a b", 0), ("a rare", 1)])
+def test_too_few_occurrences_are_an_error(tmp_path: Path, text: str, number: int) -> None:
+    """The projector shows no single point, so the error comes before anything is computed."""
+    with pytest.raises(ConfigurationError, match=f"two or more occurrences.*found {number}"):
+        prepare_points(TargetsTask(WORDS, tmp_path / "bank.npz"), _sentences([text]))
 
 
 @pytest.mark.parametrize("ending", ["txt", "vec", "bin"])

@@ -44,11 +44,11 @@ def _rows(folder: Path) -> List[List[str]]:
 
 
 def test_each_layer_is_a_tensor(tmp_path: Path) -> None:
-    """Layers have tensors of their own, the last one first, and all of them the same labels."""
+    """Layers have tensors of their own, and all of them the same labels."""
     write_projector(tmp_path / "new", VECTORS, LABELS)
-    top, bottom = _entries(tmp_path / "new")
-    assert (top["tensor_name"], bottom["tensor_name"]) == ("layer_1", "layer_0")
-    for layer, entry in enumerate((bottom, top)):
+    first, second = _entries(tmp_path / "new")
+    assert (first["tensor_name"], second["tensor_name"]) == ("layer_0", "layer_1")
+    for layer, entry in enumerate((first, second)):
         assert entry["shape"] == (3, 4) and entry["metadata_path"] == "metadata.tsv"
         tensor = _tensor(tmp_path / "new" / entry["tensor_path"])
         assert numpy.allclose(tensor, VECTORS[:, layer], rtol=1e-5, atol=0)
@@ -75,7 +75,7 @@ def test_a_single_column_has_no_heading(tmp_path: Path) -> None:
 
 
 @settings(max_examples=25)
-@given(st.lists(st.tuples(st.text(), st.text()), min_size=1, max_size=5))
+@given(st.lists(st.tuples(st.text(), st.text()), min_size=2, max_size=5))
 def test_no_label_moves_another(
     tmp_path_factory: pytest.TempPathFactory, labels: List[List[str]]
 ) -> None:
@@ -102,14 +102,16 @@ def test_no_label_moves_another(
 )
 def test_white_space_is_harmless(tmp_path: Path, label: str, shown: str) -> None:
     """Tabs and line breaks become spaces, and an empty label a sign for one."""
-    write_projector(tmp_path, VECTORS[:1], {"word": [label], "position": [1]})
-    assert _rows(tmp_path)[1] == [shown, "1"]
+    write_projector(tmp_path, VECTORS[:2], {"word": [label, "b"], "position": [1, 2]})
+    assert _rows(tmp_path)[1:] == [[shown, "1"], ["b", "2"]]
 
 
 @pytest.mark.parametrize(
     "vectors, labels, message",
     [
-        (VECTORS[:0], {"word": []}, "none of them 0, got shape (0, 2, 4)"),
+        (VECTORS[:0], {"word": []}, "two or more points and numbers, got shape (0, 2, 4)"),
+        (VECTORS[:1], {"word": ["a"]}, "got shape (1, 2, 4)"),
+        (VECTORS[:, 0, :1], LABELS, "got shape (3, 1)"),
         (VECTORS[0, 0], LABELS, "got shape (4,)"),
         (VECTORS, {}, "Expected a column of labels"),
         (VECTORS[:2], LABELS, "Expected 2 labels in the column 'word'"),
