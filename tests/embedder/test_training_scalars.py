@@ -9,9 +9,12 @@ import pytest
 from allennlp.commands.train import train_model
 from allennlp.common import Params
 from allennlp.training import TrainerCallback, gradient_descent_trainer
+from allennlp.training.callbacks.log_writer import LogWriterCallback
 
+from allennlp_elmo_plugin import BilmEncoder, ZeroState, spell_sentences
 from allennlp_elmo_plugin.embedder import training_scalars
 from allennlp_elmo_plugin.embedder.training_scalars import ElmoScalars
+from tests.support.elmo_files import write_elmo_files
 from tests.support.event_files import read_scalars
 from tests.support.language_model_experiment import language_model
 from tests.support.tagger_experiment import tagger, train
@@ -166,6 +169,56 @@ def test_each_embedder_and_mix_has_scalars(tmp_path: Path) -> None:
         f"{other}/tokens_per_second",
     }
     assert f"{PATH}/mix_0_layer_2" in names
+
+
+@TrainerCallback.register("remembering")
+class _Remembering(LogWriterCallback):
+    """Remembers the scalars of this package, like a writer to another place."""
+
+    def log_scalars(self, scalars: Any, log_prefix: str = "", epoch: Any = None) -> None:
+        if log_prefix == "elmo":
+            assert self.trainer is not None
+            recorded.append((self.trainer._total_batches_completed, scalars))
+
+
+def test_each_writer_has_its_own_interval(tmp_path: Path) -> None:
+    """The scalars of one writer take nothing from those of another, such as `wandb`."""
+    config = _with_tensorboard(tagger(tmp_path), 1)
+    config["trainer"]["callbacks"].append({"type": "remembering", "summary_interval": 3})
+    train(config, tmp_path / "run")
+    assert [step for step, _ in recorded] == [3, 6, 9]
+    name = f"{PATH}/word_cache_hits"
+    batches = _batches(tmp_path / "train.txt")
+    weights = [len({"<S>", "</S>"}.union(*batch)) for batch in batches]
+    each = [_scalars(tmp_path / "run")[name][step] for step in (1, 2, 3)]
+    found = recorded[0][1][name[len("elmo/") :]]
+    assert found == pytest.approx(numpy.average(each, weights=weights))
+
+
+def test_an_encoder_alone_counts_its_tokens(tmp_path: Path) -> None:
+    """A model that is an encoder has scalars without the name of a module."""
+    files = write_elmo_files(tmp_path / "elmo")
+    encoder = BilmEncoder.from_files(*files, initial_state=ZeroState())
+    writer = _Remembering(str(tmp_path), summary_interval=1)
+
+    class _Trainer:
+        """As much of a trainer as the callbacks read."""
+
+        _callbacks, model, _total_batches_completed = (writer,), encoder, 1
+
+    trainer: Any = _Trainer()
+    writer.trainer = trainer
+    callback = ElmoScalars(str(tmp_path))
+    callback.on_start(trainer)
+    character_ids = spell_sentences([["the", "rain"], ["a"]])
+    for number in (1, 2):
+        encoder(encoder.make_batch(character_ids))
+        callback.on_batch(trainer, [], [], {}, 0, number, True)
+    assert callback._counts["tokens_per_second"][0] == 6
+    first, second = (scalars for _, scalars in recorded)
+    assert set(first) == {"word_cache_hits"}
+    assert second["word_cache_hits"] == 1 and second["tokens_per_second"] > 0
+    callback.on_end(trainer)
 
 
 def test_a_recovered_training_goes_on_drawing(tmp_path: Path) -> None:
