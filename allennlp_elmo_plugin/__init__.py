@@ -36,6 +36,7 @@ from allennlp_elmo_plugin.embedder.initial_state.warm_up_sentences import WARM_U
 from allennlp_elmo_plugin.embedder.initial_state.zero import ZeroState
 from allennlp_elmo_plugin.embedder.scalar_mix import FixedScalarMix, LearnedScalarMix, ScalarMix
 from allennlp_elmo_plugin.embedder.token_embedder import ElmoTokenEmbedder
+from allennlp_elmo_plugin.embedder.training_scalars import ElmoScalars
 from allennlp_elmo_plugin.embedder.word_cache.base import WordCache
 from allennlp_elmo_plugin.embedder.word_cache.lru import LruWordCache
 from allennlp_elmo_plugin.embedder.word_cache.none import NoWordCache
@@ -77,6 +78,7 @@ __all__ = [
     "ElmoExtractor",
     "ElmoModels",
     "ElmoOptions",
+    "ElmoScalars",
     "ElmoTaggerPredictor",
     "ElmoTokenEmbedder",
     "ElmoTokenize",
@@ -108,4 +110,4 @@ rename_builtin(ElmoTokenEmbedder)
 rename_builtin(ElmoCharactersIndexer)
 patch_hotflip(WARM_UP_WORDS)
 provide_module()
-add_default_callbacks(ActivationCacheSummary, BilmProgress, BilmResumption)
+add_default_callbacks(ActivationCacheSummary, BilmProgress, BilmResumption, ElmoScalars)

@@ -24,6 +24,7 @@ from allennlp_elmo_plugin.commands.elmo_arguments import (
     extractor_options,
     files_read,
     require_float32,
+    require_projectable,
     result_settings,
     target_words,
     warm_up_texts,
@@ -40,6 +41,7 @@ from allennlp_elmo_plugin.extraction.word_types import WordTypesTask
 from allennlp_elmo_plugin.extraction.working_folder import WorkingFolder
 from allennlp_elmo_plugin.io.atomic import write_atomically
 from allennlp_elmo_plugin.io.counted import counted
+from allennlp_elmo_plugin.look.projected_words import prepare_points
 
 __all__ = ["ElmoVectors"]
 
@@ -54,6 +56,8 @@ examples:
       one vector for each protein
   allennlp elmo corpus.txt uses.npz --model elmo.zip --top --targets words.txt
       the vectors of some words wherever they occur
+  allennlp elmo corpus.txt words.bin --model elmo.zip --average --types 5000 --projector words
+      the vectors of frequent words, and files to see them in TensorBoard
   allennlp elmo corpus.txt vectors.hdf5 --model elmo.zip --resume
       go on after Ctrl-C, a kill or a full disk
 
@@ -103,6 +107,7 @@ class ElmoVectors(ElmoCommand):
         common_logging.FILE_FRIENDLY_LOGGING = arguments.file_friendly_logging
         if arguments.layers is None:
             arguments.layers = "all"
+        require_projectable(arguments)
         if arguments.ray is not None:
             extract_with_ray(arguments)
             return
@@ -133,6 +138,8 @@ def _extract(arguments: argparse.Namespace, folder: WorkingFolder) -> None:
     job = ExtractionJob(source, extractor, task, arguments.resume, settings)
     plan = job.plan()
     _print_plan(plan, task)
+    # Standard input can be read until the job has run.
+    points = None if arguments.projector is None else prepare_points(task, source)
     summary = job.run(plan)
     print(
         f"Wrote {counted(summary.num_sentences, 'sentence')} to "
@@ -140,6 +147,8 @@ def _extract(arguments: argparse.Namespace, folder: WorkingFolder) -> None:
         f"{summary.seconds:.1f} s, "
         f"{counted(round(summary.num_tokens / summary.seconds), 'token')} a second"
     )
+    if points is not None:
+        print(points.write(task.output, Path(arguments.projector)))
 
 
 def _print_plan(plan: ExtractionPlan, task: ExtractionTask) -> None:

@@ -5,6 +5,7 @@ The arguments of `allennlp elmo`, and the objects that they stand for.
 import argparse
 import json
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 from allennlp.common.checks import ConfigurationError
@@ -12,6 +13,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp_elmo_plugin.extraction.extractor import MIX
 from allennlp_elmo_plugin.extraction.inputs.formats import INPUT_FORMATS
 from allennlp_elmo_plugin.extraction.inputs.sentence_file import BLANK_LINES, KEYS
+from allennlp_elmo_plugin.extraction.output_paths import require_output_folder
 from allennlp_elmo_plugin.extraction.sentence import Sentence
 from allennlp_elmo_plugin.extraction.warm_up import first_sentences
 from allennlp_elmo_plugin.io.text_lines import read_lines
@@ -28,6 +30,7 @@ __all__ = [
     "extractor_options",
     "files_read",
     "require_float32",
+    "require_projectable",
     "result_settings",
     "target_words",
     "warm_up_texts",
@@ -206,6 +209,12 @@ def add_results(group: "argparse._ArgumentGroup") -> None:
         "layers, their mean or a mix. OUTPUT is in word2vec's format: .txt, .vec or .bin",
     )
     group.add_argument(
+        "--projector",
+        metavar="FOLDER",
+        help="with --types or --targets: also write the vectors to FOLDER for TensorBoard's "
+        "embedding projector, 10,000 points at most",
+    )
+    group.add_argument(
         "--dtype",
         choices=("float32", "float16"),
         default="float32",
@@ -318,6 +327,35 @@ def require_float32(arguments: argparse.Namespace) -> None:
             f"Got --types and --dtype {arguments.dtype}, but word2vec's formats hold float32. "
             "Leave one of them out."
         )
+
+
+def require_projectable(arguments: argparse.Namespace) -> None:
+    """
+    Checks that `--projector` has a folder to write to, and comes with `--types` or `--targets`.
+
+    # Parameters
+
+    arguments : `argparse.Namespace`
+        The parsed arguments.
+
+    # Raises
+
+    `ConfigurationError`
+        If it does not.
+    """
+    if arguments.projector is None:
+        return
+    if arguments.types is None and arguments.targets is None:
+        raise ConfigurationError(
+            "Got --projector without words to show. Give --types N for the most frequent words, or "
+            "--targets FILE for all occurrences of some words."
+        )
+    if arguments.ray is not None:
+        raise ConfigurationError(
+            "Got --projector and --ray, but a projector shows no more than one process can make. "
+            "Leave one of them out."
+        )
+    require_output_folder(Path(arguments.projector))
 
 
 def warm_up_texts(

@@ -1,0 +1,3 @@
+"""
+Pages and files to look at vectors.
+"""
