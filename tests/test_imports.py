@@ -20,7 +20,7 @@ LAYERS = (
     ("embedder",),
     ("language_model", "tagging"),
     ("extraction",),
-    ("compat",),
+    ("compat", "senses"),
     ("commands",),
     ("__init__",),
 )
