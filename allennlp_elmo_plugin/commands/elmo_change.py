@@ -39,6 +39,7 @@ from allennlp_elmo_plugin.senses.table import format_changes, require_table, wri
 from allennlp_elmo_plugin.senses.vector_file import VectorFile, is_vector_file
 from allennlp_elmo_plugin.senses.word_change import (
     MEASURES,
+    SORT_BY,
     ChangeOptions,
     WordChange,
     common_words,
@@ -156,8 +157,8 @@ def _add_measures(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--sort-by",
         choices=MEASURES,
-        default=MEASURES[0],
-        help=f"measure that the table is sorted by (default: {MEASURES[0]})",
+        default=SORT_BY,
+        help=f"measure that the table is sorted by (default: {SORT_BY})",
     )
     defaults = ChangeOptions()
     group.add_argument(
@@ -178,8 +179,8 @@ def _add_measures(group: "argparse._ArgumentGroup") -> None:
         "--clustering",
         choices=tuple(CLUSTERINGS),
         default=defaults.clustering,
-        help="kmeans: k-means with the number of clusters, 2 to 10, that has the best silhouette; "
-        "affinity: affinity propagation, which finds many small clusters and takes longer "
+        help="affinity: affinity propagation, which finds the number of clusters itself; kmeans: "
+        "k-means with the number, 2 to 10, that has the best silhouette "
         f"(default: {defaults.clustering})",
     )
     group.add_argument(

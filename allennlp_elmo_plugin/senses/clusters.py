@@ -8,7 +8,6 @@ from typing import Callable, Dict, Optional
 import numpy
 from scipy.spatial.distance import cdist
 from sklearn.cluster import AffinityPropagation, KMeans
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import silhouette_score
 
 from allennlp_elmo_plugin.senses.choices import require_choice
@@ -18,7 +17,10 @@ __all__ = ["CLUSTERINGS", "cluster"]
 
 MAX_CLUSTERS = 10
 NUM_STARTS = 10
+# With little damping the messages may oscillate; with much they move slowly, so that few iterations
+# without a change do not show that they have converged.
 DAMPING = 0.9
+STABLE_ITERATIONS = 50
 MAX_ITERATIONS = 1000
 
 
@@ -31,8 +33,8 @@ def cluster(vectors: numpy.ndarray, clustering: str, seed: int = 0) -> Optional[
     vectors : `numpy.ndarray`
         Vectors of shape (occurrences, dim), none of them zero.
     clustering : `str`
-        `"kmeans"`: k-means with the number of clusters, from 2 to 10, that has the best silhouette.
-        `"affinity"`: affinity propagation, which finds the number itself.
+        `"affinity"`: affinity propagation, which finds the number of clusters itself. `"kmeans"`:
+        k-means with the number, from 2 to 10, that has the best silhouette.
     seed : `int`, optional (default = `0`)
         Seed of the method.
 
@@ -71,16 +73,21 @@ def _by_kmeans(directions: numpy.ndarray, seed: int) -> Optional[numpy.ndarray]:
 
 
 def _by_affinity(directions: numpy.ndarray, seed: int) -> Optional[numpy.ndarray]:
-    method = AffinityPropagation(damping=DAMPING, max_iter=MAX_ITERATIONS, random_state=seed)
+    method = AffinityPropagation(
+        damping=DAMPING,
+        max_iter=MAX_ITERATIONS,
+        convergence_iter=STABLE_ITERATIONS,
+        random_state=seed,
+    )
     with warnings.catch_warnings():
-        # The result says so.
-        warnings.simplefilter("ignore", ConvergenceWarning)
+        # The result says whether it converged; of equal vectors, any may be a centre.
+        warnings.simplefilter("ignore", UserWarning)
         labels: numpy.ndarray = method.fit_predict(directions)
     return None if method.n_iter_ >= MAX_ITERATIONS or labels.min() < 0 else labels
 
 
 CLUSTERINGS: Dict[str, Callable[[numpy.ndarray, int], Optional[numpy.ndarray]]] = {
-    "kmeans": _by_kmeans,
     "affinity": _by_affinity,
+    "kmeans": _by_kmeans,
 }
 """Functions that cluster unit vectors, by the name of the method."""

@@ -172,7 +172,7 @@ def _draw_plane(panel: Any, shown: Occurrences, names: Sequence[str], seed: int)
             s=18,
             marker=marker,
             color=colour,
-            alpha=0.55,
+            alpha=0.7,
             linewidths=0,
             label=f"{_plain(name)} ({len(points):,}{of})",
         )

@@ -17,10 +17,13 @@ from allennlp_elmo_plugin.senses.measures import (
 )
 from allennlp_elmo_plugin.senses.sampling import draw_rows
 
-__all__ = ["MEASURES", "ChangeOptions", "WordChange", "common_words", "measure_change"]
+__all__ = ["MEASURES", "SORT_BY", "ChangeOptions", "WordChange", "common_words", "measure_change"]
 
 MEASURES = ("apd", "cosine_distance", "jsd")
 """Measures to sort by, each larger for more change."""
+
+# It finds a planted change; the average pairwise distance also ranks words by how varied they are.
+SORT_BY = "cosine_distance"
 
 
 class WordChange(NamedTuple):
@@ -73,8 +76,8 @@ class ChangeOptions(NamedTuple):
         The other measures use all.
     distance : `str`, optional (default = `"cosine"`)
         Distance of the average pairwise distance: `"cosine"`, `"euclidean"` or `"canberra"`.
-    clustering : `str`, optional (default = `"kmeans"`)
-        Method of the clusters: `"kmeans"` or `"affinity"`.
+    clustering : `str`, optional (default = `"affinity"`)
+        Method of the clusters: `"affinity"` or `"kmeans"`.
     seed : `int`, optional (default = `0`)
         Seed of the draw and of the clusters.
     """
@@ -82,7 +85,7 @@ class ChangeOptions(NamedTuple):
     min_occurrences: int = 3
     max_occurrences: int = 1000
     distance: str = "cosine"
-    clustering: str = "kmeans"
+    clustering: str = "affinity"
     seed: int = 0
 
     def check(self) -> None:
@@ -107,7 +110,7 @@ def measure_change(
     second: Mapping[str, numpy.ndarray],
     words: Optional[Iterable[str]] = None,
     options: Optional[ChangeOptions] = None,
-    sort_by: str = "apd",
+    sort_by: str = SORT_BY,
 ) -> List[WordChange]:
     """
     Measures how much the use of words differs between two corpora.
@@ -123,7 +126,7 @@ def measure_change(
         The words. `None` is all words of both mappings. Repeated ones count once.
     options : `ChangeOptions`, optional (default = `None`)
         Options of the measures.
-    sort_by : `str`, optional (default = `"apd"`)
+    sort_by : `str`, optional (default = `"cosine_distance"`)
         One of `MEASURES`.
 
     # Returns
