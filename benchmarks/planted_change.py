@@ -261,7 +261,7 @@ def measure_planted_change(
     planted = {word for pair in pairs for word in pair}
     first = _vectors(halves.first, extractor, targets)
     second = _vectors(plant(halves.second, pairs, share, seed), extractor, targets)
-    rows = []
+    rows: List[Dict[str, Any]] = []
     for clustering in CLUSTERINGS:
         options = ChangeOptions(
             max_occurrences=max_occurrences, clustering=clustering, seed=seed, min_occurrences=1

@@ -152,7 +152,8 @@ def _draw_measures(figure: Any, changes: Sequence[WordChange]) -> None:
         # matplotlib leaves out what is not a number.
         numbers = numpy.array([numpy.nan if value is None else value for value in values])
         panel.hlines(rows, 0, numbers, color="#BBBBBB", linewidth=1)
-        panel.plot(numbers, rows, "o", color=COLOURS[0], markersize=5)
+        # A dot at 0 is drawn in full.
+        panel.plot(numbers, rows, "o", color=COLOURS[0], markersize=5, clip_on=False, zorder=3)
         panel.set_title(title, fontsize=SMALL + 1)
         panel.tick_params(axis="x", labelsize=SMALL)
         panel.set_xlim(left=0)
