@@ -30,11 +30,14 @@ from benchmarks.layers import measure_layers
 from benchmarks.limits import Machine, limit_of
 from benchmarks.many_langs import measure_many_langs
 from benchmarks.operations import Work, count_work
+from benchmarks.planted_change import Halves, choose_targets, plant, split_texts
+from benchmarks.planted_change import main as measure_planted
 from benchmarks.sentences import document, generate_sentences, in_batches, read_sentences
 from benchmarks.settings import Settings
 from benchmarks.sides import ALLENNLP, build_embedder
 from benchmarks.tagging import main as measure_tagging
 
+NOUNS = ("house", "garden", "river", "table", "window")
 CONLLU = """# text = Don't stop
 1-2\tDon't\t_\t_\t_\t_\t_\t_\t_\t_
 1\tDo\tdo\tAUX\t_\t_\t0\troot\t_\t_
@@ -287,3 +290,57 @@ def test_taggers_are_measured_on_the_test_file(
     assert [len(row["accuracies"]) for row in rows] == [1, 1, 1]
     assert rows[-1]["mean"] == 1.0
     assert "100.00%" in capsys.readouterr().out
+
+
+def test_a_planted_change_is_ranked(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """The table and the file have a row for each measure, with the ranks of the planted words."""
+    (tmp_path / "texts").mkdir()
+    lines = [f"{word} lies near the {other}\n" for word in NOUNS for other in NOUNS] * 3
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / "texts" / name).write_text("".join(lines), encoding="utf-8")
+    measure_planted(
+        [
+            *(str(tmp_path / "texts"), "--model", str(settings.models["tiny"]), "--words", "4"),
+            *("--pairs", "1", "--shares", "1", "--occurrences", "5", "90", "--halves", "files"),
+            *("--output", str(tmp_path / "output")),
+        ]
+    )
+    rows = json.loads((tmp_path / "output" / "planted_change.json").read_text())
+    names = ["apd", "cosine_distance", "jsd, affinity", "jsd, kmeans"]
+    assert [row["measure"] for row in rows] == names
+    assert all(len(row["ranks"]) == 2 and row["last_rank"] <= 4 for row in rows)
+    assert "Ranks of 2 planted words among 4" in capsys.readouterr().out
+
+
+def test_words_are_swapped_in_a_share_of_the_sentences() -> None:
+    """All of a pair's words in a sentence are swapped or none; other sentences stay."""
+    sentences = [["cat", "sees", "dog"], ["no", "one"], ["dog", "dog"]] * 50
+    swapped = [["dog", "sees", "cat"], ["no", "one"], ["cat", "cat"]] * 50
+    found = list(plant(sentences, [("cat", "dog")], 0.5, seed=1))
+    assert all(
+        any(each == side for side in sides) for each, *sides in zip(found, sentences, swapped)
+    )
+    assert 30 < sum(one != other for one, other in zip(found, sentences)) < 70
+    assert list(plant(sentences, [("cat", "dog")], 1, seed=1)) == swapped
+
+
+@pytest.mark.parametrize("by", ["sentences", "files"])
+def test_a_corpus_is_cut_into_halves(tmp_path: Path, by: str) -> None:
+    """Each sentence is in one half, and by files each file is."""
+    for name in "abcd":
+        (tmp_path / name).write_text(f"{name} x\n\n" * 20, encoding="utf-8")
+    halves = split_texts([tmp_path / name for name in "abcd"], by, seed=0)
+    assert sorted(sum(halves, [])) == [[name, "x"] for name in "abcd" for _ in range(20)]
+    names = [{sentence[0] for sentence in half} for half in halves]
+    assert [len(each) for each in names] == ([2, 2] if by == "files" else [4, 4])
+
+
+def test_targets_are_frequent_enough_in_both_halves() -> None:
+    """Words in lower case within the bounds are drawn, the most frequent first."""
+    first = [["house", "house", "Garden", "door", "tree", "much"] * 2, ["much"] * 9]
+    second = [["house", "tree", "door", "Garden", "garden"] * 3]
+    assert choose_targets(Halves(first, second), 3, (2, 8), seed=0) == ["house", "door", "tree"]
+    with pytest.raises(ValueError, match="expected 4 words with 2 to 8 occurrences .* found 3"):
+        choose_targets(Halves(first, second), 4, (2, 8), seed=0)

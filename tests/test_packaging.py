@@ -133,6 +133,10 @@ def in_standard_library(module: str) -> bool:
     return below and "site-packages" not in spec.origin
 
 
+# Modules whose distribution has another name.
+DISTRIBUTIONS = {"sklearn": "scikit-learn"}
+
+
 def test_every_imported_module_is_declared() -> None:
     """The package imports nothing but its declared dependencies, and extras on demand."""
     declared = {requirement.name for requirement in install_requires()}
@@ -140,7 +144,8 @@ def test_every_imported_module_is_declared() -> None:
     names = ("parquet", "distributed", "benchmarks")
     extras = [each for name in names for each in extra_requirements(name)]
     on_demand = {"triton"} | {each.name for each in extras}
-    imported = {canonicalize_name(name) for name in third_party_modules(PACKAGE)}
+    modules = third_party_modules(PACKAGE)
+    imported = {canonicalize_name(DISTRIBUTIONS.get(name, name)) for name in modules}
     assert imported - on_demand <= declared
 
 

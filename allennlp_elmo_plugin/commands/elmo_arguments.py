@@ -47,7 +47,7 @@ dim numbers. Layer 0 knows the word alone; those above it know its sentence.
 """.strip()
 
 
-def add_model(group: "argparse._ArgumentGroup") -> None:
+def add_model(group: "argparse._ArgumentGroup", source: str = "INPUT") -> None:
     """
     Adds the arguments that say which ELMo is run.
 
@@ -55,6 +55,8 @@ def add_model(group: "argparse._ArgumentGroup") -> None:
 
     group : `argparse._ArgumentGroup`
         Group of the parser.
+    source : `str`, optional (default = `"INPUT"`)
+        Name of the input in the help.
     """
     group.add_argument(
         "--model",
@@ -95,12 +97,13 @@ def add_model(group: "argparse._ArgumentGroup") -> None:
         "--warm-up",
         metavar="FILE",
         help="file of some tokenized sentences that ELMo reads to be in the state warm, or the "
-        "word input for the first sentences of INPUT. Give one of them if INPUT is not English "
+        f"word input for the first sentences of {source}. Give one of them if the text is not "
+        "English "
         "(default: 16 English sentences)",
     )
 
 
-def add_input(group: "argparse._ArgumentGroup") -> None:
+def add_input(group: "argparse._ArgumentGroup", source: str = "INPUT") -> None:
     """
     Adds the arguments that say how the input is read.
 
@@ -108,16 +111,18 @@ def add_input(group: "argparse._ArgumentGroup") -> None:
 
     group : `argparse._ArgumentGroup`
         Group of the parser.
+    source : `str`, optional (default = `"INPUT"`)
+        Name of the input in the help.
     """
     group.add_argument(
         "--input-format",
         choices=INPUT_FORMATS,
-        help="format of INPUT (default: by its ending, otherwise lines)",
+        help=f"format of {source} (default: by its ending, otherwise lines)",
     )
     group.add_argument(
         "--tokenize",
         metavar="LANGUAGE",
-        help="INPUT is plain text: split it into sentences and tokens by spaCy's rules for a "
+        help=f"{source} is plain text: split it into sentences and tokens by spaCy's rules for a "
         "language, such as en or de; xx suits many languages",
     )
     group.add_argument(
@@ -131,8 +136,8 @@ def add_input(group: "argparse._ArgumentGroup") -> None:
         "--keys",
         choices=KEYS,
         default="ids",
-        help="names of the sentences' arrays in OUTPUT: ids, those in INPUT, or numbers if it has "
-        "none; numbers, from 0; or sentences, their texts (default: ids)",
+        help=f"names of the sentences in what is written: ids, those in {source}, or numbers if "
+        "there are none; numbers, from 0; or sentences, their texts (default: ids)",
     )
     group.add_argument(
         "--use-sentence-keys",
@@ -143,7 +148,7 @@ def add_input(group: "argparse._ArgumentGroup") -> None:
     )
 
 
-def add_layers(group: "argparse._ArgumentGroup") -> None:
+def add_layers(group: "argparse._ArgumentGroup", default: str = "all") -> None:
     """
     Adds the arguments that say which layers are written.
 
@@ -151,13 +156,19 @@ def add_layers(group: "argparse._ArgumentGroup") -> None:
 
     group : `argparse._ArgumentGroup`
         Group of the parser.
+    default : `str`, optional (default = `"all"`)
+        The layers that the help calls the default. With another one than `"all"`, a token always
+        has one vector, and there is no `--all`.
     """
     layers = group.add_mutually_exclusive_group()
     choices = {
-        "all": "all layers: arrays of (layers, tokens, dim) (default)",
+        "all": "all layers: arrays of (layers, tokens, dim)",
         "top": "the last layer: arrays of (tokens, dim)",
         "average": "the mean of the layers: arrays of (tokens, dim)",
     }
+    if default != "all":
+        del choices["all"]
+    choices[default] += " (default)"
     for name, text in choices.items():
         layers.add_argument(f"--{name}", dest="layers", action="store_const", const=name, help=text)
     layers.add_argument(
@@ -233,7 +244,7 @@ def add_results(group: "argparse._ArgumentGroup") -> None:
     )
 
 
-def add_running(group: "argparse._ArgumentGroup") -> None:
+def add_running(group: "argparse._ArgumentGroup", kept_in: str = "OUTPUT.partial") -> None:
     """
     Adds the arguments that say how the command runs.
 
@@ -241,6 +252,8 @@ def add_running(group: "argparse._ArgumentGroup") -> None:
 
     group : `argparse._ArgumentGroup`
         Group of the parser.
+    kept_in : `str`, optional (default = `"OUTPUT.partial"`)
+        Place of unfinished work in the help.
     """
     group.add_argument(
         "--max-tokens",
@@ -267,7 +280,7 @@ def add_running(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--resume",
         action="store_true",
-        help="go on with a run that was stopped, whose work is kept in OUTPUT.partial, or begin "
+        help=f"go on with a run that was stopped, whose work is kept in {kept_in}, or begin "
         "if there is none. The result is that of a run that was not stopped",
     )
     group.add_argument(
