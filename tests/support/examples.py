@@ -19,7 +19,9 @@ from allennlp_elmo_plugin import ElmoVectors
 __all__ = ["elmo_parser", "run_console", "run_python"]
 
 COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
-ALLENNLP = re.compile(r"(.*)\ballennlp (elmo|elmo-convert|elmo-models|elmo-score)(?: +(.*))?$", re.DOTALL)
+ALLENNLP = re.compile(
+    r"(.*)\ballennlp (elmo|elmo-convert|elmo-models|elmo-score)(?: +(.*))?$", re.DOTALL
+)
 """A command that is run: the pipe in front of it, its name and its arguments."""
 VARYING = re.compile(r"\S+ are free|in \S+ s, \S+ tokens a second")
 """Parts of a command's output that differ from run to run."""
