@@ -29,7 +29,8 @@ def add_model_name(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help="a biLM with its softmax and vocabulary: pretrained:small; the model.tar.gz of a "
         "bidirectional_lm or its folder; path or URL of a folder, zip or tar that 'allennlp "
-        "elmo-export' has written; or any ELMo of 'allennlp elmo --model', with --softmax and --vocabulary",
+        "elmo-export' has written; or any ELMo of 'allennlp elmo --model', with --softmax and "
+        "--vocabulary",
     )
 
 

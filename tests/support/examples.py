@@ -44,8 +44,8 @@ def run_console(code: str) -> None:
     """
     Runs the commands of a console and compares what they print, if the console shows that.
 
-    These are `allennlp elmo`, `elmo-convert`, `elmo-models` and `elmo-score`; others are left out. `$ cat FILE`
-    shows a file that the reader has: it is made.
+    These are `allennlp elmo`, `elmo-convert`, `elmo-models` and `elmo-score`; others are left out.
+    `$ cat FILE` shows a file that the reader has: it is made.
     """
     for command, output in COMMAND.findall(code):
         command = command.replace("\\\n", " ")
