@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any, List
 
@@ -15,6 +16,7 @@ from allennlp.modules.elmo import _ElmoBiLm
 from allennlp_elmo_plugin import ElmoBilm, ElmoOptions, NoWordCache
 from allennlp_elmo_plugin.extraction.extractor import ElmoExtractor
 from allennlp_elmo_plugin.extraction.models import load_elmo
+from benchmarks import scoring
 from benchmarks.epochs import measure_epochs, write_tagged
 from benchmarks.extraction import (
     Corpus,
@@ -29,6 +31,8 @@ from benchmarks.language_model import measure_language_model
 from benchmarks.layers import measure_layers
 from benchmarks.limits import Machine, limit_of
 from benchmarks.many_langs import measure_many_langs
+from benchmarks.minimal_pairs import MINIMAL_PAIRS
+from benchmarks.minimal_pairs import main as measure_minimal_pairs
 from benchmarks.operations import Work, count_work
 from benchmarks.planted_change import Halves, choose_targets, plant, split_texts
 from benchmarks.planted_change import main as measure_planted
@@ -36,6 +40,7 @@ from benchmarks.sentences import document, generate_sentences, in_batches, read_
 from benchmarks.settings import Settings
 from benchmarks.sides import ALLENNLP, build_embedder
 from benchmarks.tagging import main as measure_tagging
+from tests.support.scores import write_language_model
 
 NOUNS = ("house", "garden", "river", "table", "window")
 CONLLU = """# text = Don't stop
@@ -344,3 +349,43 @@ def test_targets_are_frequent_enough_in_both_halves() -> None:
     assert choose_targets(Halves(first, second), 3, (2, 8), seed=0) == ["house", "door", "tree"]
     with pytest.raises(ValueError, match="expected 4 words with 2 to 8 occurrences .* found 3"):
         choose_targets(Halves(first, second), 4, (2, 8), seed=0)
+
+
+def test_minimal_pairs_are_minimal() -> None:
+    """Thirty pairs of each of five phenomena, no sentence twice, and few tokens that differ."""
+    pairs = [json.loads(line) for line in MINIMAL_PAIRS.read_text(encoding="utf-8").splitlines()]
+    names = ("agreement", "determiners", "reflexives", "word order", "negation")
+    assert Counter(pair["phenomenon"] for pair in pairs) == dict.fromkeys(names, 30)
+    sentences = [pair[member] for pair in pairs for member in ("sentence_good", "sentence_bad")]
+    assert len(set(sentences)) == 300
+    for pair in pairs:
+        good, bad = pair["sentence_good"].split(" "), pair["sentence_bad"].split(" ")
+        assert len(good) == len(bad)
+        assert sum(one != other for one, other in zip(good, bad)) <= 3
+        assert (sorted(good) == sorted(bad)) == (pair["phenomenon"] == "word order")
+
+
+def test_the_accuracy_of_minimal_pairs_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A row for each phenomenon and one for all, with both initial states."""
+    measure_minimal_pairs([str(write_language_model(tmp_path))])
+    rows = [line.rsplit(maxsplit=4) for line in capsys.readouterr().out.splitlines()[3:]]
+    assert [row[:2] for row in rows] == [
+        *(["agreement", "30"], ["determiners", "30"], ["reflexives", "30"]),
+        *(["word order", "30"], ["negation", "30"], ["all", "150"]),
+    ]
+    assert all(0 <= float(cell) <= 100 for row in rows for cell in row[2:4])
+
+
+def test_scores_are_measured_beside_the_bilm(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The smallest case is always measured, and others by the names of the run's shapes."""
+    options = ElmoOptions(filters=((1, 16),), projection_dim=16, cell_size=16, num_layers=1)
+    case = scoring.ScoringCase(options, 70)
+    monkeypatch.setattr(scoring, "CASES", {"first": case, "tiny": case, "other": case})
+    section = scoring.measure_scoring(settings)
+    assert [row["shape"] for row in section.results["scoring"]] == ["first", "tiny"]
+    for row in section.results["scoring"]:
+        assert row["tokens"] >= 400 and 0 < row["share"] <= 1

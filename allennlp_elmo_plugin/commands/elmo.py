@@ -3,19 +3,15 @@
 """
 
 import argparse
-import shutil
-import sys
 from pathlib import Path
 
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common import logging as common_logging
-from allennlp.common.util import format_size
 from overrides import overrides
 
 from allennlp_elmo_plugin.commands.command import ElmoCommand
 from allennlp_elmo_plugin.commands.elmo_arguments import (
     LAYERS,
-    STANDARD_INPUT,
     add_input,
     add_layers,
     add_model,
@@ -30,17 +26,16 @@ from allennlp_elmo_plugin.commands.elmo_arguments import (
     warm_up_texts,
 )
 from allennlp_elmo_plugin.commands.elmo_on_ray import add_ray, extract_with_ray
+from allennlp_elmo_plugin.commands.reports import print_plan, print_written
+from allennlp_elmo_plugin.commands.sentence_source import sentence_source
 from allennlp_elmo_plugin.extraction.extractor import ElmoExtractor
 from allennlp_elmo_plugin.extraction.inputs.sentence_file import SentenceFile
 from allennlp_elmo_plugin.extraction.job import ExtractionJob
 from allennlp_elmo_plugin.extraction.output_paths import require_output_path, require_unread
-from allennlp_elmo_plugin.extraction.plan import ExtractionPlan
 from allennlp_elmo_plugin.extraction.targets import TargetsTask
 from allennlp_elmo_plugin.extraction.task import ExtractionTask
 from allennlp_elmo_plugin.extraction.word_types import WordTypesTask
 from allennlp_elmo_plugin.extraction.working_folder import WorkingFolder
-from allennlp_elmo_plugin.io.atomic import write_atomically
-from allennlp_elmo_plugin.io.counted import counted
 from allennlp_elmo_plugin.look.projected_words import prepare_points
 
 __all__ = ["ElmoVectors"]
@@ -128,7 +123,7 @@ class ElmoVectors(ElmoCommand):
 
 
 def _extract(arguments: argparse.Namespace, folder: WorkingFolder) -> None:
-    source = _source(arguments, folder)
+    source = sentence_source(arguments, folder)
     task = _task(arguments, source)
     require_unread(task.output_class.paths(task.output), files_read(arguments))
     warm_up = warm_up_texts(arguments, source)
@@ -137,56 +132,12 @@ def _extract(arguments: argparse.Namespace, folder: WorkingFolder) -> None:
     settings = result_settings(arguments, warm_up)
     job = ExtractionJob(source, extractor, task, arguments.resume, settings)
     plan = job.plan()
-    _print_plan(plan, task)
+    print_plan(plan, task.output)
     # Standard input can be read until the job has run.
     points = None if arguments.projector is None else prepare_points(task, source)
-    summary = job.run(plan)
-    print(
-        f"Wrote {counted(summary.num_sentences, 'sentence')} to "
-        f"{' and '.join(map(str, summary.paths))}: {counted(summary.num_tokens, 'token')} in "
-        f"{summary.seconds:.1f} s, "
-        f"{counted(round(summary.num_tokens / summary.seconds), 'token')} a second"
-    )
+    print_written(job.run(plan))
     if points is not None:
         print(points.write(task.output, Path(arguments.projector)))
-
-
-def _print_plan(plan: ExtractionPlan, task: ExtractionTask) -> None:
-    free = shutil.disk_usage(task.output.absolute().parent).free
-    survey = plan.survey
-    print(
-        f"Found {counted(survey.num_sentences, 'sentence')} with "
-        f"{counted(survey.num_tokens, 'token')}, the longest with {survey.longest:,}."
-        f"{_part(plan)}\n"
-        f"'{task.output}' will take about {format_size(plan.num_bytes)}; {format_size(free)} are "
-        "free."
-    )
-
-
-def _part(plan: ExtractionPlan) -> str:
-    num_run = plan.shape.num_sentences
-    if num_run == plan.survey.num_sentences:
-        return ""
-    return f" {num_run:,} of them {'has' if num_run == 1 else 'have'} a target."
-
-
-def _source(arguments: argparse.Namespace, folder: WorkingFolder) -> SentenceFile:
-    options = {
-        "input_format": arguments.input_format,
-        "language": arguments.tokenize,
-        "keys": arguments.keys,
-        "blank_lines": arguments.blank_lines,
-        "working_folder": Path(arguments.output).parent,
-    }
-    if arguments.input != STANDARD_INPUT:
-        return SentenceFile(arguments.input, **options)
-    # The input is read more than once. A run that resumes has its copy; a copy without begun work
-    # is what an earlier run has left that failed before it began.
-    if not (folder.is_begun and folder.input_path.exists()):
-        folder.path.mkdir(exist_ok=True)
-        with write_atomically(folder.input_path) as partial, open(partial, "wb") as copy:
-            shutil.copyfileobj(sys.stdin.buffer, copy)
-    return SentenceFile(folder.input_path, source_name="standard input", **options)
 
 
 def _task(arguments: argparse.Namespace, source: SentenceFile) -> ExtractionTask:

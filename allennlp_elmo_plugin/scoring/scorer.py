@@ -14,6 +14,7 @@ from overrides import overrides
 from allennlp_elmo_plugin.embedder.initial_state.base import InitialState
 from allennlp_elmo_plugin.extraction.engine import SentenceEngine
 from allennlp_elmo_plugin.extraction.models import digest_of_weights
+from allennlp_elmo_plugin.extraction.result_shape import ResultShape
 from allennlp_elmo_plugin.network.spelling import BEGIN_OF_SENTENCE_TOKEN, END_OF_SENTENCE_TOKEN
 from allennlp_elmo_plugin.scoring.contexts import center_of_window, context_windows
 from allennlp_elmo_plugin.scoring.language_model import LanguageModel, load_language_model
@@ -143,6 +144,11 @@ class ElmoScorer(SentenceEngine):
         words = blake2b("\n".join(model.words).encode(errors="surrogatepass"), digest_size=16)
         digests = digest_of_weights(self.encoder, None), model.distribution.digest()
         return " ".join([*digests, words.hexdigest()])
+
+    @overrides
+    def result_shape(self, num_sentences: int, num_tokens: int, dtype: str) -> ResultShape:
+        num_predictions = num_tokens + num_sentences
+        return ResultShape(num_sentences, num_predictions, 2, False, 2, dtype)
 
     @overrides
     def settings(self) -> Dict[str, Any]:
