@@ -76,10 +76,10 @@ def add_model(group: "argparse._ArgumentGroup", source: str = "INPUT") -> None:
     group.add_argument(
         "--weight-file", metavar="FILE", help="weights of an ELMo, with --options-file"
     )
-    add_loading(group)
+    add_loading(group, source)
 
 
-def add_loading(group: "argparse._ArgumentGroup") -> None:
+def add_loading(group: "argparse._ArgumentGroup", source: str = "INPUT") -> None:
     """
     Adds the arguments that say how the ELMo is loaded, whatever names its files.
 
@@ -87,6 +87,8 @@ def add_loading(group: "argparse._ArgumentGroup") -> None:
 
     group : `argparse._ArgumentGroup`
         Group of the parser.
+    source : `str`, optional (default = `"INPUT"`)
+        Name of the input in the help.
     """
     group.add_argument(
         "--module", metavar="NAME", help="name of the ELMo in a model.tar.gz that has several"
@@ -112,8 +114,7 @@ def add_loading(group: "argparse._ArgumentGroup") -> None:
         metavar="FILE",
         help="file of some tokenized sentences that ELMo reads to be in the state warm, or the "
         f"word input for the first sentences of {source}. Give one of them if the text is not "
-        "English "
-        "(default: 16 English sentences)",
+        "English (default: 16 English sentences)",
     )
 
 
