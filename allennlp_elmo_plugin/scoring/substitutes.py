@@ -16,7 +16,7 @@ from allennlp_elmo_plugin.network.spelling import BEGIN_OF_SENTENCE_TOKEN, END_O
 from allennlp_elmo_plugin.scoring.engine import LanguageModelEngine
 from allennlp_elmo_plugin.scoring.language_model import LanguageModel, load_language_model
 
-__all__ = ["DISTRIBUTIONS", "SubstituteFinder"]
+__all__ = ["BACKWARD", "COMBINED", "DISTRIBUTIONS", "FORWARD", "SubstituteFinder"]
 
 FORWARD, BACKWARD, COMBINED = DISTRIBUTIONS = ("forward", "backward", "combined")
 """Names of the distributions that give candidates."""
@@ -76,8 +76,7 @@ class SubstituteFinder(LanguageModelEngine):
                 f"Expected 'by' to be one or more of {', '.join(DISTRIBUTIONS)}, each once, got "
                 f"{list(by)}."
             )
-        is_known = {word: not language_model.is_unknown(word) for word in excluded_words}
-        excluded = [language_model.word_id(word) for word, known in is_known.items() if known]
+        excluded = [row for row, w in enumerate(language_model.words) if w in excluded_words]
         # One more, of which the token may be one.
         self._num_best = topn if keeps_token else topn + 1
         num_candidates = len(language_model.words) - len(excluded)
@@ -87,7 +86,7 @@ class SubstituteFinder(LanguageModelEngine):
                 f"number of candidates in the vocabulary, got {topn}."
             )
         self.topn, self.by, self.keeps_token = topn, tuple(by), keeps_token
-        self._excluded = sorted(excluded)
+        self._excluded = excluded
 
     @classmethod
     def load(
