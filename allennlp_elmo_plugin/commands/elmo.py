@@ -4,7 +4,6 @@
 
 import argparse
 import shutil
-import sys
 from pathlib import Path
 
 from allennlp.commands.subcommand import Subcommand
@@ -15,7 +14,6 @@ from overrides import overrides
 from allennlp_elmo_plugin.commands.command import ElmoCommand
 from allennlp_elmo_plugin.commands.elmo_arguments import (
     LAYERS,
-    STANDARD_INPUT,
     add_input,
     add_layers,
     add_model,
@@ -29,6 +27,7 @@ from allennlp_elmo_plugin.commands.elmo_arguments import (
     warm_up_texts,
 )
 from allennlp_elmo_plugin.commands.elmo_on_ray import add_ray, extract_with_ray
+from allennlp_elmo_plugin.commands.sentence_source import sentence_source
 from allennlp_elmo_plugin.extraction.extractor import ElmoExtractor
 from allennlp_elmo_plugin.extraction.inputs.sentence_file import SentenceFile
 from allennlp_elmo_plugin.extraction.job import ExtractionJob
@@ -38,7 +37,6 @@ from allennlp_elmo_plugin.extraction.targets import TargetsTask
 from allennlp_elmo_plugin.extraction.task import ExtractionTask
 from allennlp_elmo_plugin.extraction.word_types import WordTypesTask
 from allennlp_elmo_plugin.extraction.working_folder import WorkingFolder
-from allennlp_elmo_plugin.io.atomic import write_atomically
 from allennlp_elmo_plugin.io.counted import counted
 
 __all__ = ["ElmoVectors"]
@@ -123,7 +121,7 @@ class ElmoVectors(ElmoCommand):
 
 
 def _extract(arguments: argparse.Namespace, folder: WorkingFolder) -> None:
-    source = _source(arguments, folder)
+    source = sentence_source(arguments, folder)
     task = _task(arguments, source)
     require_unread(task.output_class.paths(task.output), files_read(arguments))
     warm_up = warm_up_texts(arguments, source)
@@ -159,25 +157,6 @@ def _part(plan: ExtractionPlan) -> str:
     if num_run == plan.survey.num_sentences:
         return ""
     return f" {num_run:,} of them {'has' if num_run == 1 else 'have'} a target."
-
-
-def _source(arguments: argparse.Namespace, folder: WorkingFolder) -> SentenceFile:
-    options = {
-        "input_format": arguments.input_format,
-        "language": arguments.tokenize,
-        "keys": arguments.keys,
-        "blank_lines": arguments.blank_lines,
-        "working_folder": Path(arguments.output).parent,
-    }
-    if arguments.input != STANDARD_INPUT:
-        return SentenceFile(arguments.input, **options)
-    # The input is read more than once. A run that resumes has its copy; a copy without begun work
-    # is what an earlier run has left that failed before it began.
-    if not (folder.is_begun and folder.input_path.exists()):
-        folder.path.mkdir(exist_ok=True)
-        with write_atomically(folder.input_path) as partial, open(partial, "wb") as copy:
-            shutil.copyfileobj(sys.stdin.buffer, copy)
-    return SentenceFile(folder.input_path, source_name="standard input", **options)
 
 
 def _task(arguments: argparse.Namespace, source: SentenceFile) -> ExtractionTask:

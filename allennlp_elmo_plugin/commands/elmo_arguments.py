@@ -22,6 +22,7 @@ __all__ = [
     "STANDARD_INPUT",
     "add_input",
     "add_layers",
+    "add_loading",
     "add_model",
     "add_results",
     "add_running",
@@ -29,6 +30,7 @@ __all__ = [
     "files_read",
     "require_float32",
     "result_settings",
+    "state_settings",
     "target_words",
     "warm_up_texts",
 ]
@@ -69,6 +71,18 @@ def add_model(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--weight-file", metavar="FILE", help="weights of an ELMo, with --options-file"
     )
+    add_loading(group)
+
+
+def add_loading(group: "argparse._ArgumentGroup") -> None:
+    """
+    Adds the arguments that say how the ELMo is loaded, whatever names its files.
+
+    # Parameters
+
+    group : `argparse._ArgumentGroup`
+        Group of the parser.
+    """
     group.add_argument(
         "--module", metavar="NAME", help="name of the ELMo in a model.tar.gz that has several"
     )
@@ -85,7 +99,7 @@ def add_model(group: "argparse._ArgumentGroup") -> None:
         default="warm",
         help="state that ELMo is in before it reads a sentence: warm, as after some other text; "
         "zero, as after none; or carry, as after the sentences before, which is how AllenNLP 0.9 "
-        "did it. With warm and zero a sentence has the same vectors wherever it stands (default: "
+        "did it. With warm and zero a sentence has the same results wherever it stands (default: "
         "warm)",
     )
     group.add_argument(
@@ -399,8 +413,26 @@ def result_settings(arguments: argparse.Namespace, warm_up: Optional[List[str]])
     `Dict[str, Any]`
         Values of JSON by their names.
     """
+    return {"layers": arguments.layers, **state_settings(arguments, warm_up)}
+
+
+def state_settings(arguments: argparse.Namespace, warm_up: Optional[List[str]]) -> Dict[str, Any]:
+    """
+    Returns what results of any kind depend on besides the input, the weights and the task.
+
+    # Parameters
+
+    arguments : `argparse.Namespace`
+        The parsed arguments.
+    warm_up : `Optional[List[str]]`
+        Result of `warm_up_texts`.
+
+    # Returns
+
+    `Dict[str, Any]`
+        Values of JSON by their names.
+    """
     return {
-        "layers": arguments.layers,
         "initial state": arguments.initial_state,
         "warm-up": warm_up and blake2b(json.dumps(warm_up).encode(), digest_size=16).hexdigest(),
         "module": arguments.module,
