@@ -1,0 +1,1 @@
+"""Tests of the probabilities that a biLM gives to words."""
