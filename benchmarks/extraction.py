@@ -187,7 +187,9 @@ def run_job(extractor: ElmoExtractor, corpus: Corpus) -> Path:
     `Path`
         HDF5 file with the results of each sentence.
     """
-    task = ExtractionTask(corpus.path.with_suffix(".hdf5"), has_sentence_index=True)
+    task: ExtractionTask[ElmoExtractor] = ExtractionTask(
+        corpus.path.with_suffix(".hdf5"), has_sentence_index=True
+    )
     job = ExtractionJob(SentenceFile(corpus.path), extractor, task)
     with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stderr(nowhere):
         job.run(job.plan())

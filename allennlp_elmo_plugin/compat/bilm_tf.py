@@ -108,7 +108,7 @@ def dump_bilm_embeddings(
         options_file, weight_file, batch_size=1, initial_state=initial_state
     )
     source = SentenceFile(dataset_file, "lines", keys="numbers", blank_lines="empty")
-    task = ExtractionTask(Path(outfile), output_class=Hdf5Output)
+    task: ExtractionTask[ElmoExtractor] = ExtractionTask(Path(outfile), output_class=Hdf5Output)
     job = ExtractionJob(source, extractor, task, resumes=not extractor.order_counts)
     job.run(job.plan())
 

@@ -226,7 +226,7 @@ class ElmoEmbedder:
                 source_name=str(getattr(input_file, "name", "the input file")),
             )
             has_index = not (forget_sentences or use_sentence_keys)
-            task = ExtractionTask(
+            task: ExtractionTask[ElmoExtractor] = ExtractionTask(
                 Path(output_file_path), has_sentence_index=has_index, output_class=Hdf5Output
             )
             job = ExtractionJob(

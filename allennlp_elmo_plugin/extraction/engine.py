@@ -25,6 +25,7 @@ from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin.embedder.encoder import ElmoEncoder
 from allennlp_elmo_plugin.extraction.batching import BOUNDARIES, batches_of_window, windows
+from allennlp_elmo_plugin.extraction.result_shape import ResultShape
 from allennlp_elmo_plugin.io.locks import ForkSafeLock, Once
 
 __all__ = ["SentenceEngine", "device_of"]
@@ -84,6 +85,25 @@ class SentenceEngine(ABC):
     @abstractmethod
     def digest(self) -> str:
         """Returns a digest that differs between models that give different results."""
+
+    @abstractmethod
+    def result_shape(self, num_sentences: int, num_tokens: int, dtype: str) -> ResultShape:
+        """
+        Returns the shape of the results of sentences.
+
+        # Parameters
+
+        num_sentences : `int`
+            The number of sentences.
+        num_tokens : `int`
+            The number of their tokens.
+        dtype : `str`
+            `"float32"` or `"float16"`, the type of the numbers that are kept.
+
+        # Returns
+
+        `ResultShape`
+        """
 
     def settings(self) -> Dict[str, Any]:
         """Returns what results depend on besides the weights and the state, by name."""

@@ -15,6 +15,7 @@ from allennlp_elmo_plugin.embedder.initial_state.base import InitialState
 from allennlp_elmo_plugin.embedder.scalar_mix import FixedScalarMix, ScalarMix
 from allennlp_elmo_plugin.extraction.engine import SentenceEngine, device_of
 from allennlp_elmo_plugin.extraction.models import digest_of_weights, load_elmo
+from allennlp_elmo_plugin.extraction.result_shape import ResultShape
 
 __all__ = ["MIX", "ElmoExtractor"]
 
@@ -148,6 +149,18 @@ class ElmoExtractor(SentenceEngine):
             "keep sentence boundaries": self._margin == 0,
             **super().settings(),
         }
+
+    @overrides
+    def result_shape(self, num_sentences: int, num_tokens: int, dtype: str) -> ResultShape:
+        num_boundaries = num_sentences * self.num_vectors(0)
+        return ResultShape(
+            num_sentences,
+            num_tokens if self._is_pooled else num_tokens + num_boundaries,
+            self.num_layers,
+            self._is_pooled,
+            self.dim,
+            dtype,
+        )
 
     def num_vectors(self, num_tokens: int) -> int:
         """

@@ -1,5 +1,5 @@
 """
-The run of an extraction, from a file of sentences to a file of vectors.
+The run of an extraction, from a file of sentences to a file of results.
 """
 
 import logging
@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 from allennlp.common import Tqdm
 from allennlp.common.checks import ConfigurationError
 
-from allennlp_elmo_plugin.extraction.extractor import ElmoExtractor
+from allennlp_elmo_plugin.extraction.engine import SentenceEngine
 from allennlp_elmo_plugin.extraction.inputs.sentence_file import SentenceFile
 from allennlp_elmo_plugin.extraction.outputs.base import Output
 from allennlp_elmo_plugin.extraction.plan import ExtractionPlan, make_plan, require_space
@@ -46,17 +46,21 @@ class ExtractionSummary(NamedTuple):
         The number of tokens that were run, without those of interrupted runs.
     seconds : `float`
         Time of this run.
+    record : `Dict[str, Any]`
+        The record of the last commit, with what the output has put into it. It covers interrupted
+        runs, too.
     """
 
     paths: List[Path]
     num_sentences: int
     num_tokens: int
     seconds: float
+    record: Dict[str, Any]
 
 
 class ExtractionJob:
     """
-    An extraction of vectors from a file of sentences, which can be interrupted and resumed.
+    A run of an engine over a file of sentences, which can be interrupted and resumed.
 
     The unfinished file lies in the folder `OUTPUT.partial`. It is committed after a window of
     sentences, every ten seconds. Windows depend on the input alone, so an extraction that goes on
@@ -67,7 +71,7 @@ class ExtractionJob:
 
     source : `SentenceFile`
         The sentences.
-    extractor : `ElmoExtractor`
+    engine : `SentenceEngine`
         The engine.
     task : `ExtractionTask`
         The task, which knows the output.
@@ -82,27 +86,27 @@ class ExtractionJob:
     # Raises
 
     `ConfigurationError`
-        If the task cannot hold the extractor's results, or if `resumes` is `True` and the order of
+        If the task cannot hold the engine's results, or if `resumes` is `True` and the order of
         sentences counts.
     """
 
     def __init__(
         self,
         source: SentenceFile,
-        extractor: ElmoExtractor,
+        engine: SentenceEngine,
         task: ExtractionTask,
         resumes: bool = False,
         settings: Optional[Dict[str, Any]] = None,
         is_part: bool = False,
     ) -> None:
-        task.require_fit(extractor)
-        if resumes and extractor.order_counts:
+        task.require_fit(engine)
+        if resumes and engine.order_counts:
             raise ConfigurationError(
-                "Expected vectors that depend on their sentence alone to resume an extraction, but "
-                f"{extractor.encoder.uncacheable_reason()}. Start again without --resume, or take "
+                "Expected results that depend on their sentence alone to resume a run, but "
+                f"{engine.encoder.uncacheable_reason()}. Start again without --resume, or take "
                 "another initial state."
             )
-        self._source, self._extractor, self._task = source, extractor, task
+        self._source, self._engine, self._task = source, engine, task
         self._settings = settings or {}
         self._folder = WorkingFolder(task.output)
         self._resumes = resumes
@@ -123,7 +127,7 @@ class ExtractionJob:
         """
         if not self._resumes:
             self._folder.require_unused()
-        return make_plan(self._source, self._extractor, self._task)
+        return make_plan(self._source, self._engine, self._task)
 
     def run(self, plan: ExtractionPlan) -> ExtractionSummary:
         """
@@ -156,12 +160,14 @@ class ExtractionJob:
         except BaseException:
             self._tell_what_is_left()
             raise
+        record = JournaledFile.last_record(self._folder.data_path)
         self._folder.remove()
         return ExtractionSummary(
             self._task.output_class.paths(self._task.output),
             plan.shape.num_sentences,
             num_tokens,
             time.monotonic() - started,
+            record or {},
         )
 
     def _complete_output(self, plan: ExtractionPlan) -> int:
@@ -178,24 +184,24 @@ class ExtractionJob:
         return num_tokens
 
     def _tell_what_is_left(self) -> None:
-        if self._extractor.order_counts:
+        if self._engine.order_counts:
             self._folder.remove()
         elif not self._is_part:
             logger.error(
-                "The extraction has not come to its end. What is finished is kept in '%s': run the "
+                "The run has not come to its end. What is finished is kept in '%s': run the "
                 "same command with --resume to go on.",
                 self._folder.path,
             )
 
     def _all_settings(self, plan: ExtractionPlan) -> Dict[str, Any]:
-        extractor = self._extractor
+        engine = self._engine
         return {
             "input": plan.survey.digest,
-            "weights": extractor.digest(),
-            **extractor.settings(),
+            "weights": engine.digest(),
+            **engine.settings(),
             **self._task.settings(),
             **self._settings,
-            RESUMABLE: not extractor.order_counts,
+            RESUMABLE: not engine.order_counts,
         }
 
     def _write(self, output: Output, plan: ExtractionPlan, record: Dict[str, int]) -> int:
@@ -210,7 +216,7 @@ class ExtractionJob:
             disable=self._is_part,
         ) as progress:
             for window in self._windows(record[NUM_READ]):
-                results = self._extractor.run_window([each.tokens for _, each in window])
+                results = self._engine.run_window([each.tokens for _, each in window])
                 num_new = sum(len(sentence.tokens) for _, sentence in window)
                 done += num_new
                 with deferred_interrupts():
@@ -227,7 +233,7 @@ class ExtractionJob:
     def _windows(self, num_read: int) -> Iterator[List[NumberedSentence]]:
         numbered = islice(enumerate(self._source), num_read, None)
         wanted = (each for each in numbered if self._task.wants(each[1]))
-        return self._extractor.windows(wanted, lambda each: len(each[1].tokens))
+        return self._engine.windows(wanted, lambda each: len(each[1].tokens))
 
 
 class _Sentences:

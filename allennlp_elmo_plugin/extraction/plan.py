@@ -8,7 +8,7 @@ from typing import NamedTuple
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import format_size
 
-from allennlp_elmo_plugin.extraction.extractor import ElmoExtractor
+from allennlp_elmo_plugin.extraction.engine import SentenceEngine
 from allennlp_elmo_plugin.extraction.inputs.sentence_file import SentenceFile
 from allennlp_elmo_plugin.extraction.inputs.survey import Survey
 from allennlp_elmo_plugin.extraction.result_shape import ResultShape
@@ -62,9 +62,7 @@ class _Counts:
         self.num_text_bytes += len(sentence.text.encode("utf-8", "surrogatepass"))
 
 
-def make_plan(
-    source: SentenceFile, extractor: ElmoExtractor, task: ExtractionTask
-) -> ExtractionPlan:
+def make_plan(source: SentenceFile, engine: SentenceEngine, task: ExtractionTask) -> ExtractionPlan:
     """
     Reads the whole input and plans its extraction.
 
@@ -72,7 +70,7 @@ def make_plan(
 
     source : `SentenceFile`
         The sentences.
-    extractor : `ElmoExtractor`
+    engine : `SentenceEngine`
         The engine.
     task : `ExtractionTask`
         The task, which counts each sentence.
@@ -94,7 +92,7 @@ def make_plan(
             counts.add(sentence)
 
     survey = source.survey(count)
-    shape = task.shape(counts.num_sentences, counts.num_tokens, extractor)
+    shape = task.shape(counts.num_sentences, counts.num_tokens, engine)
     num_text_bytes = counts.num_text_bytes if task.has_sentence_index else 0
     sizes = (shape, counts.num_key_bytes, num_text_bytes)
     return ExtractionPlan(

@@ -23,7 +23,7 @@ NUM_PLACE_BYTES = 32
 NUM_ENTRY_BYTES = 512
 
 
-class TargetsTask(ExtractionTask):
+class TargetsTask(ExtractionTask[ElmoExtractor]):
     """
     A task that writes the vectors of all occurrences of some words.
 
@@ -70,13 +70,13 @@ class TargetsTask(ExtractionTask):
         return TargetsOutput
 
     @overrides
-    def require_fit(self, extractor: ElmoExtractor) -> None:
-        if extractor.num_vectors(1) != 1 or extractor.is_pooled:
+    def require_fit(self, engine: ElmoExtractor) -> None:
+        if engine.num_vectors(1) != 1 or engine.is_pooled:
             raise ConfigurationError(
                 "Expected a vector for each token to find those of target words. Leave out the "
                 "mean and the sentence boundaries."
             )
-        self._runs_all = extractor.order_counts
+        self._runs_all = engine.order_counts
 
     @overrides
     def count(self, sentence: Sentence) -> None:
@@ -87,8 +87,8 @@ class TargetsTask(ExtractionTask):
         return self._runs_all or not self._wanted.isdisjoint(sentence.tokens)
 
     @overrides
-    def shape(self, num_sentences: int, num_tokens: int, extractor: ElmoExtractor) -> ResultShape:
-        return super().shape(num_sentences, self._num_occurrences, extractor)
+    def shape(self, num_sentences: int, num_tokens: int, engine: ElmoExtractor) -> ResultShape:
+        return super().shape(num_sentences, self._num_occurrences, engine)
 
     @overrides
     def open_output(self, file: JournaledFile, shape: ResultShape) -> Output:

@@ -3,9 +3,9 @@ The tasks of an extraction, of which this module has the first: all vectors of e
 """
 
 from pathlib import Path
-from typing import Any, Dict, Optional, Type
+from typing import Any, Dict, Generic, Optional, Type, TypeVar
 
-from allennlp_elmo_plugin.extraction.extractor import ElmoExtractor
+from allennlp_elmo_plugin.extraction.engine import SentenceEngine
 from allennlp_elmo_plugin.extraction.outputs.base import Output
 from allennlp_elmo_plugin.extraction.outputs.by_ending import output_by_ending
 from allennlp_elmo_plugin.extraction.result_shape import ResultShape
@@ -14,12 +14,14 @@ from allennlp_elmo_plugin.io.journaled_file import JournaledFile
 
 __all__ = ["ExtractionTask"]
 
+Engine = TypeVar("Engine", bound=SentenceEngine)
 
-class ExtractionTask:
+
+class ExtractionTask(Generic[Engine]):
     """
-    A task that writes the vectors of every sentence of the input.
+    A task that writes the results of an engine for every sentence of the input.
 
-    Other tasks override which sentences are run, and where their vectors go.
+    Other tasks override which sentences are run, where their results go, and from which engine.
 
     # Parameters
 
@@ -54,14 +56,14 @@ class ExtractionTask:
         """Returns the class that writes files with the ending of the output."""
         return output_by_ending(self.output)
 
-    def require_fit(self, extractor: ElmoExtractor) -> None:
+    def require_fit(self, engine: Engine) -> None:
         """
-        Checks that the output can hold an extractor's results.
+        Checks that the output can hold an engine's results.
 
         # Parameters
 
-        extractor : `ElmoExtractor`
-            The extractor.
+        engine : `SentenceEngine`
+            The engine.
 
         # Raises
 
@@ -90,7 +92,7 @@ class ExtractionTask:
         """
         return True
 
-    def shape(self, num_sentences: int, num_tokens: int, extractor: ElmoExtractor) -> ResultShape:
+    def shape(self, num_sentences: int, num_tokens: int, engine: Engine) -> ResultShape:
         """
         Returns the shape of all results.
 
@@ -100,22 +102,14 @@ class ExtractionTask:
             The number of sentences that are run.
         num_tokens : `int`
             The number of their tokens.
-        extractor : `ElmoExtractor`
-            The extractor.
+        engine : `SentenceEngine`
+            The engine.
 
         # Returns
 
         `ResultShape`
         """
-        num_boundaries = num_sentences * extractor.num_vectors(0)
-        return ResultShape(
-            num_sentences,
-            num_tokens if extractor.is_pooled else num_tokens + num_boundaries,
-            extractor.num_layers,
-            extractor.is_pooled,
-            extractor.dim,
-            self.dtype,
-        )
+        return engine.result_shape(num_sentences, num_tokens, self.dtype)
 
     def open_output(self, file: JournaledFile, shape: ResultShape) -> Output:
         """

@@ -28,7 +28,7 @@ NUM_WORD_BYTES = 12
 NUM_DIGITS = 12
 
 
-class WordTypesTask(ExtractionTask):
+class WordTypesTask(ExtractionTask[ElmoExtractor]):
     """
     A task that writes the mean vector of each frequent word, normalized to length 1.
 
@@ -66,18 +66,18 @@ class WordTypesTask(ExtractionTask):
         return WordTypesOutput
 
     @overrides
-    def require_fit(self, extractor: ElmoExtractor) -> None:
-        require_one_vector(extractor)
+    def require_fit(self, engine: ElmoExtractor) -> None:
+        require_one_vector(engine)
 
     @overrides
     def count(self, sentence: Sentence) -> None:
         self._counts.update(sentence.tokens)
 
     @overrides
-    def shape(self, num_sentences: int, num_tokens: int, extractor: ElmoExtractor) -> ResultShape:
+    def shape(self, num_sentences: int, num_tokens: int, engine: ElmoExtractor) -> ResultShape:
         self._words = self._counts.most_frequent(self._num_types)
         self._counts.clear()
-        return super().shape(num_sentences, len(self._words), extractor)
+        return super().shape(num_sentences, len(self._words), engine)
 
     @overrides
     def open_output(self, file: JournaledFile, shape: ResultShape) -> Output:

@@ -100,6 +100,29 @@ class JournaledFile(io.RawIOBase):
         """
         return not path.exists() and _journal_path(path).exists()
 
+    @classmethod
+    def last_record(cls, path: Path) -> Optional[Dict[str, Any]]:
+        """
+        Returns the record of a file's last commit, also after the file was moved away.
+
+        # Parameters
+
+        path : `Path`
+            Path of the file as it was.
+
+        # Returns
+
+        `Optional[Dict[str, Any]]`
+            The record, or `None` if there is no commit.
+
+        # Raises
+
+        `ConfigurationError`
+            If the journal is damaged.
+        """
+        journal = read_journal(_journal_path(path))
+        return None if journal is None else journal.record
+
     @property
     def num_waiting_bytes(self) -> int:
         """Memory of the changes that wait for the next commit, which writes them twice."""

@@ -30,7 +30,7 @@ from allennlp_elmo_plugin.io.journaled_file import JournaledFile
 __all__ = ["WordSumsOutput", "WordSumsTask"]
 
 
-class WordSumsTask(ExtractionTask):
+class WordSumsTask(ExtractionTask[ElmoExtractor]):
     """
     A task that writes a Parquet file of the sums of the vectors of frequent words in a shard.
 
@@ -55,16 +55,16 @@ class WordSumsTask(ExtractionTask):
         return WordSumsOutput
 
     @overrides
-    def require_fit(self, extractor: ElmoExtractor) -> None:
-        require_one_vector(extractor)
+    def require_fit(self, engine: ElmoExtractor) -> None:
+        require_one_vector(engine)
 
     @overrides
     def count(self, sentence: Sentence) -> None:
         self._counts.update(token for token in sentence.tokens if token in self._numbers)
 
     @overrides
-    def shape(self, num_sentences: int, num_tokens: int, extractor: ElmoExtractor) -> ResultShape:
-        return super().shape(num_sentences, len(self._counts), extractor)
+    def shape(self, num_sentences: int, num_tokens: int, engine: ElmoExtractor) -> ResultShape:
+        return super().shape(num_sentences, len(self._counts), engine)
 
     @overrides
     def open_output(self, file: JournaledFile, shape: ResultShape) -> Output:

@@ -5,7 +5,7 @@ The sentences of an input file, which can be read more than once.
 import os
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, Callable, Iterator, List, Optional, Tuple, Union
+from typing import BinaryIO, Callable, Iterable, Iterator, List, Optional, Tuple, Union
 
 from allennlp.common.checks import ConfigurationError
 from spacy.language import Language
@@ -225,10 +225,13 @@ class SentenceFile:
             self._require_same_state(file)
             if self._tokenized is None:
                 lines = decode_lines(file, self.location, self.name)
-                yield from parse_records(lines, self.name, self.input_format, self._rules)
+                yield from self._parse(lines)
             else:
                 yield from self._tokenized
             self._require_same_state(file)
+
+    def _parse(self, lines: Iterable[str]) -> Iterator[Record]:
+        return parse_records(lines, self.name, self.input_format, self._rules)
 
     def _require_same_state(self, file: BinaryIO) -> None:
         found = _state(os.fstat(file.fileno()))

@@ -3,7 +3,7 @@ Choosing the format of an output by the ending of its name.
 """
 
 from pathlib import Path
-from typing import Dict, Tuple, Type
+from typing import Iterable, Tuple, Type
 
 from allennlp.common.checks import ConfigurationError
 
@@ -23,12 +23,10 @@ OUTPUTS: Tuple[Type[Output], ...] = (
     ParquetOutput,
     JsonLinesOutput,
 )
-BY_ENDING: Dict[str, Type[Output]] = {
-    ending: output for output in OUTPUTS for ending in output.endings
-}
+BY_ENDING = {ending: output for output in OUTPUTS for ending in output.endings}
 
 
-def output_by_ending(path: Path) -> Type[Output]:
+def output_by_ending(path: Path, outputs: Iterable[Type[Output]] = OUTPUTS) -> Type[Output]:
     """
     Returns the class that writes files of a name.
 
@@ -36,6 +34,8 @@ def output_by_ending(path: Path) -> Type[Output]:
 
     path : `Path`
         Path of the output.
+    outputs : `Iterable[Type[Output]]`, optional (default = `OUTPUTS`)
+        The classes to choose from. The default is all that write vectors.
 
     # Returns
 
@@ -47,10 +47,11 @@ def output_by_ending(path: Path) -> Type[Output]:
     `ConfigurationError`
         If no format has this ending.
     """
+    by_ending = {ending: output for output in outputs for ending in output.endings}
     ending = path.suffix.lower()
-    if ending not in BY_ENDING:
+    if ending not in by_ending:
         raise ConfigurationError(
-            f"Expected the path of an output that ends with {', '.join(BY_ENDING)}, but got "
+            f"Expected the path of an output that ends with {', '.join(by_ending)}, but got "
             f"'{path}'. Choose a format by its ending."
         )
-    return BY_ENDING[ending]
+    return by_ending[ending]

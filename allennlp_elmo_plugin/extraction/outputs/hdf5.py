@@ -71,7 +71,10 @@ class Hdf5Output(Output):
 
     @overrides
     def _write(self, sentence: Sentence, vectors: numpy.ndarray) -> None:
-        key = sentence.key
+        self._write_dataset(sentence.key, vectors)
+
+    def _write_dataset(self, key: str, array: numpy.ndarray) -> h5d.DatasetID:
+        """Writes the dataset of a sentence, and returns it."""
         # h5py's own way, `create_dataset`, takes twice the time.
         is_plain = key.isascii() and "/" not in key
         try:
@@ -80,7 +83,7 @@ class Hdf5Output(Output):
             if "\0" in key:
                 raise ValueError("HDF5 would cut it off at the zero character")
             dataset = h5d.create(
-                *(self._hdf5.id, key.encode(), self._type, _space(vectors.shape)),
+                *(self._hdf5.id, key.encode(), self._type, _space(array.shape)),
                 *(None, None if is_plain else self._makes_groups),
             )
         except (KeyError, OSError, RuntimeError, ValueError) as error:
@@ -90,7 +93,8 @@ class Hdf5Output(Output):
                 f"({error}). Is it the key of two sentences? Number the sentences, or choose "
                 "another format."
             ) from error
-        dataset.write(h5s.ALL, h5s.ALL, vectors, self._type)
+        dataset.write(h5s.ALL, h5s.ALL, array, self._type)
+        return dataset
 
     @overrides
     def _flush(self) -> None:
