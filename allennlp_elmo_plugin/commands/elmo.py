@@ -3,12 +3,10 @@
 """
 
 import argparse
-import shutil
 from pathlib import Path
 
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common import logging as common_logging
-from allennlp.common.util import format_size
 from overrides import overrides
 
 from allennlp_elmo_plugin.commands.command import ElmoCommand
@@ -27,17 +25,16 @@ from allennlp_elmo_plugin.commands.elmo_arguments import (
     warm_up_texts,
 )
 from allennlp_elmo_plugin.commands.elmo_on_ray import add_ray, extract_with_ray
+from allennlp_elmo_plugin.commands.reports import print_plan, print_written
 from allennlp_elmo_plugin.commands.sentence_source import sentence_source
 from allennlp_elmo_plugin.extraction.extractor import ElmoExtractor
 from allennlp_elmo_plugin.extraction.inputs.sentence_file import SentenceFile
 from allennlp_elmo_plugin.extraction.job import ExtractionJob
 from allennlp_elmo_plugin.extraction.output_paths import require_output_path, require_unread
-from allennlp_elmo_plugin.extraction.plan import ExtractionPlan
 from allennlp_elmo_plugin.extraction.targets import TargetsTask
 from allennlp_elmo_plugin.extraction.task import ExtractionTask
 from allennlp_elmo_plugin.extraction.word_types import WordTypesTask
 from allennlp_elmo_plugin.extraction.working_folder import WorkingFolder
-from allennlp_elmo_plugin.io.counted import counted
 
 __all__ = ["ElmoVectors"]
 
@@ -130,33 +127,8 @@ def _extract(arguments: argparse.Namespace, folder: WorkingFolder) -> None:
     settings = result_settings(arguments, warm_up)
     job = ExtractionJob(source, extractor, task, arguments.resume, settings)
     plan = job.plan()
-    _print_plan(plan, task)
-    summary = job.run(plan)
-    print(
-        f"Wrote {counted(summary.num_sentences, 'sentence')} to "
-        f"{' and '.join(map(str, summary.paths))}: {counted(summary.num_tokens, 'token')} in "
-        f"{summary.seconds:.1f} s, "
-        f"{counted(round(summary.num_tokens / summary.seconds), 'token')} a second"
-    )
-
-
-def _print_plan(plan: ExtractionPlan, task: ExtractionTask) -> None:
-    free = shutil.disk_usage(task.output.absolute().parent).free
-    survey = plan.survey
-    print(
-        f"Found {counted(survey.num_sentences, 'sentence')} with "
-        f"{counted(survey.num_tokens, 'token')}, the longest with {survey.longest:,}."
-        f"{_part(plan)}\n"
-        f"'{task.output}' will take about {format_size(plan.num_bytes)}; {format_size(free)} are "
-        "free."
-    )
-
-
-def _part(plan: ExtractionPlan) -> str:
-    num_run = plan.shape.num_sentences
-    if num_run == plan.survey.num_sentences:
-        return ""
-    return f" {num_run:,} of them {'has' if num_run == 1 else 'have'} a target."
+    print_plan(plan, task.output)
+    print_written(job.run(plan))
 
 
 def _task(arguments: argparse.Namespace, source: SentenceFile) -> ExtractionTask:

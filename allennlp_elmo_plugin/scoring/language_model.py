@@ -86,14 +86,14 @@ class LanguageModel:
 
     def is_unknown(self, token: str) -> bool:
         """
-        Returns `True` for a word that is not in the vocabulary.
+        Returns `True` for a word that is not in the vocabulary, and for `<UNK>` itself.
 
         # Parameters
 
         token : `str`
             The word.
         """
-        return token not in self._ids
+        return self.word_id(token) == self.unknown_id
 
 
 class _Softmax(NamedTuple):

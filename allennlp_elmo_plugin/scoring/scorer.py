@@ -11,6 +11,7 @@ from allennlp.common.checks import ConfigurationError
 from overrides import overrides
 
 from allennlp_elmo_plugin.embedder.initial_state.base import InitialState
+from allennlp_elmo_plugin.extraction.result_shape import ResultShape
 from allennlp_elmo_plugin.network.spelling import BEGIN_OF_SENTENCE_TOKEN, END_OF_SENTENCE_TOKEN
 from allennlp_elmo_plugin.scoring.contexts import center_of_window, context_windows
 from allennlp_elmo_plugin.scoring.engine import LanguageModelEngine
@@ -133,6 +134,11 @@ class ElmoScorer(LanguageModelEngine):
             When the sentences are not as described.
         """
         return list(self.stream(sentences))
+
+    @overrides
+    def result_shape(self, num_sentences: int, num_tokens: int, dtype: str) -> ResultShape:
+        num_predictions = num_tokens + num_sentences
+        return ResultShape(num_sentences, num_predictions, 2, False, 2, dtype)
 
     @overrides
     def settings(self) -> Dict[str, Any]:

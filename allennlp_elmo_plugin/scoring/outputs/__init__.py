@@ -1,0 +1,3 @@
+"""
+The formats of files of scores.
+"""

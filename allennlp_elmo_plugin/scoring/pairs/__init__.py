@@ -1,0 +1,3 @@
+"""
+Minimal pairs: which of two sentences a biLM prefers.
+"""

@@ -1,0 +1,69 @@
+"""
+The task that writes the scores of a text.
+"""
+
+from pathlib import Path
+from typing import Any, Dict, Tuple, Type
+
+from overrides import overrides
+
+from allennlp_elmo_plugin.extraction.outputs.base import Output
+from allennlp_elmo_plugin.extraction.outputs.by_ending import output_by_ending
+from allennlp_elmo_plugin.extraction.result_shape import ResultShape
+from allennlp_elmo_plugin.extraction.task import ExtractionTask
+from allennlp_elmo_plugin.io.journaled_file import JournaledFile
+from allennlp_elmo_plugin.scoring.language_model import LanguageModel
+from allennlp_elmo_plugin.scoring.outputs.base import ScoreOutput
+from allennlp_elmo_plugin.scoring.outputs.hdf5 import Hdf5Scores
+from allennlp_elmo_plugin.scoring.outputs.jsonl import JsonLinesScores
+from allennlp_elmo_plugin.scoring.outputs.tsv import TsvScores
+from allennlp_elmo_plugin.scoring.scorer import ElmoScorer
+from allennlp_elmo_plugin.scoring.style import ScoreStyle, require_unit
+
+__all__ = ["ScoringTask"]
+
+OUTPUTS: Tuple[Type[ScoreOutput], ...] = (JsonLinesScores, TsvScores, Hdf5Scores)
+
+
+class ScoringTask(ExtractionTask[ElmoScorer]):
+    """
+    A task that writes the scores of every token of the input.
+
+    # Parameters
+
+    output : `Path`
+        Path of the output, which ends in `.jsonl`, `.tsv`, `.hdf5` or `.h5`.
+    language_model : `LanguageModel`
+        The model that is run.
+    style : `ScoreStyle`
+        The form of the scores.
+
+    # Raises
+
+    `ConfigurationError`
+        If the output has another ending, or if there is no such style.
+    """
+
+    def __init__(self, output: Path, language_model: LanguageModel, style: ScoreStyle) -> None:
+        require_unit(style.surprisal)
+        super().__init__(output)
+        self._language_model, self._style = language_model, style
+
+    @overrides
+    def find_output_class(self) -> Type[Output]:
+        return output_by_ending(self.output, OUTPUTS)
+
+    @overrides
+    def open_output(self, file: JournaledFile, shape: ResultShape) -> Output:
+        make: Any = self.output_class
+        opened: Output = make(file, shape, self._language_model, self._style)
+        return opened
+
+    @overrides
+    def settings(self) -> Dict[str, Any]:
+        style = self._style
+        return {
+            **super().settings(),
+            "surprisal": style.surprisal,
+            "unknown words left out": style.leaves_out_unknown,
+        }
