@@ -6,6 +6,7 @@ from allennlp_elmo_plugin.commands.elmo import ElmoVectors
 from allennlp_elmo_plugin.commands.elmo_convert import ElmoConvert
 from allennlp_elmo_plugin.commands.elmo_export import ElmoExport
 from allennlp_elmo_plugin.commands.elmo_models import ElmoModels
+from allennlp_elmo_plugin.commands.elmo_score import ElmoScore
 from allennlp_elmo_plugin.commands.elmo_tokenize import ElmoTokenize
 
-__all__ = ["ElmoConvert", "ElmoExport", "ElmoModels", "ElmoTokenize", "ElmoVectors"]
+__all__ = ["ElmoConvert", "ElmoExport", "ElmoModels", "ElmoScore", "ElmoTokenize", "ElmoVectors"]
