@@ -11,6 +11,7 @@ from allennlp.common.checks import ConfigurationError
 from overrides import overrides
 
 from allennlp_elmo_plugin.embedder.initial_state.base import InitialState
+from allennlp_elmo_plugin.extraction.result_shape import ResultShape
 from allennlp_elmo_plugin.language_model.vocabulary import PADDING_WORD, UNKNOWN_WORD
 from allennlp_elmo_plugin.network.spelling import BEGIN_OF_SENTENCE_TOKEN, END_OF_SENTENCE_TOKEN
 from allennlp_elmo_plugin.scoring.engine import LanguageModelEngine
@@ -178,6 +179,10 @@ class SubstituteFinder(LanguageModelEngine):
             Shape (distributions, tokens, topn, 2).
         """
         return found.reshape(*found.shape[:2], self.topn, 2)
+
+    @overrides
+    def result_shape(self, num_sentences: int, num_tokens: int, dtype: str) -> ResultShape:
+        return ResultShape(num_sentences, num_tokens, len(self.by), False, 2 * self.topn, dtype)
 
     @overrides
     def settings(self) -> Dict[str, Any]:
