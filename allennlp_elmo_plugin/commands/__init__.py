@@ -7,6 +7,15 @@ from allennlp_elmo_plugin.commands.elmo_convert import ElmoConvert
 from allennlp_elmo_plugin.commands.elmo_export import ElmoExport
 from allennlp_elmo_plugin.commands.elmo_models import ElmoModels
 from allennlp_elmo_plugin.commands.elmo_score import ElmoScore
+from allennlp_elmo_plugin.commands.elmo_substitutes import ElmoSubstitutes
 from allennlp_elmo_plugin.commands.elmo_tokenize import ElmoTokenize
 
-__all__ = ["ElmoConvert", "ElmoExport", "ElmoModels", "ElmoScore", "ElmoTokenize", "ElmoVectors"]
+__all__ = [
+    "ElmoConvert",
+    "ElmoExport",
+    "ElmoModels",
+    "ElmoScore",
+    "ElmoSubstitutes",
+    "ElmoTokenize",
+    "ElmoVectors",
+]
