@@ -112,9 +112,9 @@ def _add_candidates(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--by",
         choices=DISTRIBUTIONS,
-        nargs="+",
-        default=list(DISTRIBUTIONS),
-        help="the distributions that give candidates, one or more (default: all three)",
+        action="append",
+        help="the distribution that gives candidates; give --by twice for two of them (default: "
+        "all three)",
     )
     group.add_argument(
         "--targets",
@@ -139,7 +139,7 @@ def _find(arguments: argparse.Namespace, folder: WorkingFolder) -> None:
     finder = SubstituteFinder(
         load_language_model(**language_model_options(arguments, warm_up)),
         arguments.topn,
-        arguments.by,
+        arguments.by or DISTRIBUTIONS,
         not arguments.without_token,
         arguments.max_tokens,
         arguments.batch_size,
@@ -159,8 +159,8 @@ def _print_occurrences(task: SubstitutesTask) -> None:
     absent = [lemma for lemma in lemmas if not task.num_occurrences[lemma]]
     num_found = sum(task.num_occurrences.values())
     print(
-        f"Found {counted(num_found, 'occurrence')} of {len(lemmas) - len(absent):,} of "
-        f"{counted(len(lemmas), 'target')}."
+        f"{counted(num_found, 'occurrence')} of {len(lemmas) - len(absent):,} of "
+        f"{counted(len(lemmas), 'target')}, a line for each."
     )
     if absent:
         more = f" and {len(absent) - MAX_LISTED:,} more" if len(absent) > MAX_LISTED else ""

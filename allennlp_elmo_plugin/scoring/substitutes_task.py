@@ -4,7 +4,7 @@ The task that writes substitutes for the tokens of a text.
 
 from collections import Counter
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Tuple, Type
+from typing import Any, Dict, Mapping, Optional, Type
 
 from allennlp.common.checks import ConfigurationError
 from overrides import overrides
@@ -23,7 +23,7 @@ from allennlp_elmo_plugin.scoring.substitutes_output import (
 
 __all__ = ["SubstitutesTask"]
 
-OUTPUTS: Tuple[Type[SubstitutesOutput], ...] = (SubstitutesOutput, GzippedSubstitutesOutput)
+OUTPUTS = (SubstitutesOutput, GzippedSubstitutesOutput)
 
 
 class SubstitutesTask(ExtractionTask[SubstituteFinder]):
