@@ -8,6 +8,7 @@ from allennlp_elmo_plugin.commands.elmo_convert import ElmoConvert
 from allennlp_elmo_plugin.commands.elmo_export import ElmoExport
 from allennlp_elmo_plugin.commands.elmo_models import ElmoModels
 from allennlp_elmo_plugin.commands.elmo_score import ElmoScore
+from allennlp_elmo_plugin.commands.elmo_substitutes import ElmoSubstitutes
 from allennlp_elmo_plugin.commands.elmo_tokenize import ElmoTokenize
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "ElmoExport",
     "ElmoModels",
     "ElmoScore",
+    "ElmoSubstitutes",
     "ElmoTokenize",
     "ElmoVectors",
 ]

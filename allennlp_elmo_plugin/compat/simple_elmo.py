@@ -4,7 +4,7 @@
 
 import os
 from pathlib import Path
-from typing import BinaryIO, Iterator, List, Optional, Sequence, Tuple, Union, cast
+from typing import Any, BinaryIO, Dict, Iterator, List, Optional, Sequence, Tuple, Union, cast
 from zipfile import ZipFile, is_zipfile
 
 import numpy
@@ -13,15 +13,22 @@ from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin.embedder.bilm_encoder import BilmEncoder
 from allennlp_elmo_plugin.embedder.initial_state.carry import CarryState
+from allennlp_elmo_plugin.embedder.initial_state.zero import ZeroState
 from allennlp_elmo_plugin.extraction.extractor import ElmoExtractor
 from allennlp_elmo_plugin.extraction.models import load_elmo
 from allennlp_elmo_plugin.io.text_lines import decode_lines, read_lines
 from allennlp_elmo_plugin.language_model.vocabulary import vocabulary_words
+from allennlp_elmo_plugin.network.spelling import BEGIN_OF_SENTENCE_TOKEN, END_OF_SENTENCE_TOKEN
+from allennlp_elmo_plugin.scoring.language_model import LanguageModel, add_softmax
+from allennlp_elmo_plugin.scoring.substitutes import BACKWARD, FORWARD, SubstituteFinder
 
 __all__ = ["ElmoModel"]
 
 LAYERS = ("average", "top", "all")
-VOCABULARIES = ("vocab.txt.gz", "vocab.txt")
+VOCABULARY = "vocab.txt"
+DELIMITERS = (BEGIN_OF_SENTENCE_TOKEN, END_OF_SENTENCE_TOKEN)
+VOCABULARIES = ("vocab.txt.gz", VOCABULARY, "vocabulary.txt")
+"""The last one is that of `allennlp elmo-export` and of `pretrained:small`."""
 
 
 class ElmoModel:
@@ -37,6 +44,8 @@ class ElmoModel:
     - `get_elmo_vector_average(layers="all")` mixes tokens up with layers.
     - A sentence without tokens has a mean of NaN.
     - Options with 261 characters, as they are after a training, are refused.
+
+    `get_elmo_substitutes` has a list of its own.
     """
 
     vector_size: int
@@ -52,6 +61,7 @@ class ElmoModel:
 
     def __init__(self) -> None:
         self._encoder: Optional[BilmEncoder] = None
+        self._language_model: Optional[LanguageModel] = None
         self.vocab = None
 
     def load(
@@ -75,7 +85,8 @@ class ElmoModel:
         limit : `int`, optional (default = `100`)
             Ignored: the number of words that simple_elmo spells in advance.
         full : `bool`, optional (default = `False`)
-            If `True`, read the vocabulary too. Vectors can be computed all the same.
+            If `True`, read the vocabulary too, for `get_elmo_substitutes`. Vectors can be computed
+            all the same.
         device : `Union[str, torch.device]`, optional (default = `"cpu"`)
             The device of the biLM, such as `"cuda"`.
 
@@ -90,8 +101,10 @@ class ElmoModel:
             When a file is missing, damaged or does not fit.
         """
         state = CarryState()
-        encoder = load_elmo(directory, initial_state=state).encoder.to(device)
-        self.vocab = _read_vocabulary(Path(directory)) if full else None
+        loaded = load_elmo(directory, initial_state=state)
+        encoder = loaded.encoder.to(device)
+        self.vocab = _read_vocabulary(Path(directory), loaded.weight_file) if full else None
+        self._directory, self._loaded, self._language_model = directory, loaded, None
         self._encoder, self._state = encoder, state
         self.vector_size = encoder.get_output_dim()
         self.n_layers = encoder.num_representations
@@ -173,6 +186,66 @@ class ElmoModel:
             row[...] = total / (numpy.linalg.norm(total) or 1.0)
         return means
 
+    def get_elmo_substitutes(
+        self, data: Sequence[str], topn: int = 3, nodelimiters: bool = True
+    ) -> List[List[Dict[str, Any]]]:
+        """
+        Finds the most probable words in the place of each token.
+
+        The model must be a folder with a vocabulary and a softmax, such as a checkpoint of bilm-tf,
+        and must be loaded with `full`. Each sentence starts from a state of zeros. These faults of
+        simple_elmo are left out:
+
+        - It starts each token from zeros, so a prediction knows one token of its sentence, the
+          neighbour. Here the forward direction knows all tokens before the place, and the backward
+          direction all behind it.
+        - Its `logp` are logits, rounded to four digits, in no order. With `nodelimiters`, the
+          logits of the first two words of the vocabulary are 0, so they may be candidates all the
+          same. Here `logp` are log probabilities in nats, the highest first.
+        - It takes no fewer sentences than the batch size. It returns them in the order in which
+          they come to their ends, and drops those that are unfinished when no new one is left.
+
+        # Parameters
+
+        data : `Sequence[str]`
+            The sentences, their tokens separated by white space.
+        topn : `int`, optional (default = `3`)
+            The number of candidates.
+        nodelimiters : `bool`, optional (default = `True`)
+            If `True`, `<S>` and `</S>` are no candidates. `<UNK>` may be one.
+
+        # Returns
+
+        `List[List[Dict[str, Any]]]`
+            For each token of each sentence, the `"word"`, which is `<UNK>` if it is not in the
+            vocabulary, and for `"forward"` and `"backward"` a dictionary with lists of the numbers
+            of the `"candidates"`, of the `"candidate_words"` and of their `"logp"`.
+
+        # Raises
+
+        `ConfigurationError`
+            When no such model is loaded, or when a value is not as described.
+        """
+        if isinstance(data, str) or not all(isinstance(sentence, str) for sentence in data):
+            raise ConfigurationError(
+                "Expected a list of sentences, which are strings with tokens separated by spaces, "
+                f"got {data!r:.100}."
+            )
+        model = self._with_softmax()
+        excluded = DELIMITERS if nodelimiters else ()
+        finder = SubstituteFinder(model, topn, (FORWARD, BACKWARD), excluded_words=excluded)
+        sentences = [sentence.split() for sentence in data]
+        return [
+            [
+                {
+                    "word": model.words[model.word_id(token)],
+                    **{name: _as_lists(model, each[i]) for i, name in enumerate(finder.by)},
+                }
+                for token, each in zip(tokens, found.swapaxes(0, 1))
+            ]
+            for tokens, found in zip(sentences, finder.find(sentences))
+        ]
+
     def _layers_of_shape(self, layers: str) -> Tuple[int, ...]:
         """Returns the axis for the layers in the shape of a result, if there is one."""
         if self._encoder is None:
@@ -182,6 +255,24 @@ class ElmoModel:
                 f"Expected 'layers' to be one of {', '.join(LAYERS)}, got {layers!r}."
             )
         return (self.n_layers,) if layers == "all" else ()
+
+    def _with_softmax(self) -> LanguageModel:
+        if self._encoder is None or self.vocab is None:
+            raise ConfigurationError(
+                "Expected a model with its vocabulary, but none is loaded. Call 'load' with "
+                "'full=True' first."
+            )
+        if self._language_model is None:
+            # Not the state of vectors, which each batch changes.
+            encoder = BilmEncoder(self._encoder.bilm, ZeroState())
+            vocabulary = _vocabulary_path(self._loaded.weight_file)
+            self._language_model = add_softmax(
+                self._loaded._replace(encoder=encoder),
+                self._directory,
+                vocabulary=vocabulary,
+                device=next(self._encoder.parameters()).device,
+            )
+        return self._language_model
 
     def _stream(
         self, texts: Sequence[Sequence[str]], warmup: bool, layers: str, session: object
@@ -195,17 +286,33 @@ class ElmoModel:
         return extractor.stream(texts)
 
 
-def _read_vocabulary(model: Path) -> List[str]:
-    for name in VOCABULARIES:
-        if (model / name).is_file():
-            return vocabulary_words(read_lines(model / name, "the vocabulary"))
-    name = VOCABULARIES[-1]
+def _as_lists(model: LanguageModel, candidates: numpy.ndarray) -> Dict[str, List[Any]]:
+    """Returns the candidates of a token, of shape (topn, 2), as simple_elmo does."""
+    words = candidates[:, 0].astype(int).tolist()
+    return {
+        "candidates": words,
+        "candidate_words": [model.words[word] for word in words],
+        "logp": candidates[:, 1].tolist(),
+    }
+
+
+def _read_vocabulary(model: Path, weights: Optional[Path]) -> List[str]:
+    path = _vocabulary_path(weights)
+    if path is not None:
+        return vocabulary_words(read_lines(path, "the vocabulary"))
     if is_zipfile(model):
         with ZipFile(model) as archive:
-            if name in archive.namelist():
-                with archive.open(name) as file:
-                    return vocabulary_words(decode_lines(cast(BinaryIO, file), f"{model}!{name}"))
+            if VOCABULARY in archive.namelist():
+                with archive.open(VOCABULARY) as file:
+                    lines = decode_lines(cast(BinaryIO, file), f"{model}!{VOCABULARY}")
+                    return vocabulary_words(lines)
     raise ConfigurationError(
-        f"Got 'full', for which '{model}' must be a folder or a zip with the vocabulary '{name}', "
-        "but there is none. Leave 'full' out for vectors, or add the file."
+        f"Got 'full', for which '{model}' must be a folder or a zip with the vocabulary "
+        f"'{VOCABULARY}', but there is none. Leave 'full' out for vectors, or add the file."
     )
+
+
+def _vocabulary_path(weights: Optional[Path]) -> Optional[Path]:
+    """Returns the path of the vocabulary beside the weights, if there is one."""
+    paths = [] if weights is None else [weights.parent / name for name in VOCABULARIES]
+    return next(filter(Path.is_file, paths), None)

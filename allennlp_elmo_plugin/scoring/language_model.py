@@ -23,7 +23,7 @@ from allennlp_elmo_plugin.scoring.word_distribution import WordDistribution
 from allennlp_elmo_plugin.weights import has_softmax, read_softmax
 from allennlp_elmo_plugin.weights.tensorflow import is_checkpoint
 
-__all__ = ["LanguageModel", "load_language_model"]
+__all__ = ["LanguageModel", "add_softmax", "load_language_model"]
 
 Location = Union[str, "os.PathLike[str]"]
 
@@ -147,6 +147,37 @@ def load_language_model(
         when a value is not as described.
     """
     loaded = load_elmo(model, weight_file, precision, initial_state, warm_up, module)
+    return add_softmax(loaded, model, softmax, vocabulary, device)
+
+
+def add_softmax(
+    loaded: LoadedElmo,
+    model: Location,
+    softmax: Optional[Location] = None,
+    vocabulary: Optional[Location] = None,
+    device: Union[int, str, torch.device] = "cpu",
+) -> LanguageModel:
+    """
+    Reads the softmax and the vocabulary of a biLM that is loaded.
+
+    # Parameters
+
+    loaded : `LoadedElmo`
+        The biLM.
+    model : `Union[str, PathLike]`
+        The path, URL or name from which it was loaded.
+    softmax, vocabulary, device :
+        As for `load_language_model`.
+
+    # Returns
+
+    `LanguageModel`
+
+    # Raises
+
+    `ConfigurationError`
+        When a file is missing, damaged or does not fit, or when a trained model has no softmax.
+    """
     size = loaded.encoder.bilm.options.projection_dim
     if isinstance(loaded.owner, BidirectionalLm):
         if softmax is not None or vocabulary is not None:
@@ -157,8 +188,7 @@ def load_language_model(
         found = _softmax_of(loaded.owner)
     else:
         found = _read_softmax(_find_files(model, loaded, softmax, vocabulary), size)
-    reduced = loaded.encoder.bilm.precision
-    distribution = WordDistribution(found.weight, found.bias, reduced)
+    distribution = WordDistribution(found.weight, found.bias, loaded.encoder.bilm.precision)
     place = device_of(device)
     return LanguageModel(loaded.encoder.to(place), distribution.to(place), found.words)
 

@@ -3,7 +3,6 @@ The engine that gives log probabilities and ranks to the tokens of sentences.
 """
 
 import os
-from hashlib import blake2b
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Union
 
 import numpy
@@ -12,17 +11,16 @@ from allennlp.common.checks import ConfigurationError
 from overrides import overrides
 
 from allennlp_elmo_plugin.embedder.initial_state.base import InitialState
-from allennlp_elmo_plugin.extraction.engine import SentenceEngine
-from allennlp_elmo_plugin.extraction.models import digest_of_weights
 from allennlp_elmo_plugin.extraction.result_shape import ResultShape
 from allennlp_elmo_plugin.network.spelling import BEGIN_OF_SENTENCE_TOKEN, END_OF_SENTENCE_TOKEN
 from allennlp_elmo_plugin.scoring.contexts import center_of_window, context_windows
+from allennlp_elmo_plugin.scoring.engine import LanguageModelEngine
 from allennlp_elmo_plugin.scoring.language_model import LanguageModel, load_language_model
 
 __all__ = ["ElmoScorer"]
 
 
-class ElmoScorer(SentenceEngine):
+class ElmoScorer(LanguageModelEngine):
     """
     An engine that turns sentences into the log probabilities and ranks of their tokens.
 
@@ -55,7 +53,7 @@ class ElmoScorer(SentenceEngine):
         max_tokens: int = 2048,
         batch_size: int = 64,
     ) -> None:
-        super().__init__(language_model.encoder, max_tokens, batch_size)
+        super().__init__(language_model, max_tokens, batch_size)
         if context is not None and context < 0:
             raise ConfigurationError(f"Expected 'context' to be at least 0, got {context}.")
         if context is not None and self.order_counts:
@@ -63,7 +61,6 @@ class ElmoScorer(SentenceEngine):
                 "Got a 'context', for which parts of a sentence are run one by one, but "
                 f"{self.encoder.uncacheable_reason()}. Take another initial state."
             )
-        self.language_model = language_model
         self.context = context
 
     @classmethod
@@ -139,13 +136,6 @@ class ElmoScorer(SentenceEngine):
         return list(self.stream(sentences))
 
     @overrides
-    def digest(self) -> str:
-        model = self.language_model
-        words = blake2b("\n".join(model.words).encode(errors="surrogatepass"), digest_size=16)
-        digests = digest_of_weights(self.encoder, None), model.distribution.digest()
-        return " ".join([*digests, words.hexdigest()])
-
-    @overrides
     def result_shape(self, num_sentences: int, num_tokens: int, dtype: str) -> ResultShape:
         num_predictions = num_tokens + num_sentences
         return ResultShape(num_sentences, num_predictions, 2, False, 2, dtype)
@@ -183,12 +173,6 @@ class ElmoScorer(SentenceEngine):
         starts = numpy.cumsum([length - 1 for length in lengths])[:-1]
         return [part.copy() for part in numpy.split(both, starts, axis=1)]
 
-    def _top_layer(self, sentences: List[Sequence[str]]) -> Any:
-        with torch.inference_mode():
-            character_ids = self.encoder.spelling.spell_sentences(sentences)
-            batch = self.encoder.make_batch(character_ids.to(self._device))
-            return self.encoder(batch).layers[-1], batch.lengths
-
     def _score(
         self, vectors: torch.Tensor, sentences: List[Sequence[str]], end: str
     ) -> numpy.ndarray:
@@ -198,10 +182,6 @@ class ElmoScorer(SentenceEngine):
         targets = torch.tensor(words, dtype=torch.int64, device=vectors.device)
         found = self.language_model.distribution.score(vectors, targets)
         return torch.stack([found.log_probabilities, found.ranks.double()], 1).float().cpu().numpy()
-
-    @overrides
-    def _modules(self) -> List[torch.nn.Module]:
-        return [self.encoder, self.language_model.distribution]
 
 
 def _last_first(vectors: torch.Tensor) -> torch.Tensor:

@@ -1,8 +1,9 @@
 """ElmoModel of simple_elmo, beside the numbers of simple_elmo on TensorFlow."""
 
 import gzip
+import json
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, List
 from zipfile import ZipFile
 
 import numpy
@@ -14,8 +15,11 @@ from allennlp_elmo_plugin import ElmoBilm
 from allennlp_elmo_plugin.compat.convert import convert_model
 from allennlp_elmo_plugin.compat.simple_elmo import ElmoModel
 from tests.support.elmo_files import write_elmo_files
+from tests.support.softmax_files import SOFTMAX_WORDS, SoftmaxOracle, write_softmax_files
 from tests.support.tensorflow_bundle import TENSORFLOW_DATA
 from tests.tools.simple_elmo_models import MODELS, write_models
+from tests.tools.simple_elmo_substitutes import SUBSTITUTES, TEXTS, write_model
+from tests.tools.simple_elmo_substitutes import WORDS as WORDS_OF_CHECKPOINT
 from tests.tools.simple_elmo_vectors import BATCH_SIZE, LAYERS, SENTENCES, WORDS, fixture_path
 
 WORDS_OF_MODEL = ["<S>", "</S>", "<UNK>", "the", "caf\u00e9"]
@@ -184,3 +188,101 @@ def test_the_zip_has_what_simple_elmo_looks_for(folder: Path) -> None:
     """The names are at the top level."""
     with ZipFile(folder / "plain.zip") as archive:
         assert {"options.json", "model.hdf5", "meta.json"} == set(archive.namelist())
+
+
+# Substitutes.
+
+
+@pytest.fixture(scope="module", name="oracle")
+def _oracle(folder: Path) -> SoftmaxOracle:
+    return write_softmax_files(folder / "lm")
+
+
+@pytest.fixture(scope="module", name="language_model")
+def _language_model(folder: Path, oracle: SoftmaxOracle) -> ElmoModel:
+    elmo = ElmoModel()
+    elmo.load(folder / "lm", full=True)
+    return elmo
+
+
+def _log_probabilities(candidates: Dict[str, Any], num_words: int) -> numpy.ndarray:
+    """Returns the log probability of each word, from logits or from log probabilities."""
+    found = numpy.empty(num_words)
+    found[candidates["candidates"]] = candidates["logp"]
+    return found - numpy.log(numpy.exp(found).sum())
+
+
+def test_substitutes_are_those_of_simple_elmo_where_it_knows_the_context(tmp_path: Path) -> None:
+    """It knows the neighbour, all context of a first word forward and of a last word backward."""
+    write_model(tmp_path / "trained")
+    elmo = ElmoModel()
+    elmo.load(tmp_path / "trained", full=True)
+    num_words = len(WORDS_OF_CHECKPOINT)
+    found = elmo.get_elmo_substitutes(TEXTS, topn=num_words, nodelimiters=False)
+    theirs = json.loads(SUBSTITUTES.read_text(encoding="utf-8"))
+    assert [[each["word"] for each in sentence] for sentence in found] == [
+        [each["word"] for each in sentence] for sentence in theirs
+    ]
+    for one, other in zip(found, theirs):
+        for position, direction in ((0, "forward"), (-1, "backward")):
+            numpy.testing.assert_allclose(
+                *(
+                    _log_probabilities(each[position][direction], num_words)
+                    for each in (one, other)
+                ),
+                atol=2e-4,
+            )
+
+
+@pytest.mark.parametrize("nodelimiters", [True, False])
+def test_substitutes_are_sorted_log_probabilities(
+    language_model: ElmoModel, oracle: SoftmaxOracle, nodelimiters: bool
+) -> None:
+    """They are the oracle's, in lists of Python's own numbers. `<UNK>` may be a candidate."""
+    texts = ["the old  umbrella shines .", "", "rain"]
+    num_words = len(SOFTMAX_WORDS) - (2 if nodelimiters else 0)
+    found = language_model.get_elmo_substitutes(texts, num_words, nodelimiters)
+    assert json.loads(json.dumps(found)) == found
+    assert [[each["word"] for each in sentence] for sentence in found] == [
+        ["the", "old", "<UNK>", "shines", "."],
+        [],
+        ["rain"],
+    ]
+    delimiters = {"<S>", "</S>"} if nodelimiters else set()
+    for text, sentence in zip(texts, found):
+        for name, distribution in zip(("forward", "backward"), oracle.distributions(text.split())):
+            for token, probabilities in zip(sentence, distribution):
+                _assert_sorted(token[name], probabilities, set(SOFTMAX_WORDS) - delimiters)
+
+
+def _assert_sorted(candidates: Dict[str, Any], probabilities: Any, allowed: Any) -> None:
+    order: List[int] = [
+        row for row in numpy.argsort(-probabilities).tolist() if SOFTMAX_WORDS[row] in allowed
+    ]
+    assert candidates["candidates"] == order
+    assert candidates["candidate_words"] == [SOFTMAX_WORDS[row] for row in order]
+    numpy.testing.assert_allclose(candidates["logp"], numpy.log(probabilities[order]), atol=1e-5)
+
+
+def test_substitutes_depend_on_the_sentence_alone(language_model: ElmoModel) -> None:
+    """Fewer sentences than a batch are enough, and vectors between them change nothing."""
+    one = language_model.get_elmo_substitutes(["rain falls"])
+    language_model.get_elmo_vectors([["the", "sun"]])
+    two = language_model.get_elmo_substitutes(["the sun shines .", "rain falls"])
+    assert two[1:] == one and len(one[0][0]["forward"]["logp"]) == 3
+
+
+def test_substitutes_need_a_language_model(folder: Path, language_model: ElmoModel) -> None:
+    """The errors say what is missing: `full`, a softmax, or a list of strings."""
+    elmo = ElmoModel()
+    elmo.load(folder / "lm")
+    with pytest.raises(ConfigurationError, match="'full=True' first"):
+        elmo.get_elmo_substitutes(["rain"])
+    (folder / "plain" / "vocab.txt").write_text(VOCABULARY, encoding="utf-8")
+    elmo.load(folder / "plain", full=True)
+    (folder / "plain" / "vocab.txt").unlink()
+    with pytest.raises(ConfigurationError, match="comes without a softmax"):
+        elmo.get_elmo_substitutes(["rain"])
+    for data in ("rain", [["rain"]]):
+        with pytest.raises(ConfigurationError, match="Expected a list of sentences"):
+            language_model.get_elmo_substitutes(data)  # type: ignore[arg-type]
