@@ -20,6 +20,7 @@ LAYERS = (
     ("embedder",),
     ("language_model", "tagging"),
     ("extraction",),
+    ("scoring",),
     ("compat",),
     ("commands",),
     ("__init__",),

@@ -172,7 +172,7 @@ class SeqVecEmbedder:
         if not batch:
             return []
         try:
-            return self._extractor.embed_window(batch)
+            return self._extractor.run_window(batch)
         except RuntimeError as error:
             if self._device.type == "cpu":
                 raise
@@ -184,7 +184,7 @@ class SeqVecEmbedder:
         logger.warning("Running %d residues on the CPU, since: %s", len(batch[0]), message)
         if self._on_cpu is None:
             self._on_cpu = self._load(torch.device("cpu"))
-        return self._on_cpu.embed_window(batch)
+        return self._on_cpu.run_window(batch)
 
     def _load(self, device: torch.device) -> ElmoExtractor:
         carries = self._initial_state == "carry"
@@ -196,5 +196,5 @@ class SeqVecEmbedder:
             warm_up=[" ".join(WARM_UP_SEQUENCE)] if self._initial_state == "warm" else None,
         )
         for _ in range(self.warmup_rounds if carries else 0):
-            extractor.embed_window([WARM_UP_SEQUENCE])
+            extractor.run_window([WARM_UP_SEQUENCE])
         return extractor

@@ -13,7 +13,6 @@ from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin.extraction.extractor import ElmoExtractor
 from allennlp_elmo_plugin.extraction.inputs.sentence_file import SentenceFile
-from allennlp_elmo_plugin.extraction.models import digest_of_weights
 from allennlp_elmo_plugin.extraction.outputs.base import Output
 from allennlp_elmo_plugin.extraction.plan import ExtractionPlan, make_plan, require_space
 from allennlp_elmo_plugin.extraction.sentence import Sentence
@@ -192,7 +191,7 @@ class ExtractionJob:
         extractor = self._extractor
         return {
             "input": plan.survey.digest,
-            "weights": digest_of_weights(extractor.encoder, extractor.mix),
+            "weights": extractor.digest(),
             **extractor.settings(),
             **self._task.settings(),
             **self._settings,
@@ -211,7 +210,7 @@ class ExtractionJob:
             disable=self._is_part,
         ) as progress:
             for window in self._windows(record[NUM_READ]):
-                results = self._extractor.embed_window([each.tokens for _, each in window])
+                results = self._extractor.run_window([each.tokens for _, each in window])
                 num_new = sum(len(sentence.tokens) for _, sentence in window)
                 done += num_new
                 with deferred_interrupts():

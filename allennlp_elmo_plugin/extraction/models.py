@@ -6,7 +6,18 @@ import fnmatch
 import os
 from hashlib import blake2b
 from pathlib import Path, PurePath
-from typing import Any, Iterable, List, NamedTuple, Optional, Sequence, Union
+from typing import (
+    Any,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 from zlib import crc32
 
 import torch
@@ -28,7 +39,7 @@ from allennlp_elmo_plugin.network.elmo_bilm import ElmoBilm
 from allennlp_elmo_plugin.weights import find_options_file, find_weight_file
 from allennlp_elmo_plugin.weights.archives import archive_members, cache_folder, is_archive
 
-__all__ = ["LoadedElmo", "digest_of_weights", "load_elmo"]
+__all__ = ["LoadedElmo", "digest_of_module", "digest_of_weights", "load_elmo"]
 
 CONFIG = "config.json"
 BILM_FILES = ("*options*.json", "*.index", "encoder.pkl")
@@ -49,11 +60,14 @@ class LoadedElmo(NamedTuple):
         The mixes of a trained model, none for a biLM of its own.
     weight_file : `Optional[Path]`, optional (default = `None`)
         The file from which the weights of a biLM of its own were read.
+    owner : `Optional[Module]`, optional (default = `None`)
+        The module of a trained model that the biLM is a part of.
     """
 
     encoder: BilmEncoder
     scalar_mixes: List[ScalarMix]
     weight_file: Optional[Path] = None
+    owner: Optional[Module] = None
 
 
 def load_elmo(
@@ -136,14 +150,41 @@ def digest_of_weights(encoder: ElmoEncoder, mix: Optional[ScalarMix]) -> str:
         # The dictionary says which vectors a text has.
         dictionary = () if options.dictionary is None else (options.dictionary,)
         facts = (options, encoder.bilm.precision, *dictionary)
-    # Not the state dict, which holds reduced matrices in float32.
     tensors = {
         name: tensor
-        for name, tensor in (*encoder.named_parameters(), *encoder.named_buffers())
+        for name, tensor in _named_tensors(encoder)
         if not name.startswith("initial_state.")
     }
     if mix is not None:
         tensors.update(mix.state_dict(prefix="scalar_mix."))
+    return _digest(facts, tensors)
+
+
+def digest_of_module(module: Module, *facts: Any) -> str:
+    """
+    Returns a digest that differs between modules of other weights.
+
+    # Parameters
+
+    module : `Module`
+        The module.
+    facts : `Any`
+        Other things that tell modules apart, with a `repr` each.
+
+    # Returns
+
+    `str`
+    """
+    return _digest(facts, dict(_named_tensors(module)))
+
+
+def _named_tensors(module: Module) -> Iterator[Tuple[str, torch.Tensor]]:
+    # Not the state dict, which holds reduced matrices in float32.
+    yield from module.named_parameters()
+    yield from module.named_buffers()
+
+
+def _digest(facts: Any, tensors: Dict[str, torch.Tensor]) -> str:
     checksums = {
         # A checksum finds other weights as well as a digest of 93 million numbers, in less time.
         name: (tensor.dtype, tuple(tensor.shape), crc32(_bytes(tensor)))
@@ -210,7 +251,7 @@ def _from_trained(
     old = getattr(trained.get_submodule(name), "initial_state", None)
     if keeps_warm and isinstance(old, WarmState) and isinstance(state, WarmState):
         state.load_state_dict(old.state_dict())
-    return LoadedElmo(encoder, mixes)
+    return LoadedElmo(encoder, mixes, owner=parent)
 
 
 def _encoder(bilm: ElmoBilm, state: InitialState) -> BilmEncoder:

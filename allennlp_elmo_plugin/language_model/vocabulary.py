@@ -15,7 +15,14 @@ from allennlp_elmo_plugin.io.atomic import write_atomically
 from allennlp_elmo_plugin.io.text_lines import BYTE_ORDER_MARK, read_lines
 from allennlp_elmo_plugin.network.spelling import BEGIN_OF_SENTENCE_TOKEN, END_OF_SENTENCE_TOKEN
 
-__all__ = ["BilmVocabulary", "vocabulary_words", "write_vocabulary_file"]
+__all__ = [
+    "PADDING_WORD",
+    "UNKNOWN_WORD",
+    "BilmVocabulary",
+    "softmax_words",
+    "vocabulary_words",
+    "write_vocabulary_file",
+]
 
 BLANKS = " \t\r"
 """Characters around a word that don't belong to it. bilm-tf strips them, too."""
@@ -115,14 +122,33 @@ def vocabulary_words(lines: Iterable[str]) -> List[str]:
     return [word for word in words if word != IGNORED_LINE]
 
 
+def softmax_words(vocabulary: Vocabulary, namespace: str) -> List[str]:
+    """
+    Returns the words of a vocabulary in the order of the softmax, under the names of bilm-tf.
+
+    # Parameters
+
+    vocabulary : `Vocabulary`
+        Any vocabulary.
+    namespace : `str`
+        Namespace of the words.
+
+    # Returns
+
+    `List[str]`
+        AllenNLP's unknown word is `<UNK>`. Its padding token is `<PAD>`, which has no special
+        meaning there.
+    """
+    words = vocabulary.get_index_to_token_vocabulary(namespace)
+    renamed = {vocabulary._oov_token: UNKNOWN_WORD, vocabulary._padding_token: PADDING_WORD}
+    return [renamed.get(words[index], words[index]) for index in range(len(words))]
+
+
 def write_vocabulary_file(
     path: Union[str, "os.PathLike[str]"], vocabulary: Vocabulary, namespace: str
 ) -> None:
     """
     Writes the words of a vocabulary in the format that `BilmVocabulary` and bilm-tf read.
-
-    AllenNLP's unknown word becomes `<UNK>`. Its padding token becomes `<PAD>`, which has no special
-    meaning there.
 
     # Parameters
 
@@ -141,9 +167,7 @@ def write_vocabulary_file(
     `OSError`
         If the file cannot be written, for example because the disk is full.
     """
-    words = vocabulary.get_index_to_token_vocabulary(namespace)
-    renamed = {vocabulary._oov_token: UNKNOWN_WORD, vocabulary._padding_token: PADDING_WORD}
-    lines = [renamed.get(words[index], words[index]) for index in range(len(words))]
+    lines = softmax_words(vocabulary, namespace)
     unreadable = [line for line in lines if UNREADABLE.search(line)]
     unreadable += [line for line in lines[:1] if line.startswith(BYTE_ORDER_MARK)]
     if unreadable:

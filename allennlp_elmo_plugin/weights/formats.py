@@ -59,7 +59,11 @@ class WeightFormat(NamedTuple):
 
 # In order of preference.
 WEIGHT_FORMATS = (
-    WeightFormat("an HDF5 file ('*.hdf5' or 'weights_file')", ("*.hdf5", "weights_file")),
+    WeightFormat(
+        "an HDF5 file ('*.hdf5' or 'weights_file')",
+        ("*.hdf5", "weights_file"),
+        others=("*softmax*.hdf5", "vocab*.txt"),
+    ),
     WeightFormat(
         "a TensorFlow checkpoint ('*.index' beside '*.data-*')",
         ("*.index",),

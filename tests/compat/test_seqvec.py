@@ -89,14 +89,14 @@ def test_what_does_not_fit_on_the_gpu_runs_on_the_cpu(
     expected = _BuiltIn(files)
     # Stands for a GPU on which a long protein does not fit.
     embedder._device = torch.device("meta")
-    gpu, embed = embedder._extractor, ElmoExtractor.embed_window
+    gpu, embed = embedder._extractor, ElmoExtractor.run_window
 
-    def embed_window(self: ElmoExtractor, window: Any) -> Any:
+    def run_window(self: ElmoExtractor, window: Any) -> Any:
         if self is gpu and sum(map(len, window)) > 7:
             raise RuntimeError("CUDA out of memory.\nMore")
         return embed(self, window)
 
-    with patch.object(ElmoExtractor, "embed_window", embed_window):
+    with patch.object(ElmoExtractor, "run_window", run_window):
         found = list(embedder.embed_batch(PROTEINS))
     long = [protein for protein in PROTEINS if len(protein) > 7]
     in_turn = {each: (on_cpu if each in long else expected).batch([each])[0] for each in PROTEINS}
@@ -108,7 +108,7 @@ def test_what_does_not_fit_on_the_gpu_runs_on_the_cpu(
 def test_an_error_on_the_cpu_is_one(files: ElmoFiles) -> None:
     """Nothing is left to try there."""
     embedder = _embedder(files)
-    with patch.object(ElmoExtractor, "embed_window", side_effect=RuntimeError("broken")):
+    with patch.object(ElmoExtractor, "run_window", side_effect=RuntimeError("broken")):
         pytest.raises(RuntimeError, embedder.embed, "MK").match("broken")
 
 

@@ -157,7 +157,7 @@ def test_a_job_that_is_done_but_for_its_folder(corpus: _Corpus, name: str) -> No
     with _stopping(WorkingFolder, "remove"):
         corpus.run(name)
     before = (corpus.folder / name).read_bytes()
-    with patch.object(ElmoExtractor, "embed_window", side_effect=AssertionError):
+    with patch.object(ElmoExtractor, "run_window", side_effect=AssertionError):
         corpus.run(name, resumes=True)
     assert (corpus.folder / name).read_bytes() == before
     assert corpus.names() == [name]
@@ -282,14 +282,14 @@ def test_a_full_disk_ends_a_job_that_goes_on_later(corpus: _Corpus, name: str) -
 def test_two_jobs_cannot_write_one_output(corpus: _Corpus) -> None:
     """The second says that the first is at work."""
     first, second = (corpus.job("out.npz", resumes=True) for _ in range(2))
-    embed = ElmoExtractor.embed_window
+    embed = ElmoExtractor.run_window
 
-    def embed_window(self: ElmoExtractor, window: Any) -> Any:
+    def run_window(self: ElmoExtractor, window: Any) -> Any:
         if self is first._extractor:
             with pytest.raises(BlockingIOError, match="Another process writes this file"):
                 second.run(second.plan())
         return embed(self, window)
 
-    with patch.object(ElmoExtractor, "embed_window", embed_window):
+    with patch.object(ElmoExtractor, "run_window", run_window):
         first.run(first.plan())
     assert corpus.names() == ["out.npz"]

@@ -98,17 +98,17 @@ def failing_after(
     num_windows: int, error: Type[BaseException] = KeyboardInterrupt
 ) -> Iterator[None]:
     """Commits after every window, and raises an error in place of a later one."""
-    embed = ElmoExtractor.embed_window
+    embed = ElmoExtractor.run_window
     num_calls = 0
 
-    def embed_window(self: ElmoExtractor, window: Any) -> Any:
+    def run_window(self: ElmoExtractor, window: Any) -> Any:
         nonlocal num_calls
         num_calls += 1
         if num_calls > num_windows:
             raise error("stopped")
         return embed(self, window)
 
-    with patch.object(ElmoExtractor, "embed_window", embed_window), patch.object(
+    with patch.object(ElmoExtractor, "run_window", run_window), patch.object(
         job, "COMMIT_SECONDS", 0.0
     ):
         yield

@@ -43,7 +43,6 @@ from allennlp_elmo_plugin.extraction.distributed.shard import Failure, Receipt, 
 from allennlp_elmo_plugin.extraction.distributed.store import Store
 from allennlp_elmo_plugin.extraction.distributed.worker import BEGUN, FAILURES, WorkOrder
 from allennlp_elmo_plugin.extraction.extractor import ElmoExtractor
-from allennlp_elmo_plugin.extraction.models import digest_of_weights
 from allennlp_elmo_plugin.extraction.working_folder import RESUMABLE, require_same_settings
 
 __all__ = ["DistributedExtraction", "DistributedPlan", "DistributedResult"]
@@ -258,7 +257,7 @@ class DistributedExtraction:
         layers = () if extractor.num_layers is None else (extractor.num_layers,)
         self._row_shape = (*layers, extractor.dim)
         return {
-            "weights": digest_of_weights(extractor.encoder, extractor.mix),
+            "weights": extractor.digest(),
             **extractor.settings(),
             **self._reduction.settings(),
             **self._input_options._asdict(),

@@ -19,7 +19,6 @@ from allennlp_elmo_plugin.extraction.distributed.store import Store
 from allennlp_elmo_plugin.extraction.distributed.tables import rows_of, table_of
 from allennlp_elmo_plugin.extraction.extractor import ElmoExtractor
 from allennlp_elmo_plugin.extraction.job import ExtractionJob
-from allennlp_elmo_plugin.extraction.models import digest_of_weights
 from allennlp_elmo_plugin.extraction.plan import LackOfSpaceError
 from allennlp_elmo_plugin.extraction.task import ExtractionTask
 
@@ -86,7 +85,7 @@ class ShardWorker:
         self._order = order
         self._extractor = ElmoExtractor.load(**order.extractor)
         self._name = f"{socket.gethostname()}:{os.getpid()}"
-        digest = digest_of_weights(self._extractor.encoder, self._extractor.mix)
+        digest = self._extractor.digest()
         if digest != order.weights:
             raise ConfigurationError(
                 f"Expected the weights of '{order.extractor['model']}' to be those of the driver, "

@@ -572,15 +572,15 @@ def test_a_shard_that_fails_at_the_model_is_tried_by_the_next_run(
 ) -> None:
     """Its error is that of the worker, and the next run runs it alone."""
     source = _write(tmp_path / "in.txt")
-    embed = ElmoExtractor.embed_window
+    embed = ElmoExtractor.run_window
 
-    def embed_window(self: ElmoExtractor, window: Any) -> Any:
+    def run_window(self: ElmoExtractor, window: Any) -> Any:
         if any("x" in tokens for tokens in window):
             raise RuntimeError("x is too much")
         return embed(self, window)
 
     with monkeypatch.context() as patched:
-        patched.setattr(ElmoExtractor, "embed_window", embed_window)
+        patched.setattr(ElmoExtractor, "run_window", run_window)
         result = run(source, AllVectors(str(tmp_path / "v")))
     (failure,) = result.failures
     assert "x is too much" in failure.error and "Traceback" in failure.error
@@ -702,7 +702,7 @@ def test_work_of_one_process_is_not_taken_over(
     """The error says how to go on with it."""
     source = _write(tmp_path / "in.txt")
     with monkeypatch.context() as patched:
-        patched.setattr(ElmoExtractor, "embed_window", _interrupt)
+        patched.setattr(ElmoExtractor, "run_window", _interrupt)
         with pytest.raises(KeyboardInterrupt):
             run.alone(source, TargetsTask(["rain"], tmp_path / "uses.npz"))
     with pytest.raises(ConfigurationError, match="with --resume and without --ray"):

@@ -75,7 +75,7 @@ def test_targets_are_those_of_one_process(
 class _DrawnVectors(ElmoExtractor):
     """Draws the vectors of a sentence: numbers of many magnitudes, whose sums are rounded."""
 
-    def embed_window(self, window: Sequence[Sequence[str]]) -> List[numpy.ndarray]:
+    def run_window(self, window: Sequence[Sequence[str]]) -> List[numpy.ndarray]:
         """Draws them by the tokens."""
         arrays = []
         for tokens in window:
