@@ -6,13 +6,16 @@ from typing import Any, List, NamedTuple
 
 from allennlp.common.checks import ConfigurationError
 
+from allennlp_elmo_plugin.look.plane import ASPECT
+
 __all__ = ["COLOURS", "MARKERS", "Figure", "make_figure"]
 
 MARKERS = {"circle": "\u25cf", "triangle": "\u25b2"}
 """The shape of each period's points, and the character that stands for it in the legend."""
 COLOURS = ("#0072b2", "#d55e00")
 """Blue and vermilion of Okabe and Ito, which colour-blind people tell apart."""
-SIZE, CHOSEN_SIZE = 9, 16
+SIZE, CHOSEN_SIZE = 11, 18
+MARGIN = 1.1
 
 HOVER = """
 <div style="max-width: 20rem; white-space: normal; overflow-wrap: anywhere">
@@ -59,15 +62,17 @@ def make_figure(names: List[str]) -> Figure:
     plotting, models, embed, resources = _bokeh()
     figure = plotting.figure(
         name="figure",
-        height=420,
-        sizing_mode="stretch_width",
+        aspect_ratio=ASPECT,
+        sizing_mode="scale_width",
+        x_range=(-MARGIN * ASPECT, MARGIN * ASPECT),
+        y_range=(-MARGIN, MARGIN),
         # Scrolling and swiping move the page until a reader chooses one of the tools.
         tools="pan,wheel_zoom,box_zoom,reset,tap",
         active_drag=None,
         toolbar_location="above",
         background_fill_color=None,
         border_fill_color=None,
-        match_aspect=True,
+        outline_line_color=None,
     )
     figure.toolbar.logo = None
     # Its directions have no unit, and text of a canvas does not follow the colours of the page.

@@ -65,8 +65,9 @@ function paint() {
 function describe(token) {
   const place = `${named(token)}, sentence ${sentenceOf[token] + 1}, ${nameOf(token)}.`;
   if (!scores) return place;
-  return ["forward", "backward"].reduce((so, name, direction) => `${so} Surprisal ${name}: \
-${bits(token, direction)} bits, rank ${scores.ranks[direction][token]} of ${scores.numWords}.`, place);
+  const measures = ["forward", "backward"].map((name, direction) => ` Surprisal ${name}: \
+${bits(token, direction)} bits, rank ${scores.ranks[direction][token]} of ${scores.numWords}.`);
+  return place + measures.join("");
 }
 
 function neighboursOf({ ids, cosines }, token) {
@@ -114,7 +115,7 @@ function choose(token, moves) {
   showDetails();
   drawPlane();
   byId("details").scrollTop = 0;
-  if (moves) cell(token).scrollIntoView({ block: "center" });
+  cell(token).scrollIntoView({ block: moves ? "center" : "nearest" });
 }
 
 function reach(token) {

@@ -9,11 +9,14 @@ from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin.look.text import ShownText
 
-__all__ = ["MIN_CONTEXTS", "PROJECTIONS", "Plane", "pca_plane", "planes_of_words", "umap_plane"]
+__all__ = ["ASPECT", "MIN_CONTEXTS", "PROJECTIONS", "Plane", "pca_plane", "planes_of_words", "umap_plane"]
 
 PROJECTIONS = ("pca", "umap")
 MIN_CONTEXTS = {"pca": 3, "umap": 10}
 """Fewest contexts of a word that a plane shows, by the projection."""
+
+ASPECT = 1.4
+"""Width of the box of a plane, by its height."""
 
 UMAP_NEIGHBOURS = 15
 UMAP_SEED = 13
@@ -26,8 +29,8 @@ class Plane(NamedTuple):
     # Parameters
 
     points : `numpy.ndarray`
-        Coordinates of shape (contexts, 2), float32. The largest has the absolute value 1, and one
-        unit is the same length in both directions.
+        Coordinates of shape (contexts, 2), float32, which fill a box of [-1.4, 1.4] times [-1, 1]
+        in one direction. One unit is the same length in both.
     shares : `Optional[numpy.ndarray]`
         Shares of the variance along both directions, of shape (2,), float32, or `None` for a
         projection that has none.
@@ -65,7 +68,7 @@ def pca_plane(vectors: numpy.ndarray) -> Plane:
     # A singular vector has either sign. The coordinate with the largest absolute value is positive.
     largest = numpy.abs(coordinates).argmax(axis=0)
     signs = numpy.where(coordinates[largest, [0, 1]] < 0.0, -1.0, 1.0)
-    return Plane(_scaled(coordinates * signs), shares.astype(numpy.float32))
+    return Plane(_fitted(coordinates * signs), shares.astype(numpy.float32))
 
 
 def umap_plane(vectors: numpy.ndarray) -> Plane:
@@ -97,7 +100,7 @@ def umap_plane(vectors: numpy.ndarray) -> Plane:
         n_jobs=1,
     )
     coordinates = numpy.asarray(reducer.fit_transform(vectors), dtype=numpy.float64)
-    return Plane(_scaled(coordinates - coordinates.mean(axis=0)), None)
+    return Plane(_fitted(coordinates), None)
 
 
 def planes_of_words(
@@ -158,9 +161,12 @@ def _require_frequent(words: Sequence[str], counts: Dict[str, int], minimum: int
         )
 
 
-def _scaled(coordinates: numpy.ndarray) -> numpy.ndarray:
-    largest = numpy.abs(coordinates).max()
-    return (coordinates / (largest or 1.0)).astype(numpy.float32)
+def _fitted(coordinates: numpy.ndarray) -> numpy.ndarray:
+    """Moves and scales coordinates into the box."""
+    low, high = coordinates.min(axis=0), coordinates.max(axis=0)
+    centred = coordinates - (low + high) / 2
+    largest = (numpy.abs(centred) / [ASPECT, 1.0]).max()
+    return (centred / (largest or 1.0)).astype(numpy.float32)
 
 
 def _umap() -> Any:
