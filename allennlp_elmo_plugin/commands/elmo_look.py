@@ -94,7 +94,8 @@ class ElmoLook(ElmoCommand):
             text,
             encoder,
             language_model,
-            arguments.model,
+            # A path would tell where the page was made.
+            Path(arguments.model).name,
             arguments.neighbours,
             None if arguments.plane == NO_PLANE else arguments.plane,
             _words(arguments),

@@ -15,6 +15,7 @@ MARKERS = {"circle": "\u25cf", "triangle": "\u25b2"}
 COLOURS = ("#0072b2", "#d55e00")
 """Blue and vermilion of Okabe and Ito, which colour-blind people tell apart."""
 SIZE, CHOSEN_SIZE = 11, 18
+CHOSEN_COLOUR = "#e6ab02"
 MARGIN = 1.1
 
 HOVER = """
@@ -86,6 +87,7 @@ def make_figure(names: List[str]) -> Figure:
             "x", "y", source=source, size=SIZE, nonselection_fill_alpha=0.8, **style
         )
         renderer.nonselection_glyph.line_alpha = 0.8
+        style.update(line_color=CHOSEN_COLOUR, line_width=4)
         renderer.selection_glyph = models.Scatter(size=CHOSEN_SIZE, **style)
         renderers.append(renderer)
     figure.add_tools(models.HoverTool(tooltips=HOVER, renderers=renderers))

@@ -76,7 +76,7 @@ def page_html(analysis: Analysis) -> str:
         data["figure"] = figure.item
         library = _script(figure.script)
     return Template(_read("page.html")).substitute(
-        title=escape(f"{', '.join(analysis.text.names)}: {analysis.model}"),
+        title=escape(" and ".join(analysis.text.names)),
         summary=escape(_summary(analysis)),
         notes="".join(f'<p class="note">{escape(note)}</p>\n' for note in _notes(analysis)),
         text="\n".join(_text(analysis.text)),
