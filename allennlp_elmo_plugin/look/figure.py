@@ -2,13 +2,14 @@
 The figure in which the planes are drawn, by Bokeh.
 """
 
+from importlib.util import find_spec
 from typing import Any, List, NamedTuple
 
 from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin.look.plane import ASPECT
 
-__all__ = ["COLOURS", "MARKERS", "Figure", "make_figure"]
+__all__ = ["COLOURS", "MARKERS", "Figure", "is_installed", "make_figure"]
 
 MARKERS = {"circle": "\u25cf", "triangle": "\u25b2"}
 """The shape of each period's points, and the character that stands for it in the legend."""
@@ -39,6 +40,11 @@ class Figure(NamedTuple):
 
     item: Any
     script: str
+
+
+def is_installed() -> bool:
+    """Returns `True` if the library that draws can be imported."""
+    return find_spec("bokeh") is not None
 
 
 def make_figure(names: List[str]) -> Figure:

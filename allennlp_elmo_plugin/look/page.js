@@ -7,7 +7,7 @@ const LEVELS = [2, 4, 7, 10, 13]; // bits, as in the legend
 const SIDE = 9; // words of a context on either side
 let chosen = -1; // the token whose details are shown
 let reached = 0; // the only token that the Tab key reaches
-let points = []; // the source of each period's points, once there is a figure
+let figure = null; // a promise of the source of each period's points
 
 // The part of each number, from the first numbers of all parts.
 const parts = (firsts) =>
@@ -25,7 +25,6 @@ function make(tag, properties, ...children) {
   node.append(...children);
   return node;
 }
-
 const button = (onclick, ...children) => make("button", { type: "button", onclick }, ...children);
 
 function contextOf(token) {
@@ -64,37 +63,32 @@ function paint() {
 
 function describe(token) {
   const place = `${named(token)}, sentence ${sentenceOf[token] + 1}, ${nameOf(token)}.`;
-  if (!scores) return place;
-  const measures = ["forward", "backward"].map((name, direction) => ` Surprisal ${name}: \
-${bits(token, direction)} bits, rank ${scores.ranks[direction][token]} of ${scores.numWords}.`);
-  return place + measures.join("");
+  const measures = scores ? ["forward", "backward"].map((name, direction) => {
+    const rank = `rank ${scores.ranks[direction][token]} of ${scores.numWords}`;
+    return `Surprisal ${name}: ${bits(token, direction)} bits, ${rank}.`;
+  }) : [];
+  return [place, ...measures].join(" ");
 }
 
-function neighboursOf({ ids, cosines }, token) {
-  return range(topn, token * topn).filter((place) => ids[place] >= 0)
-    .map((place) => [ids[place], (cosines[place] / 1000).toFixed(3)]);
-}
-
+// The best for the chosen token, each with its value, which is whole without its digits.
+const ranked = ({ ids, values }, digits) =>
+  range(topn, chosen * topn).filter((place) => ids[place] >= 0)
+    .map((place) => [ids[place], (values[place] / 10 ** digits).toFixed(digits)]);
 const measure = (value) => make("span", { className: "measure" }, ` ${value}`);
 const list = (title, className, items) => [make("h3", {}, title),
   make("ol", { className }, ...items.map((children) => make("li", {}, ...children)))];
 
-function substitutesOf(token) {
-  const { ids, probabilities, topn: width } = data.substitutes;
-  return ["the words before", "the words after", "both"].flatMap((title, distribution) => {
-    const percent = (place) => `${(probabilities[distribution][place] / 100).toFixed(2)}%`;
-    return list(`Substitutes by ${title}`, "words", range(width, token * width).map((place) =>
-      [data.substitutes.words[ids[distribution][place]], measure(percent(place))]));
-  });
-}
+const substitutes = () => ["the words before", "the words after", "both"].flatMap((title, by) =>
+  list(`Substitutes by ${title}`, "words", ranked(data.substitutes.by[by], 2).map(([id, percent]) =>
+    [data.substitutes.words[id], measure(`${percent}%`)])));
 
 function showDetails() {
   document.querySelectorAll(".near").forEach((node) => node.classList.remove("near"));
   if (chosen < 0) return;
-  const contexts = neighboursOf(data.contexts[layer()], chosen);
+  const contexts = ranked(data.contexts[layer()], 3);
   contexts.forEach(([token]) => cell(token).classList.add("near"));
   const period = (token) => (names.length > 1 ? `, ${nameOf(token)}` : "");
-  const near = neighboursOf(data.nearWords[layer()], chosen);
+  const near = ranked(data.nearWords[layer()], 3);
   const id = tokens[chosen];
   byId("lists").replaceChildren(
     ...(id in data.planes ? [button(() => showView("plane", id), "Plane of its contexts")] : []),
@@ -102,7 +96,7 @@ function showDetails() {
       [contextButton(token, measure(cosine + period(token)))])),
     ...list(`Nearest words in layer ${layer()}`, "words",
       near.map(([other, cosine]) => [words[other], measure(cosine)])),
-    ...(data.substitutes ? substitutesOf(chosen) : []),
+    ...(data.substitutes ? substitutes() : []),
   );
 }
 
@@ -116,12 +110,15 @@ function choose(token, moves) {
   drawPlane();
   byId("details").scrollTop = 0;
   cell(token).scrollIntoView({ block: moves ? "center" : "nearest" });
+  // The button of a context is gone, and the focus must not be lost with it.
+  if (moves) (byId("text").hidden ? byId("details") : cell(token)).focus();
 }
 
 function reach(token) {
   cell(reached).tabIndex = -1;
   reached = token;
   cell(token).tabIndex = 0;
+  return cell(token);
 }
 
 function onTextKey(event) {
@@ -134,10 +131,8 @@ function onTextKey(event) {
     ArrowUp: beside(sentence - 1), ArrowDown: beside(sentence + 1),
     Home: event.ctrlKey ? 0 : start, End: event.ctrlKey ? tokens.length - 1 : end - 1,
   }[event.key];
-  if (target !== undefined) {
-    reach(target);
-    cell(target).focus();
-  } else if (event.key === "Enter" || event.key === " ") choose(reached);
+  if (target !== undefined) reach(target).focus();
+  else if (event.key === "Enter" || event.key === " ") choose(reached);
   else return;
   event.preventDefault();
 }
@@ -152,25 +147,28 @@ function showView(view, id = byId("word").value) {
 
 async function makeFigure() {
   await Bokeh.embed.embed_item(data.figure, "plane");
-  points = names.map((_, period) => Bokeh.documents[0].get_model_by_name(`period-${period}`));
-  for (const source of points) {
+  const [drawn] = Bokeh.documents;
+  const sources = names.map((_, period) => drawn.get_model_by_name(`period-${period}`));
+  for (const source of sources) {
     source.selected.properties.indices.change.connect(() => {
       const token = source.data.token[source.selected.indices[0]];
       if (token !== undefined && token !== chosen) choose(token);
     });
   }
+  return sources;
 }
 
 async function drawPlane() {
   if (byId("contexts").hidden) return;
-  if (!points.length) await makeFigure();
+  figure = figure || makeFigure();
+  const sources = await figure;
   const id = Number(byId("word").value);
   const plane = data.planes[id][layer()];
   const rows = [...tokens.keys()].filter((token) => tokens[token] === id).map((token, row) => {
     const [x, y] = plane.points.slice(2 * row, 2 * row + 2).map((value) => value / 1000);
     return { ...contextOf(token), token, period: nameOf(token), x, y };
   });
-  points.forEach((source, period) => {
+  sources.forEach((source, period) => {
     const own = rows.filter(({ token }) => periodOf[sentenceOf[token]] === period);
     const columns = source.columns().map((name) => [name, own.map((row) => row[name])]);
     source.data = Object.fromEntries(columns);

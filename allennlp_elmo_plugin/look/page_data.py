@@ -76,7 +76,7 @@ def to_script_json(value: Any) -> str:
 def _neighbours(neighbours: Neighbours) -> Dict[str, List[int]]:
     return {
         "ids": neighbours.ids.ravel().tolist(),
-        "cosines": _whole(neighbours.cosines, THOUSANDTHS),
+        "values": _whole(neighbours.cosines, THOUSANDTHS),
     }
 
 
@@ -107,10 +107,9 @@ def _substitutes(substitutes: Substitutes) -> Dict[str, Any]:
     ids = ids.reshape(len(substitutes.rows), -1)
     return {
         "words": [substitutes.words[row] for row in rows],
-        "ids": ids.tolist(),
-        "topn": substitutes.rows.shape[2],
-        "probabilities": [
-            _whole(distribution, TEN_THOUSANDTHS) for distribution in substitutes.probabilities
+        "by": [
+            {"ids": numbers.tolist(), "values": _whole(values, TEN_THOUSANDTHS)}
+            for numbers, values in zip(ids, substitutes.probabilities)
         ],
     }
 
