@@ -80,6 +80,7 @@ def make_figure(names: List[str]) -> Figure:
         background_fill_color=None,
         border_fill_color=None,
         outline_line_color=None,
+        min_border=0,
     )
     figure.toolbar.logo = None
     # Its directions have no unit, and text of a canvas does not follow the colours of the page.

@@ -185,9 +185,9 @@ document.onchange = () => {
   showDetails();
   showView(byId("controls").elements.view.value);
 };
+byId("text").addEventListener("focusin", ({ target }) => reach(Number(target.id.slice(1))));
 byId("text").onclick = ({ target }) => {
-  const node = target.closest("[role=gridcell]");
-  if (node) choose(Number(node.id.slice(1)));
+  if (target.matches("[role=gridcell]")) choose(Number(target.id.slice(1)));
 };
 byId("text").onkeydown = onTextKey;
 byId("details").onkeydown = ({ key }) => {
