@@ -119,7 +119,7 @@ def find_substitutes(
 
     `Substitutes`
     """
-    finder = SubstituteFinder(language_model, topn=min(topn, len(language_model.words)))
+    finder = SubstituteFinder(language_model, topn=topn, max_tokens=max_tokens)
     found = _joined(finder.find(text.sentences))
     return Substitutes(
         words=language_model.words,

@@ -88,7 +88,9 @@ def make_figure(names: List[str]) -> Figure:
     figure.grid.visible = False
     renderers = []
     for number, marker in enumerate(list(MARKERS)[: len(names)]):
-        source = models.ColumnDataSource({column: [] for column in COLUMNS}, name=f"period-{number}")
+        source = models.ColumnDataSource(
+            {column: [] for column in COLUMNS}, name=f"period-{number}"
+        )
         style = {"marker": marker, "fill_color": COLOURS[number], "line_color": "white"}
         renderer = figure.scatter(
             "x", "y", source=source, size=SIZE, nonselection_fill_alpha=0.8, **style

@@ -9,7 +9,15 @@ from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin.look.text import ShownText
 
-__all__ = ["ASPECT", "MIN_CONTEXTS", "PROJECTIONS", "Plane", "pca_plane", "planes_of_words", "umap_plane"]
+__all__ = [
+    "ASPECT",
+    "MIN_CONTEXTS",
+    "PROJECTIONS",
+    "Plane",
+    "pca_plane",
+    "planes_of_words",
+    "umap_plane",
+]
 
 PROJECTIONS = ("pca", "umap")
 MIN_CONTEXTS = {"pca": 3, "umap": 10}
@@ -146,9 +154,7 @@ def planes_of_words(
         contexts = {word: contexts[word] for word in words}
     frequent = [word for word, where in contexts.items() if len(where) >= minimum]
     frequent.sort(key=lambda word: -len(contexts[word]))
-    return {
-        word: [project(layer[contexts[word]]) for layer in vectors] for word in frequent
-    }
+    return {word: [project(layer[contexts[word]]) for layer in vectors] for word in frequent}
 
 
 def _require_frequent(words: Sequence[str], counts: Dict[str, int], minimum: int) -> None:

@@ -317,9 +317,7 @@ def test_no_page_scrolls_sideways(browser: Any, files: Dict[str, str], width: in
         assert max(sizes) <= width
 
 
-def test_the_details_cover_no_token_that_has_the_focus(
-    browser: Any, files: Dict[str, str]
-) -> None:
+def test_the_details_cover_no_token_that_has_the_focus(browser: Any, files: Dict[str, str]) -> None:
     """On a phone the details stay at the bottom, and the text scrolls above them."""
     options = {"viewport": {"width": 390, "height": 700}}
     with Opened(browser, files["long"], **options) as page:
