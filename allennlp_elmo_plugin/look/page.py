@@ -46,8 +46,7 @@ def write_page(analysis: Analysis, path: Union[str, "os.PathLike[str]"]) -> None
     """
     html = page_html(analysis)
     with write_atomically(Path(path)) as partial:
-        with open(partial, "w", encoding="utf-8", newline="\n") as file:
-            file.write(html)
+        partial.write_bytes(html.encode("utf-8"))
 
 
 def page_html(analysis: Analysis) -> str:

@@ -5,13 +5,18 @@ from pathlib import Path
 
 import numpy
 import pytest
+from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin.extraction.extractor import ElmoExtractor
 from allennlp_elmo_plugin.look.analyse import analyse
 from allennlp_elmo_plugin.look.neighbours import nearest_contexts
-from allennlp_elmo_plugin.scoring.language_model import LanguageModel, load_language_model
+from allennlp_elmo_plugin.scoring.language_model import (
+    LanguageModel,
+    MissingSoftmaxError,
+    load_language_model,
+)
 from allennlp_elmo_plugin.scoring.scorer import ElmoScorer
-from tests.support.look_pages import two_periods, write_language_model
+from tests.support.look_pages import LM_WORDS, two_periods, write_language_model
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +52,8 @@ def test_surprisals_are_those_of_the_scorer(language_model: LanguageModel) -> No
             assert found == pytest.approx(-log_probabilities / math.log(2))
             ranks = analysis.scores.ranks[:, start + place]
             assert ranks.tolist() == scored[number][:, place, 1].tolist()
-    known = ["coach", "."]
-    assert [
-        token
-        for token, is_unknown in zip(text.tokens, analysis.scores.is_unknown)
-        if not is_unknown
-    ] == [token for token in text.tokens if token in known]
+    expected = [token not in LM_WORDS for token in text.tokens]
+    assert analysis.scores.is_unknown.tolist() == expected
     assert analysis.scores.num_words == len(language_model.words)
 
 
@@ -74,10 +75,6 @@ def test_every_layer_has_a_plane(language_model: LanguageModel) -> None:
 
 def test_a_folder_without_a_softmax_is_told_from_a_broken_one(tmp_path: Path) -> None:
     """Only if softmax and vocabulary are both missing does a page do without them."""
-    from allennlp.common.checks import ConfigurationError
-
-    from allennlp_elmo_plugin.scoring.language_model import MissingSoftmaxError
-
     write_language_model(tmp_path, has_softmax=False)
     with pytest.raises(MissingSoftmaxError):
         load_language_model(tmp_path)

@@ -24,7 +24,7 @@ def test_any_text_survives_a_script(value: Any) -> None:
 
 
 def test_numbers_are_whole() -> None:
-    """Surprisals are in tenths of a bit, cosines in thousandths, probabilities in hundredths of %."""
+    """Surprisals are tenths of a bit, cosines thousandths, probabilities hundredths of 1%."""
     analysis = random_analysis(two_periods())
     data = page_data(analysis)
     assert analysis.scores is not None and analysis.substitutes is not None
