@@ -21,9 +21,10 @@ MARGIN = 1.1
 
 HOVER = """
 <div style="max-width: 20rem; white-space: normal; overflow-wrap: anywhere">
-@period: @before <b>@word</b> @after</div>
+@html{safe}</div>
 """
-COLUMNS = ("x", "y", "period", "before", "word", "after", "token")
+"""Bokeh 3.1 escapes no text, and later ones do. So the script of the page gives it safe HTML."""
+COLUMNS = ("x", "y", "html", "token")
 
 
 class Figure(NamedTuple):

@@ -27,17 +27,13 @@ function make(tag, properties, ...children) {
 }
 const button = (onclick, ...children) => make("button", { type: "button", onclick }, ...children);
 
-function contextOf(token) {
+function contextButton(token, note = "") {
   const [start, end] = [starts[sentenceOf[token]], starts[sentenceOf[token] + 1]];
   const [first, last] = [Math.max(start, token - SIDE), Math.min(end, token + SIDE + 1)];
   const before = (first > start ? "… " : "") + text(first, token);
   const after = text(token + 1, last) + (last < end ? " …" : "");
-  return { before, word: words[tokens[token]], after };
-}
-
-function contextButton(token, note = "") {
-  const { before, word, after } = contextOf(token);
-  return button(() => choose(token, true), `${before} `, make("mark", {}, word), ` ${after}`, note);
+  const mark = make("mark", {}, words[tokens[token]]);
+  return button(() => choose(token, true), `${before} `, mark, ` ${after}`, note);
 }
 
 const unknown = new Set(scores && scores.unknown);
@@ -166,7 +162,9 @@ async function drawPlane() {
   const plane = data.planes[id][layer()];
   const rows = [...tokens.keys()].filter((token) => tokens[token] === id).map((token, row) => {
     const [x, y] = plane.points.slice(2 * row, 2 * row + 2).map((value) => value / 1000);
-    return { ...contextOf(token), token, period: nameOf(token), x, y };
+    // The hover box takes HTML, in which the text is escaped here.
+    const hover = make("p", {}, `${nameOf(token)}: `, ...contextButton(token).childNodes);
+    return { token, x, y, html: hover.innerHTML };
   });
   sources.forEach((source, period) => {
     const own = rows.filter(({ token }) => periodOf[sentenceOf[token]] === period);
@@ -175,8 +173,8 @@ async function drawPlane() {
     source.selected.indices = range(own.length).filter((row) => own[row].token === chosen);
   });
   byId("plane-note").textContent = plane.note;
-  byId("rows").replaceChildren(...rows.map(({ token, period, x, y }) => make("tr", {},
-    ...[period, contextButton(token), x.toFixed(2), y.toFixed(2)].map((each) =>
+  byId("rows").replaceChildren(...rows.map(({ token, x, y }) => make("tr", {},
+    ...[nameOf(token), contextButton(token), x.toFixed(2), y.toFixed(2)].map((each) =>
       make("td", {}, each)))));
 }
 

@@ -19,6 +19,7 @@ DATA = DOCS.parent / "training_configs" / "data"
 FOLDER = DOCS / "_static" / "look"
 
 DESKTOP = {"viewport": {"width": 1100, "height": 760}}
+LONG = {"viewport": {"width": 1100, "height": 1380}}
 PHONE = {
     "viewport": {"width": 390, "height": 780},
     "device_scale_factor": 1.5,
@@ -42,15 +43,16 @@ def write_page(model: str, path: Path) -> None:
 
 PLACE = """() => {
   const { x, y } = Bokeh.documents[0].get_model_by_name("period-1").data;
+  const top = y.indexOf(Math.max(...y));
   const { x_range, y_range, inner_width, inner_height } =
     Bokeh.documents[0].get_model_by_name("figure");
   const box = document.getElementById("plane").getBoundingClientRect();
   return [
-    box.left + inner_width * (x[0] - x_range.start) / (x_range.end - x_range.start),
-    box.bottom - inner_height * (y[0] - y_range.start) / (y_range.end - y_range.start),
+    box.left + inner_width * (x[top] - x_range.start) / (x_range.end - x_range.start),
+    box.bottom - inner_height * (y[top] - y_range.start) / (y_range.end - y_range.start),
   ];
 }"""
-"""JavaScript that returns where the first context of the second period is on the screen."""
+"""JavaScript that returns where the topmost context of the second period is on the screen."""
 
 
 def choose(page: Page) -> None:
@@ -96,7 +98,7 @@ def main() -> None:
         )
         for name, act, options in (
             ("light", lambda page: None, DESKTOP),
-            ("token", choose, DESKTOP),
+            ("token", choose, LONG),
             ("plane", show_plane, DESKTOP),
             ("dark", choose, {**DESKTOP, "color_scheme": "dark"}),
             ("phone", choose, PHONE),
