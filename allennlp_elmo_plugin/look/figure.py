@@ -3,7 +3,7 @@ The figure in which the planes are drawn, by Bokeh.
 """
 
 from importlib.util import find_spec
-from typing import Any, List, NamedTuple
+from typing import Any, Dict, List, NamedTuple
 
 from allennlp.common.checks import ConfigurationError
 
@@ -92,7 +92,11 @@ def make_figure(names: List[str]) -> Figure:
         source = models.ColumnDataSource(
             {column: [] for column in COLUMNS}, name=f"period-{number}"
         )
-        style = {"marker": marker, "fill_color": COLOURS[number], "line_color": "white"}
+        style: Dict[str, Any] = {
+            "marker": marker,
+            "fill_color": COLOURS[number],
+            "line_color": "white",
+        }
         renderer = figure.scatter(
             "x", "y", source=source, size=SIZE, nonselection_fill_alpha=0.8, **style
         )
