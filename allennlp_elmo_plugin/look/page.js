@@ -193,5 +193,6 @@ byId("details").onkeydown = ({ key }) => {
   showView("text");
   cell(reached).focus();
 };
-paint();
+// After a reload, a browser may have kept the controls as they were.
+document.onchange();
 reach(0);
