@@ -19,7 +19,7 @@ READY = $(VENV)/.ready-$(STACK)-$(PYTHON_VERSION)
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
 
 .PHONY: help setup train test test-pinned test-ray pytest benchmark fuzz docs dist check-dist lint format lock
-.PHONY: kills sanitize clean
+.PHONY: kills sanitize screenshots clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -74,6 +74,10 @@ TOOLS_LOCKED = .locked-$(PYTHON_VERSION)
 docs: .venv-docs/$(TOOLS_LOCKED)  ## build the documentation into output/docs; a broken link is an error
 	.venv-docs/bin/sphinx-build --quiet --fail-on-warning --fresh-env docs output/docs
 	@echo "Open output/docs/index.html"
+
+# Needs Chromium from the system's packages; nothing is downloaded. ARGS="--model MODEL" takes another.
+screenshots: setup  ## take the screenshots of docs/look.md
+	$(BIN)/python -W ignore docs/_ext/screenshots.py $(ARGS)
 
 # The times of the files in the wheel are the commit's, so that two builds of it are equal.
 DIST_BIN = $(abspath .venv-dist/bin)

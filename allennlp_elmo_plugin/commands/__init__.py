@@ -6,6 +6,7 @@ from allennlp_elmo_plugin.commands.elmo import ElmoVectors
 from allennlp_elmo_plugin.commands.elmo_change import ElmoChange
 from allennlp_elmo_plugin.commands.elmo_convert import ElmoConvert
 from allennlp_elmo_plugin.commands.elmo_export import ElmoExport
+from allennlp_elmo_plugin.commands.elmo_look import ElmoLook
 from allennlp_elmo_plugin.commands.elmo_models import ElmoModels
 from allennlp_elmo_plugin.commands.elmo_score import ElmoScore
 from allennlp_elmo_plugin.commands.elmo_substitutes import ElmoSubstitutes
@@ -15,6 +16,7 @@ __all__ = [
     "ElmoChange",
     "ElmoConvert",
     "ElmoExport",
+    "ElmoLook",
     "ElmoModels",
     "ElmoScore",
     "ElmoSubstitutes",
