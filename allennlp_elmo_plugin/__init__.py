@@ -13,9 +13,13 @@ if find_spec("allennlp") is None:
     )
 
 from allennlp_elmo_plugin.commands import (
+    ElmoChange,
     ElmoConvert,
     ElmoExport,
+    ElmoLook,
     ElmoModels,
+    ElmoScore,
+    ElmoSubstitutes,
     ElmoTokenize,
     ElmoVectors,
 )
@@ -54,6 +58,10 @@ from allennlp_elmo_plugin.network.spelling import spell_sentences
 from allennlp_elmo_plugin.patches import apply_patches, redirect_from_params, rename_builtin
 from allennlp_elmo_plugin.patches.default_callbacks import add_default_callbacks
 from allennlp_elmo_plugin.patches.hotflip import patch_hotflip
+from allennlp_elmo_plugin.scoring.language_model import LanguageModel, load_language_model
+from allennlp_elmo_plugin.scoring.scorer import ElmoScorer
+from allennlp_elmo_plugin.scoring.substitutes import SubstituteFinder
+from allennlp_elmo_plugin.senses.word_change import measure_change
 from allennlp_elmo_plugin.tagging.conllu_reader import ConlluTaggingReader
 from allennlp_elmo_plugin.tagging.tagger_predictor import ElmoTaggerPredictor
 
@@ -70,15 +78,20 @@ __all__ = [
     "ConlluTaggingReader",
     "Elmo",
     "ElmoBilm",
+    "ElmoChange",
     "ElmoCharactersIndexer",
     "ElmoConvert",
     "ElmoEmbedder",
     "ElmoEncoder",
     "ElmoExport",
     "ElmoExtractor",
+    "ElmoLook",
     "ElmoModels",
     "ElmoOptions",
     "ElmoScalars",
+    "ElmoScore",
+    "ElmoScorer",
+    "ElmoSubstitutes",
     "ElmoTaggerPredictor",
     "ElmoTokenEmbedder",
     "ElmoTokenize",
@@ -87,17 +100,21 @@ __all__ = [
     "FixedScalarMix",
     "Hdf5ActivationCache",
     "InitialState",
+    "LanguageModel",
     "LearnedScalarMix",
     "LruWordCache",
     "NoActivationCache",
     "NoWordCache",
     "ScalarMix",
     "SentenceBatch",
+    "SubstituteFinder",
     "VocabularyWordCache",
     "WarmState",
     "WordCache",
     "ZeroState",
     "batch_to_ids",
+    "load_language_model",
+    "measure_change",
     "spell_sentences",
 ]
 
