@@ -143,7 +143,7 @@ $(READY): $(LOCKED) setup.cfg setup.py pyproject.toml $(wildcard allennlp_elmo_p
 UV := .venv-lock/bin/uv
 RESOLVE := $(UV) pip compile --universal --no-python-downloads --no-annotate --no-header --quiet
 COMPILE := $(RESOLVE) setup.cfg --extra models --extra parquet --extra distributed \
-    --extra benchmarks --extra dev
+    --extra plots --extra look --extra dev
 
 # From Python 3.11 on these are installed with --no-deps; setup.cfg has what they import.
 ALLENNLP := allennlp==2.10.1 allennlp-models==2.10.1

@@ -70,7 +70,7 @@ def import_matplotlib() -> Any:
     except ImportError as error:
         raise ConfigurationError(
             f"The plot needs the package matplotlib, which cannot be imported ({error}). Install "
-            "it: pip install matplotlib, or this plugin with its extra 'benchmarks'. Or leave out "
+            "it: pip install matplotlib, or this plugin with its extra 'plots'. Or leave out "
             "the plot."
         ) from error
     return matplotlib
