@@ -250,6 +250,6 @@ def test_a_missing_matplotlib_is_noticed_first(
 ) -> None:
     """The error names the extra, and no text was run."""
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(SystemExit, match="extra 'benchmarks'"):
+    with pytest.raises(SystemExit, match="extra 'plots'"):
         _run(folder, monkeypatch, *TEXTS, *MODEL, "--plot", "a.svg")
     assert not (folder / "out.tsv.vectors").exists()

@@ -31,5 +31,5 @@ def test_a_missing_package_is_explained(tmp_path: Path, monkeypatch: pytest.Monk
     for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(builtins, "__import__", import_other)
-    with pytest.raises(ConfigurationError, match="pip install matplotlib.*extra 'benchmarks'"):
+    with pytest.raises(ConfigurationError, match="pip install matplotlib.*extra 'plots'"):
         require_plot(tmp_path / "plot.svg")
