@@ -19,7 +19,7 @@ READY = $(VENV)/.ready-$(STACK)-$(PYTHON_VERSION)
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
 
 .PHONY: help setup train test test-pinned test-ray pytest benchmark fuzz docs dist check-dist lint format lock
-.PHONY: kills sanitize clean
+.PHONY: kills sanitize screenshots clean
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
@@ -74,6 +74,10 @@ TOOLS_LOCKED = .locked-$(PYTHON_VERSION)
 docs: .venv-docs/$(TOOLS_LOCKED)  ## build the documentation into output/docs; a broken link is an error
 	.venv-docs/bin/sphinx-build --quiet --fail-on-warning --fresh-env docs output/docs
 	@echo "Open output/docs/index.html"
+
+# Needs Chromium from the system's packages; nothing is downloaded. ARGS="--model MODEL" takes another.
+screenshots: setup  ## take the screenshots of docs/look.md
+	$(BIN)/python -W ignore docs/_ext/screenshots.py $(ARGS)
 
 # The times of the files in the wheel are the commit's, so that two builds of it are equal.
 DIST_BIN = $(abspath .venv-dist/bin)
@@ -139,7 +143,7 @@ $(READY): $(LOCKED) setup.cfg setup.py pyproject.toml $(wildcard allennlp_elmo_p
 UV := .venv-lock/bin/uv
 RESOLVE := $(UV) pip compile --universal --no-python-downloads --no-annotate --no-header --quiet
 COMPILE := $(RESOLVE) setup.cfg --extra models --extra parquet --extra distributed \
-    --extra benchmarks --extra dev
+    --extra plots --extra look --extra dev
 
 # From Python 3.11 on these are installed with --no-deps; setup.cfg has what they import.
 ALLENNLP := allennlp==2.10.1 allennlp-models==2.10.1

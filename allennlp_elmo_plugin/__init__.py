@@ -13,9 +13,13 @@ if find_spec("allennlp") is None:
     )
 
 from allennlp_elmo_plugin.commands import (
+    ElmoChange,
     ElmoConvert,
     ElmoExport,
+    ElmoLook,
     ElmoModels,
+    ElmoScore,
+    ElmoSubstitutes,
     ElmoTokenize,
     ElmoVectors,
 )
@@ -36,6 +40,7 @@ from allennlp_elmo_plugin.embedder.initial_state.warm_up_sentences import WARM_U
 from allennlp_elmo_plugin.embedder.initial_state.zero import ZeroState
 from allennlp_elmo_plugin.embedder.scalar_mix import FixedScalarMix, LearnedScalarMix, ScalarMix
 from allennlp_elmo_plugin.embedder.token_embedder import ElmoTokenEmbedder
+from allennlp_elmo_plugin.embedder.training_scalars import ElmoScalars
 from allennlp_elmo_plugin.embedder.word_cache.base import WordCache
 from allennlp_elmo_plugin.embedder.word_cache.lru import LruWordCache
 from allennlp_elmo_plugin.embedder.word_cache.none import NoWordCache
@@ -53,6 +58,10 @@ from allennlp_elmo_plugin.network.spelling import spell_sentences
 from allennlp_elmo_plugin.patches import apply_patches, redirect_from_params, rename_builtin
 from allennlp_elmo_plugin.patches.default_callbacks import add_default_callbacks
 from allennlp_elmo_plugin.patches.hotflip import patch_hotflip
+from allennlp_elmo_plugin.scoring.language_model import LanguageModel, load_language_model
+from allennlp_elmo_plugin.scoring.scorer import ElmoScorer
+from allennlp_elmo_plugin.scoring.substitutes import SubstituteFinder
+from allennlp_elmo_plugin.senses.word_change import measure_change
 from allennlp_elmo_plugin.tagging.conllu_reader import ConlluTaggingReader
 from allennlp_elmo_plugin.tagging.tagger_predictor import ElmoTaggerPredictor
 
@@ -69,14 +78,20 @@ __all__ = [
     "ConlluTaggingReader",
     "Elmo",
     "ElmoBilm",
+    "ElmoChange",
     "ElmoCharactersIndexer",
     "ElmoConvert",
     "ElmoEmbedder",
     "ElmoEncoder",
     "ElmoExport",
     "ElmoExtractor",
+    "ElmoLook",
     "ElmoModels",
     "ElmoOptions",
+    "ElmoScalars",
+    "ElmoScore",
+    "ElmoScorer",
+    "ElmoSubstitutes",
     "ElmoTaggerPredictor",
     "ElmoTokenEmbedder",
     "ElmoTokenize",
@@ -85,17 +100,21 @@ __all__ = [
     "FixedScalarMix",
     "Hdf5ActivationCache",
     "InitialState",
+    "LanguageModel",
     "LearnedScalarMix",
     "LruWordCache",
     "NoActivationCache",
     "NoWordCache",
     "ScalarMix",
     "SentenceBatch",
+    "SubstituteFinder",
     "VocabularyWordCache",
     "WarmState",
     "WordCache",
     "ZeroState",
     "batch_to_ids",
+    "load_language_model",
+    "measure_change",
     "spell_sentences",
 ]
 
@@ -108,4 +127,4 @@ rename_builtin(ElmoTokenEmbedder)
 rename_builtin(ElmoCharactersIndexer)
 patch_hotflip(WARM_UP_WORDS)
 provide_module()
-add_default_callbacks(ActivationCacheSummary, BilmProgress, BilmResumption)
+add_default_callbacks(ActivationCacheSummary, BilmProgress, BilmResumption, ElmoScalars)

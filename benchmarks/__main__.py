@@ -26,6 +26,7 @@ from benchmarks.plot import plot_speeds
 from benchmarks.report import Section, format_table
 from benchmarks.scaling import measure_scaling
 from benchmarks.scaling_limits import measure_scaling_limits
+from benchmarks.scoring import measure_scoring
 from benchmarks.sentences import generate_sentences, read_sentences
 from benchmarks.settings import Settings
 from benchmarks.shapes import SHAPES, write_model
@@ -40,6 +41,7 @@ SECTIONS: Dict[str, Callable[[Settings], Section]] = {
     "layers": measure_layers,
     "training": measure_training,
     "language_model": measure_language_model,
+    "scoring": measure_scoring,
     "memory": measure_footprint,
     "loading": measure_loading,
     "many_langs": measure_many_langs,

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any, List
 
@@ -15,6 +16,7 @@ from allennlp.modules.elmo import _ElmoBiLm
 from allennlp_elmo_plugin import ElmoBilm, ElmoOptions, NoWordCache
 from allennlp_elmo_plugin.extraction.extractor import ElmoExtractor
 from allennlp_elmo_plugin.extraction.models import load_elmo
+from benchmarks import scoring
 from benchmarks.epochs import measure_epochs, write_tagged
 from benchmarks.extraction import (
     Corpus,
@@ -29,12 +31,18 @@ from benchmarks.language_model import measure_language_model
 from benchmarks.layers import measure_layers
 from benchmarks.limits import Machine, limit_of
 from benchmarks.many_langs import measure_many_langs
+from benchmarks.minimal_pairs import MINIMAL_PAIRS
+from benchmarks.minimal_pairs import main as measure_minimal_pairs
 from benchmarks.operations import Work, count_work
+from benchmarks.planted_change import Halves, choose_targets, plant, split_texts
+from benchmarks.planted_change import main as measure_planted
 from benchmarks.sentences import document, generate_sentences, in_batches, read_sentences
 from benchmarks.settings import Settings
 from benchmarks.sides import ALLENNLP, build_embedder
 from benchmarks.tagging import main as measure_tagging
+from tests.support.scores import write_language_model
 
+NOUNS = ("house", "garden", "river", "table", "window")
 CONLLU = """# text = Don't stop
 1-2\tDon't\t_\t_\t_\t_\t_\t_\t_\t_
 1\tDo\tdo\tAUX\t_\t_\t0\troot\t_\t_
@@ -287,3 +295,97 @@ def test_taggers_are_measured_on_the_test_file(
     assert [len(row["accuracies"]) for row in rows] == [1, 1, 1]
     assert rows[-1]["mean"] == 1.0
     assert "100.00%" in capsys.readouterr().out
+
+
+def test_a_planted_change_is_ranked(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """The table and the file have a row for each measure, with the ranks of the planted words."""
+    (tmp_path / "texts").mkdir()
+    lines = [f"{word} lies near the {other}\n" for word in NOUNS for other in NOUNS] * 3
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / "texts" / name).write_text("".join(lines), encoding="utf-8")
+    measure_planted(
+        [
+            *(str(tmp_path / "texts"), "--model", str(settings.models["tiny"]), "--words", "4"),
+            *("--pairs", "1", "--shares", "1", "--occurrences", "5", "90", "--halves", "files"),
+            *("--output", str(tmp_path / "output")),
+        ]
+    )
+    rows = json.loads((tmp_path / "output" / "planted_change.json").read_text())
+    names = ["apd", "cosine_distance", "jsd, affinity", "jsd, kmeans"]
+    assert [row["measure"] for row in rows] == names
+    assert all(len(row["ranks"]) == 2 and row["last_rank"] <= 4 for row in rows)
+    assert "Ranks of 2 planted words among 4" in capsys.readouterr().out
+
+
+def test_words_are_swapped_in_a_share_of_the_sentences() -> None:
+    """All of a pair's words in a sentence are swapped or none; other sentences stay."""
+    sentences = [["cat", "sees", "dog"], ["no", "one"], ["dog", "dog"]] * 50
+    swapped = [["dog", "sees", "cat"], ["no", "one"], ["cat", "cat"]] * 50
+    found = list(plant(sentences, [("cat", "dog")], 0.5, seed=1))
+    assert all(
+        any(each == side for side in sides) for each, *sides in zip(found, sentences, swapped)
+    )
+    assert 30 < sum(one != other for one, other in zip(found, sentences)) < 70
+    assert list(plant(sentences, [("cat", "dog")], 1, seed=1)) == swapped
+
+
+@pytest.mark.parametrize("by", ["sentences", "files"])
+def test_a_corpus_is_cut_into_halves(tmp_path: Path, by: str) -> None:
+    """Each sentence is in one half, and by files each file is."""
+    for name in "abcd":
+        (tmp_path / name).write_text(f"{name} x\n\n" * 20, encoding="utf-8")
+    halves = split_texts([tmp_path / name for name in "abcd"], by, seed=0)
+    assert sorted(sum(halves, [])) == [[name, "x"] for name in "abcd" for _ in range(20)]
+    names = [{sentence[0] for sentence in half} for half in halves]
+    assert [len(each) for each in names] == ([2, 2] if by == "files" else [4, 4])
+
+
+def test_targets_are_frequent_enough_in_both_halves() -> None:
+    """Words in lower case within the bounds are drawn, the most frequent first."""
+    first = [["house", "house", "Garden", "door", "tree", "much"] * 2, ["much"] * 9]
+    second = [["house", "tree", "door", "Garden", "garden"] * 3]
+    assert choose_targets(Halves(first, second), 3, (2, 8), seed=0) == ["house", "door", "tree"]
+    with pytest.raises(ValueError, match="expected 4 words with 2 to 8 occurrences .* found 3"):
+        choose_targets(Halves(first, second), 4, (2, 8), seed=0)
+
+
+def test_minimal_pairs_are_minimal() -> None:
+    """Thirty pairs of each of five phenomena, no sentence twice, and few tokens that differ."""
+    pairs = [json.loads(line) for line in MINIMAL_PAIRS.read_text(encoding="utf-8").splitlines()]
+    names = ("agreement", "determiners", "reflexives", "word order", "negation")
+    assert Counter(pair["phenomenon"] for pair in pairs) == dict.fromkeys(names, 30)
+    sentences = [pair[member] for pair in pairs for member in ("sentence_good", "sentence_bad")]
+    assert len(set(sentences)) == 300
+    for pair in pairs:
+        good, bad = pair["sentence_good"].split(" "), pair["sentence_bad"].split(" ")
+        assert len(good) == len(bad)
+        assert sum(one != other for one, other in zip(good, bad)) <= 3
+        assert (sorted(good) == sorted(bad)) == (pair["phenomenon"] == "word order")
+
+
+def test_the_accuracy_of_minimal_pairs_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A row for each phenomenon and one for all, with both initial states."""
+    measure_minimal_pairs([str(write_language_model(tmp_path))])
+    rows = [line.rsplit(maxsplit=4) for line in capsys.readouterr().out.splitlines()[3:]]
+    assert [row[:2] for row in rows] == [
+        *(["agreement", "30"], ["determiners", "30"], ["reflexives", "30"]),
+        *(["word order", "30"], ["negation", "30"], ["all", "150"]),
+    ]
+    assert all(0 <= float(cell) <= 100 for row in rows for cell in row[2:4])
+
+
+def test_scores_are_measured_beside_the_bilm(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The smallest case is always measured, and others by the names of the run's shapes."""
+    options = ElmoOptions(filters=((1, 16),), projection_dim=16, cell_size=16, num_layers=1)
+    case = scoring.ScoringCase(options, 70)
+    monkeypatch.setattr(scoring, "CASES", {"first": case, "tiny": case, "other": case})
+    section = scoring.measure_scoring(settings)
+    assert [row["shape"] for row in section.results["scoring"]] == ["first", "tiny"]
+    for row in section.results["scoring"]:
+        assert row["tokens"] >= 400 and 0 < row["share"] <= 1

@@ -21,7 +21,7 @@ LAYERS = (
     ("language_model", "tagging"),
     ("extraction",),
     ("scoring",),
-    ("compat",),
+    ("compat", "look", "senses"),
     ("commands",),
     ("__init__",),
 )

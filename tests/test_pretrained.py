@@ -8,6 +8,7 @@ from allennlp.modules.elmo import _ElmoBiLm, batch_to_ids
 
 import allennlp_elmo_plugin
 from allennlp_elmo_plugin import BilmEncoder, ElmoBilm, ElmoTokenEmbedder, SentenceBatch, ZeroState
+from allennlp_elmo_plugin.scoring.scorer import ElmoScorer
 
 FOLDER = Path(allennlp_elmo_plugin.__file__).parent / "pretrained" / "small"
 NAME = "pretrained:small"
@@ -15,9 +16,10 @@ LARGEST_FILE = 6_000_000
 
 
 def test_it_is_small() -> None:
-    """The folder has weights, options and a README of less than 6 MB together."""
+    """The folder has all files of a language model and a README, of less than 6 MB together."""
     files = {path.name: path.stat().st_size for path in FOLDER.iterdir()}
-    assert sorted(files) == ["README.md", "options.json", "weights.hdf5"]
+    names = ["README.md", "options.json", "softmax.hdf5", "vocabulary.txt", "weights.hdf5"]
+    assert sorted(files) == names
     assert sum(files.values()) < LARGEST_FILE
 
 
@@ -51,3 +53,11 @@ def test_it_has_learnt_the_meaning_of_a_word_in_context() -> None:
     walk, rest, to_walk = top[0, 5], top[1, 5], top[2, 3]
     similar = torch.cosine_similarity
     assert similar(walk, rest, dim=0) > similar(walk, to_walk, dim=0)
+
+
+def test_it_gives_the_words_of_a_sentence_a_probability() -> None:
+    """It expects a word that is usual in its place more than one that is not."""
+    scorer = ElmoScorer.load(NAME)
+    usual, unusual = scorer.score([["He", "was", "tired", "."], ["He", "tired", "was", "."]])
+    assert len(scorer.language_model.words) == 20_000
+    assert (usual[..., 0].sum(axis=1) > unusual[..., 0].sum(axis=1)).all()

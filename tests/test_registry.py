@@ -34,7 +34,11 @@ NAMES: Dict[Type[Registrable], Dict[str, str]] = {
     Predictor: {"elmo_tagger": "ElmoTaggerPredictor"},
     Subcommand: {
         "elmo": "ElmoVectors",
+        "elmo-change": "ElmoChange",
         "elmo-convert": "ElmoConvert",
+        "elmo-look": "ElmoLook",
+        "elmo-score": "ElmoScore",
+        "elmo-substitutes": "ElmoSubstitutes",
         "elmo-export": "ElmoExport",
         "elmo-models": "ElmoModels",
         "elmo-tokenize": "ElmoTokenize",

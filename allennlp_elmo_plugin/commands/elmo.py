@@ -20,6 +20,7 @@ from allennlp_elmo_plugin.commands.elmo_arguments import (
     extractor_options,
     files_read,
     require_float32,
+    require_projectable,
     result_settings,
     target_words,
     warm_up_texts,
@@ -35,6 +36,7 @@ from allennlp_elmo_plugin.extraction.targets import TargetsTask
 from allennlp_elmo_plugin.extraction.task import ExtractionTask
 from allennlp_elmo_plugin.extraction.word_types import WordTypesTask
 from allennlp_elmo_plugin.extraction.working_folder import WorkingFolder
+from allennlp_elmo_plugin.look.projected_words import prepare_points
 
 __all__ = ["ElmoVectors"]
 
@@ -49,6 +51,8 @@ examples:
       one vector for each protein
   allennlp elmo corpus.txt uses.npz --model elmo.zip --top --targets words.txt
       the vectors of some words wherever they occur
+  allennlp elmo corpus.txt words.bin --model elmo.zip --average --types 5000 --projector words
+      the vectors of frequent words, and files to see them in TensorBoard
   allennlp elmo corpus.txt vectors.hdf5 --model elmo.zip --resume
       go on after Ctrl-C, a kill or a full disk
 
@@ -98,6 +102,7 @@ class ElmoVectors(ElmoCommand):
         common_logging.FILE_FRIENDLY_LOGGING = arguments.file_friendly_logging
         if arguments.layers is None:
             arguments.layers = "all"
+        require_projectable(arguments)
         if arguments.ray is not None:
             extract_with_ray(arguments)
             return
@@ -128,7 +133,11 @@ def _extract(arguments: argparse.Namespace, folder: WorkingFolder) -> None:
     job = ExtractionJob(source, extractor, task, arguments.resume, settings)
     plan = job.plan()
     print_plan(plan, task.output)
+    # Standard input can be read until the job has run.
+    points = None if arguments.projector is None else prepare_points(task, source)
     print_written(job.run(plan))
+    if points is not None:
+        print(points.write(task.output, Path(arguments.projector)))
 
 
 def _task(arguments: argparse.Namespace, source: SentenceFile) -> ExtractionTask:

@@ -5,6 +5,7 @@ The arguments of `allennlp elmo`, and the objects that they stand for.
 import argparse
 import json
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 from allennlp.common.checks import ConfigurationError
@@ -12,6 +13,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp_elmo_plugin.extraction.extractor import MIX
 from allennlp_elmo_plugin.extraction.inputs.formats import INPUT_FORMATS
 from allennlp_elmo_plugin.extraction.inputs.sentence_file import BLANK_LINES, KEYS
+from allennlp_elmo_plugin.extraction.output_paths import require_output_folder
 from allennlp_elmo_plugin.extraction.sentence import Sentence
 from allennlp_elmo_plugin.extraction.warm_up import first_sentences
 from allennlp_elmo_plugin.io.text_lines import read_lines
@@ -29,6 +31,7 @@ __all__ = [
     "extractor_options",
     "files_read",
     "require_float32",
+    "require_projectable",
     "result_settings",
     "state_settings",
     "target_words",
@@ -46,7 +49,7 @@ dim numbers. Layer 0 knows the word alone; those above it know its sentence.
 """.strip()
 
 
-def add_model(group: "argparse._ArgumentGroup") -> None:
+def add_model(group: "argparse._ArgumentGroup", source: str = "INPUT") -> None:
     """
     Adds the arguments that say which ELMo is run.
 
@@ -54,6 +57,8 @@ def add_model(group: "argparse._ArgumentGroup") -> None:
 
     group : `argparse._ArgumentGroup`
         Group of the parser.
+    source : `str`, optional (default = `"INPUT"`)
+        Name of the input in the help.
     """
     group.add_argument(
         "--model",
@@ -71,10 +76,10 @@ def add_model(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--weight-file", metavar="FILE", help="weights of an ELMo, with --options-file"
     )
-    add_loading(group)
+    add_loading(group, source)
 
 
-def add_loading(group: "argparse._ArgumentGroup") -> None:
+def add_loading(group: "argparse._ArgumentGroup", source: str = "INPUT") -> None:
     """
     Adds the arguments that say how the ELMo is loaded, whatever names its files.
 
@@ -82,6 +87,8 @@ def add_loading(group: "argparse._ArgumentGroup") -> None:
 
     group : `argparse._ArgumentGroup`
         Group of the parser.
+    source : `str`, optional (default = `"INPUT"`)
+        Name of the input in the help.
     """
     group.add_argument(
         "--module", metavar="NAME", help="name of the ELMo in a model.tar.gz that has several"
@@ -106,12 +113,12 @@ def add_loading(group: "argparse._ArgumentGroup") -> None:
         "--warm-up",
         metavar="FILE",
         help="file of some tokenized sentences that ELMo reads to be in the state warm, or the "
-        "word input for the first sentences of INPUT. Give one of them if INPUT is not English "
-        "(default: 16 English sentences)",
+        f"word input for the first sentences of {source}. Give one of them if the text is not "
+        "English (default: 16 English sentences)",
     )
 
 
-def add_input(group: "argparse._ArgumentGroup") -> None:
+def add_input(group: "argparse._ArgumentGroup", source: str = "INPUT") -> None:
     """
     Adds the arguments that say how the input is read.
 
@@ -119,16 +126,18 @@ def add_input(group: "argparse._ArgumentGroup") -> None:
 
     group : `argparse._ArgumentGroup`
         Group of the parser.
+    source : `str`, optional (default = `"INPUT"`)
+        Name of the input in the help.
     """
     group.add_argument(
         "--input-format",
         choices=INPUT_FORMATS,
-        help="format of INPUT (default: by its ending, otherwise lines)",
+        help=f"format of {source} (default: by its ending, otherwise lines)",
     )
     group.add_argument(
         "--tokenize",
         metavar="LANGUAGE",
-        help="INPUT is plain text: split it into sentences and tokens by spaCy's rules for a "
+        help=f"{source} is plain text: split it into sentences and tokens by spaCy's rules for a "
         "language, such as en or de; xx suits many languages",
     )
     group.add_argument(
@@ -142,8 +151,8 @@ def add_input(group: "argparse._ArgumentGroup") -> None:
         "--keys",
         choices=KEYS,
         default="ids",
-        help="names of the sentences' arrays in OUTPUT: ids, those in INPUT, or numbers if it has "
-        "none; numbers, from 0; or sentences, their texts (default: ids)",
+        help=f"names of the sentences in what is written: ids, those in {source}, or numbers if "
+        "there are none; numbers, from 0; or sentences, their texts (default: ids)",
     )
     group.add_argument(
         "--use-sentence-keys",
@@ -154,7 +163,7 @@ def add_input(group: "argparse._ArgumentGroup") -> None:
     )
 
 
-def add_layers(group: "argparse._ArgumentGroup") -> None:
+def add_layers(group: "argparse._ArgumentGroup", default: str = "all") -> None:
     """
     Adds the arguments that say which layers are written.
 
@@ -162,13 +171,19 @@ def add_layers(group: "argparse._ArgumentGroup") -> None:
 
     group : `argparse._ArgumentGroup`
         Group of the parser.
+    default : `str`, optional (default = `"all"`)
+        The layers that the help calls the default. With another one than `"all"`, a token always
+        has one vector, and there is no `--all`.
     """
     layers = group.add_mutually_exclusive_group()
     choices = {
-        "all": "all layers: arrays of (layers, tokens, dim) (default)",
+        "all": "all layers: arrays of (layers, tokens, dim)",
         "top": "the last layer: arrays of (tokens, dim)",
         "average": "the mean of the layers: arrays of (tokens, dim)",
     }
+    if default != "all":
+        del choices["all"]
+    choices[default] += " (default)"
     for name, text in choices.items():
         layers.add_argument(f"--{name}", dest="layers", action="store_const", const=name, help=text)
     layers.add_argument(
@@ -220,6 +235,12 @@ def add_results(group: "argparse._ArgumentGroup") -> None:
         "layers, their mean or a mix. OUTPUT is in word2vec's format: .txt, .vec or .bin",
     )
     group.add_argument(
+        "--projector",
+        metavar="FOLDER",
+        help="with --types or --targets: also write the vectors to FOLDER for TensorBoard's "
+        "embedding projector, 10,000 points at most",
+    )
+    group.add_argument(
         "--dtype",
         choices=("float32", "float16"),
         default="float32",
@@ -238,7 +259,7 @@ def add_results(group: "argparse._ArgumentGroup") -> None:
     )
 
 
-def add_running(group: "argparse._ArgumentGroup") -> None:
+def add_running(group: "argparse._ArgumentGroup", kept_in: str = "OUTPUT.partial") -> None:
     """
     Adds the arguments that say how the command runs.
 
@@ -246,6 +267,8 @@ def add_running(group: "argparse._ArgumentGroup") -> None:
 
     group : `argparse._ArgumentGroup`
         Group of the parser.
+    kept_in : `str`, optional (default = `"OUTPUT.partial"`)
+        Place of unfinished work in the help.
     """
     group.add_argument(
         "--max-tokens",
@@ -272,7 +295,7 @@ def add_running(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--resume",
         action="store_true",
-        help="go on with a run that was stopped, whose work is kept in OUTPUT.partial, or begin "
+        help=f"go on with a run that was stopped, whose work is kept in {kept_in}, or begin "
         "if there is none. The result is that of a run that was not stopped",
     )
     group.add_argument(
@@ -332,6 +355,35 @@ def require_float32(arguments: argparse.Namespace) -> None:
             f"Got --types and --dtype {arguments.dtype}, but word2vec's formats hold float32. "
             "Leave one of them out."
         )
+
+
+def require_projectable(arguments: argparse.Namespace) -> None:
+    """
+    Checks that `--projector` has a folder to write to, and comes with `--types` or `--targets`.
+
+    # Parameters
+
+    arguments : `argparse.Namespace`
+        The parsed arguments.
+
+    # Raises
+
+    `ConfigurationError`
+        If it does not.
+    """
+    if arguments.projector is None:
+        return
+    if arguments.types is None and arguments.targets is None:
+        raise ConfigurationError(
+            "Got --projector without words to show. Give --types N for the most frequent words, or "
+            "--targets FILE for all occurrences of some words."
+        )
+    if arguments.ray is not None:
+        raise ConfigurationError(
+            "Got --projector and --ray, but a projector shows no more than one process can make. "
+            "Leave one of them out."
+        )
+    require_output_folder(Path(arguments.projector))
 
 
 def warm_up_texts(

@@ -36,16 +36,14 @@ from allennlp_elmo_plugin.extraction.distributed.reductions import (
     TypeVectors,
 )
 from allennlp_elmo_plugin.extraction.distributed.summary import summarize
-from allennlp_elmo_plugin.extraction.distributed.throughput_plot import (
-    plot_throughput,
-    require_plot,
-)
+from allennlp_elmo_plugin.extraction.distributed.throughput_plot import plot_throughput
 from allennlp_elmo_plugin.extraction.inputs.formats import choose_format
 from allennlp_elmo_plugin.extraction.output_paths import (
     require_output_folder,
     require_output_path,
     require_unread,
 )
+from allennlp_elmo_plugin.extraction.plot_files import require_plot
 from allennlp_elmo_plugin.extraction.sentence import Sentence
 from allennlp_elmo_plugin.io.counted import counted
 

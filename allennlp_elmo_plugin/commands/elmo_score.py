@@ -31,7 +31,7 @@ from allennlp_elmo_plugin.extraction.job import ExtractionJob
 from allennlp_elmo_plugin.extraction.output_paths import require_output_path, require_unread
 from allennlp_elmo_plugin.extraction.task import ExtractionTask
 from allennlp_elmo_plugin.extraction.working_folder import WorkingFolder
-from allennlp_elmo_plugin.scoring.language_model import LanguageModel, load_language_model
+from allennlp_elmo_plugin.scoring.language_model import load_language_model
 from allennlp_elmo_plugin.scoring.outputs.base import TOTALS
 from allennlp_elmo_plugin.scoring.pairs.accuracy import Accuracy
 from allennlp_elmo_plugin.scoring.pairs.outputs import ACCURACY
@@ -185,18 +185,18 @@ def _require_what_fits(arguments: argparse.Namespace) -> None:
         }
     found = [option for option, is_given in misplaced.items() if is_given]
     if found:
-        wanted = "without" if arguments.pairs else "with"
+        wrong = "together with" if arguments.pairs else "without"
         raise ConfigurationError(
-            f"Got {' and '.join(found)}, which go {wanted} --pairs only. Leave them out."
+            f"Got {' and '.join(found)} {wrong} --pairs, where it has no effect. Leave it out."
         )
 
 
 def _score(arguments: argparse.Namespace, folder: WorkingFolder) -> None:
     source = _source(arguments, folder)
+    task = _task(arguments)
+    require_unread(task.output_class.paths(task.output), language_model_files(arguments))
     warm_up = warm_up_texts(arguments, source)
     language_model = load_language_model(**language_model_options(arguments, warm_up))
-    task = _task(arguments, language_model)
-    require_unread(task.output_class.paths(task.output), language_model_files(arguments))
     scorer = ElmoScorer(
         language_model, arguments.context, arguments.max_tokens, arguments.batch_size
     )
@@ -223,15 +223,13 @@ def _source(arguments: argparse.Namespace, folder: WorkingFolder) -> SentenceFil
     )
 
 
-def _task(
-    arguments: argparse.Namespace, language_model: LanguageModel
-) -> ExtractionTask[ElmoScorer]:
+def _task(arguments: argparse.Namespace) -> ExtractionTask[ElmoScorer]:
     output = Path(arguments.output)
     leaves_out_unknown = arguments.unknown_words == LEAVE_OUT
     if arguments.pairs:
         preference = Preference(arguments.prefer_by, arguments.normalize)
-        return PairsTask(output, language_model, preference, leaves_out_unknown)
-    return ScoringTask(output, language_model, ScoreStyle(arguments.surprisal, leaves_out_unknown))
+        return PairsTask(output, preference, leaves_out_unknown)
+    return ScoringTask(output, ScoreStyle(arguments.surprisal, leaves_out_unknown))
 
 
 def _print_results(record: Dict[str, Any]) -> None:

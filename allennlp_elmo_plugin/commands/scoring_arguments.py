@@ -27,9 +27,10 @@ def add_model_name(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model",
         metavar="MODEL",
-        help="a biLM with its softmax and vocabulary: the model.tar.gz of a bidirectional_lm or "
-        "its folder; path or URL of a folder, zip or tar that 'allennlp elmo-export' has written; "
-        "or any ELMo of 'allennlp elmo --model', with --softmax and --vocabulary",
+        help="a biLM with its softmax and vocabulary: pretrained:small; the model.tar.gz of a "
+        "bidirectional_lm or its folder; path or URL of a folder, zip or tar that 'allennlp "
+        "elmo-export' has written; or any ELMo of 'allennlp elmo --model', with --softmax and "
+        "--vocabulary",
     )
 
 

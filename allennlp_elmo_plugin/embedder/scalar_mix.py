@@ -51,6 +51,17 @@ class ScalarMix(torch.nn.Module, Registrable):
         self.gamma = torch.nn.Parameter(torch.tensor([1.0]), requires_grad=trainable)
         self._derived = DerivedCache()
 
+    def normalized_weights(self) -> torch.Tensor:
+        """
+        Returns the weights of the layers after the softmax, without gamma.
+
+        # Returns
+
+        `torch.Tensor`
+            Shape (num_representations,), float, 1 in sum.
+        """
+        return torch.softmax(torch.cat(list(self.scalar_parameters)), dim=0)
+
     def num_representations_read(self) -> int:
         """
         Returns the number of layers that `forward` reads, from the first.
@@ -88,7 +99,7 @@ class ScalarMix(torch.nn.Module, Registrable):
             the mask are no such tensors.
         """
         check_tensor("layers", layers, FLOATS)
-        weights, read = self._weights(), self._read_layers()
+        weights, read = self.normalized_weights(), self._read_layers()
         if not max(read) < len(layers) <= len(weights):
             raise ConfigurationError(
                 f"Expected {len(weights)} layers, one for each weight of the scalar mix, of which "
@@ -108,9 +119,6 @@ class ScalarMix(torch.nn.Module, Registrable):
         product = torch.matmul(self.gamma * weights[: len(layers)], layers.flatten(1))
         return product.view(layers.shape[1:])
 
-    def _weights(self) -> torch.Tensor:
-        return torch.softmax(torch.cat(list(self.scalar_parameters)), dim=0)
-
     def _read_layers(self) -> List[int]:
         """Returns the layers whose weights are trained or not 0."""
         parameters = list(self.scalar_parameters)
@@ -119,7 +127,7 @@ class ScalarMix(torch.nn.Module, Registrable):
         return self._derived.get("read layers", parameters, self._nonzero_layers)
 
     def _nonzero_layers(self) -> List[int]:
-        return [k for k, weight in enumerate(self._weights().tolist()) if weight != 0]
+        return [k for k, weight in enumerate(self.normalized_weights().tolist()) if weight != 0]
 
 
 @ScalarMix.register("learned")

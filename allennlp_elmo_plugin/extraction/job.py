@@ -129,6 +129,30 @@ class ExtractionJob:
             self._folder.require_unused()
         return make_plan(self._source, self._engine, self._task)
 
+    def settings(self, plan: ExtractionPlan) -> Dict[str, Any]:
+        """
+        Returns everything that the result depends on.
+
+        # Parameters
+
+        plan : `ExtractionPlan`
+            Result of `plan`.
+
+        # Returns
+
+        `Dict[str, Any]`
+            Values of JSON by their names.
+        """
+        engine = self._engine
+        return {
+            "input": plan.survey.digest,
+            "weights": engine.digest(),
+            **engine.settings(),
+            **self._task.settings(),
+            **self._settings,
+            RESUMABLE: not engine.order_counts,
+        }
+
     def run(self, plan: ExtractionPlan) -> ExtractionSummary:
         """
         Runs the extraction.
@@ -154,7 +178,7 @@ class ExtractionJob:
         # A kill may have come between the end and the removal of the folder.
         if not JournaledFile.is_moved(self._folder.data_path):
             require_space(plan, self._task, self._folder.num_bytes())
-        self._folder.begin(self._all_settings(plan))
+        self._folder.begin(self.settings(plan))
         try:
             num_tokens = self._complete_output(plan)
         except BaseException:
@@ -192,17 +216,6 @@ class ExtractionJob:
                 "same command with --resume to go on.",
                 self._folder.path,
             )
-
-    def _all_settings(self, plan: ExtractionPlan) -> Dict[str, Any]:
-        engine = self._engine
-        return {
-            "input": plan.survey.digest,
-            "weights": engine.digest(),
-            **engine.settings(),
-            **self._task.settings(),
-            **self._settings,
-            RESUMABLE: not engine.order_counts,
-        }
 
     def _write(self, output: Output, plan: ExtractionPlan, record: Dict[str, int]) -> int:
         """Writes the vectors of all sentences that are left, and returns the number of tokens."""

@@ -1,5 +1,5 @@
 """
-Compiled kernels for the biLM: matrix products, the LSTM and character convolutions in C.
+Compiled kernels for the biLM in C: matrix products, the LSTM, character convolutions, the softmax.
 
 Each operation has a module of its own. `dispatch` chooses the kernels, `tiling` arranges matrices
 for them, and `abi` describes their arguments. csrc/README.md explains the computation. `gpu` has
@@ -36,6 +36,7 @@ from allennlp_elmo_plugin.kernels.tiling import (
     tile_vector,
     untile_matrix,
 )
+from allennlp_elmo_plugin.kernels.word_scores import WordScores, kernel_word_scores
 
 __all__ = [
     "CharacterProducts",
@@ -45,6 +46,7 @@ __all__ = [
     "PreparedLstm",
     "TiledLstm",
     "TiledMatrix",
+    "WordScores",
     "available_kernels",
     "can_tile",
     "choose_kernels",
@@ -55,6 +57,7 @@ __all__ = [
     "kernel_linear",
     "kernel_lstm",
     "kernel_lstm_with_gradients",
+    "kernel_word_scores",
     "kernels_for",
     "tile_matrix",
     "tile_vector",

@@ -9,6 +9,7 @@ from allennlp_elmo_plugin.kernels.tiling import GROUP, PANEL, PRECISIONS, TiledM
 
 __all__ = [
     "ARGUMENTS",
+    "BLOCK_PANELS",
     "ConvolutionArguments",
     "DONE",
     "INVALID",
@@ -18,6 +19,7 @@ __all__ = [
     "LstmForwardArguments",
     "Matrix",
     "NO_MEMORY",
+    "WordScoresArguments",
     "abi_constants",
     "find_mismatch",
     "matrix_pointers",
@@ -25,6 +27,7 @@ __all__ = [
 
 ABI_VERSION = 1
 DONE, NO_MEMORY, INVALID = range(3)
+BLOCK_PANELS = 8
 
 
 class Matrix(ctypes.Structure):
@@ -104,6 +107,25 @@ class LinearArguments(ctypes.Structure):
     ]
 
 
+class WordScoresArguments(ctypes.Structure):
+    """`struct word_scores_arguments` of csrc/kernels.h."""
+
+    _fields_ = [
+        ("precision", ctypes.c_int64),
+        ("num_rows", ctypes.c_int64),
+        ("num_inputs", ctypes.c_int64),
+        ("num_words", ctypes.c_int64),
+        ("matrix", Matrix),
+        ("bias", ctypes.c_void_p),
+        ("inputs", ctypes.c_void_p),
+        ("words", ctypes.c_void_p),
+        ("logits", ctypes.c_void_p),
+        ("maxima", ctypes.c_void_p),
+        ("sums", ctypes.c_void_p),
+        ("num_greater", ctypes.c_void_p),
+    ]
+
+
 class Filters(ctypes.Structure):
     """`struct filters` of csrc/kernels.h."""
 
@@ -136,6 +158,7 @@ ARGUMENTS = {
     "lstm_forward": LstmForwardArguments,
     "lstm_backward": LstmBackwardArguments,
     "linear": LinearArguments,
+    "word_scores": WordScoresArguments,
     "convolution": ConvolutionArguments,
 }
 """The structure of each kernel's arguments, by the kernel's name."""
@@ -176,6 +199,7 @@ def abi_constants() -> Dict[str, int]:
         "ABI_VERSION": ABI_VERSION,
         "GROUP": GROUP,
         "PANEL": PANEL,
+        "BLOCK_PANELS": BLOCK_PANELS,
         **{precision.upper(): value for value, precision in enumerate(PRECISIONS)},
         "DONE": DONE,
         "NO_MEMORY": NO_MEMORY,

@@ -92,8 +92,18 @@ class KernelLinear(LinearWeights):
             self.derived.clear()
             rounded = round_activations(vectors, self.precision)
             return functional.linear(rounded, as_dtype(self.weight, self.bias.dtype), self.bias)
-        matrix, bias = self.derived.get("tiled", stored_tensors(self), self._compute_tiled)
-        return kernel_linear(kernels, vectors.float(), matrix, bias)
+        return kernel_linear(kernels, vectors.float(), *self.tiled())
+
+    def tiled(self) -> Tuple[TiledMatrix, torch.Tensor]:
+        """
+        Returns the parameters as the kernels read them.
+
+        # Returns
+
+        `Tuple[TiledMatrix, torch.Tensor]`
+            The matrix and its bias.
+        """
+        return self.derived.get("tiled", stored_tensors(self), self._compute_tiled)
 
     def _compute_tiled(self) -> Tuple[TiledMatrix, torch.Tensor]:
         return as_tiled(self.weight), tile_vector(self.bias)

@@ -23,11 +23,17 @@ from allennlp_elmo_plugin.scoring.word_distribution import WordDistribution
 from allennlp_elmo_plugin.weights import has_softmax, read_softmax
 from allennlp_elmo_plugin.weights.tensorflow import is_checkpoint
 
-__all__ = ["LanguageModel", "add_softmax", "load_language_model"]
+__all__ = ["LanguageModel", "MissingSoftmaxError", "add_softmax", "load_language_model"]
 
 Location = Union[str, "os.PathLike[str]"]
 
 NAMESPACE = "tokens"
+
+
+class MissingSoftmaxError(ConfigurationError):
+    """
+    An error about a biLM that comes with neither a softmax nor a vocabulary.
+    """
 
 
 class LanguageModel:
@@ -142,9 +148,10 @@ def load_language_model(
 
     # Raises
 
+    `MissingSoftmaxError`
+        When no softmax and no vocabulary are named or found.
     `ConfigurationError`
-        When a file is missing, damaged or does not fit, when a trained model has no softmax, or
-        when a value is not as described.
+        When a file is missing, damaged or does not fit, or a value is not as described.
     """
     loaded = load_elmo(model, weight_file, precision, initial_state, warm_up, module)
     return add_softmax(loaded, model, softmax, vocabulary, device)
@@ -175,8 +182,10 @@ def add_softmax(
 
     # Raises
 
+    `MissingSoftmaxError`
+        When no softmax and no vocabulary are named or found.
     `ConfigurationError`
-        When a file is missing, damaged or does not fit, or when a trained model has no softmax.
+        When a file is missing, damaged or does not fit.
     """
     size = loaded.encoder.bilm.options.projection_dim
     if isinstance(loaded.owner, BidirectionalLm):
@@ -228,7 +237,8 @@ def _find_files(
         if found is None
     ]
     if softmax is None or vocabulary is None:
-        raise ConfigurationError(
+        error = MissingSoftmaxError if softmax is vocabulary else ConfigurationError
+        raise error(
             f"Expected a biLM with its softmax and its vocabulary, but '{model}' comes without "
             f"{' and '.join(missing)}. Name what is missing, or take a model that has it, such as "
             "pretrained:small or one that 'allennlp elmo-export' has written."

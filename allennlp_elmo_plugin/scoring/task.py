@@ -3,7 +3,7 @@ The task that writes the scores of a text.
 """
 
 from pathlib import Path
-from typing import Any, Dict, Tuple, Type
+from typing import Any, Dict, Optional, Tuple, Type
 
 from overrides import overrides
 
@@ -33,8 +33,6 @@ class ScoringTask(ExtractionTask[ElmoScorer]):
 
     output : `Path`
         Path of the output, which ends in `.jsonl`, `.tsv`, `.hdf5` or `.h5`.
-    language_model : `LanguageModel`
-        The model that is run.
     style : `ScoreStyle`
         The form of the scores.
 
@@ -44,14 +42,20 @@ class ScoringTask(ExtractionTask[ElmoScorer]):
         If the output has another ending, or if there is no such style.
     """
 
-    def __init__(self, output: Path, language_model: LanguageModel, style: ScoreStyle) -> None:
+    def __init__(self, output: Path, style: ScoreStyle) -> None:
         require_unit(style.surprisal)
         super().__init__(output)
-        self._language_model, self._style = language_model, style
+        self._style = style
+        self._language_model: Optional[LanguageModel] = None
 
     @overrides
     def find_output_class(self) -> Type[Output]:
         return output_by_ending(self.output, OUTPUTS)
+
+    @overrides
+    def require_fit(self, engine: ElmoScorer) -> None:
+        # Any scorer does. Its vocabulary is needed later.
+        self._language_model = engine.language_model
 
     @overrides
     def open_output(self, file: JournaledFile, shape: ResultShape) -> Output:

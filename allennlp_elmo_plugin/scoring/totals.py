@@ -1,5 +1,5 @@
 """
-What the scores of all sentences come to.
+Sums over the scores of all sentences.
 """
 
 from dataclasses import asdict, dataclass, field

@@ -2,15 +2,16 @@
 The distribution of a biLM over its whole vocabulary.
 """
 
-from typing import Iterator, NamedTuple, Optional, Tuple
+from typing import Iterator, Optional, Tuple
 
 import torch
 from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin.extraction.models import digest_of_module
+from allennlp_elmo_plugin.kernels import WordScores, kernel_word_scores, kernels_for
 from allennlp_elmo_plugin.network.kernel_linear import KernelLinear
 
-__all__ = ["WordDistribution", "WordScores"]
+__all__ = ["WordDistribution"]
 
 MAX_LOGITS = 1 << 26
 """Number of logits that are in memory at a time: 256 MB of float32."""
@@ -19,23 +20,6 @@ MAX_ROWS = 128
 GROUP = 64
 """Number of words whose probabilities are added up first; a multiple of the kernels' 16."""
 LOWEST = float("-inf")
-
-
-class WordScores(NamedTuple):
-    """
-    The scores of some words, each by its own vector.
-
-    # Parameters
-
-    log_probabilities : `torch.Tensor`
-        Shape (vectors,), float64, in nats.
-    ranks : `torch.Tensor`
-        Shape (vectors,), int64. Rank 1 is the most probable word; words of equal probability share
-        the better rank.
-    """
-
-    log_probabilities: torch.Tensor
-    ranks: torch.Tensor
 
 
 class WordDistribution(torch.nn.Module):
@@ -101,6 +85,9 @@ class WordDistribution(torch.nn.Module):
 
         `WordScores`
         """
+        kernels = kernels_for(self._linear.bias, vectors, self.size)
+        if kernels is not None:
+            return kernel_word_scores(kernels, vectors.float(), *self._linear.tiled(), words)
         log_probabilities = vectors.new_empty(len(vectors), dtype=torch.float64)
         ranks = torch.empty_like(words)
         for rows in self._chunks(len(vectors)):

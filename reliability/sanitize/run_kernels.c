@@ -25,12 +25,13 @@ struct functions {
     int64_t (*forward)(const struct lstm_forward_arguments *);
     int64_t (*backward)(const struct lstm_backward_arguments *);
     int64_t (*linear)(const struct linear_arguments *);
+    int64_t (*word_scores)(const struct word_scores_arguments *);
     int64_t (*convolution)(const struct convolution_arguments *);
 };
 
 #define FUNCTIONS(capability)                                                                    \
     {#capability, lstm_forward_##capability, lstm_backward_##capability, linear_##capability,    \
-     convolution_##capability}
+     word_scores_##capability, convolution_##capability}
 static const struct functions all_functions[] = {
 #if defined(__x86_64__)
     FUNCTIONS(avx512_bf16), FUNCTIONS(avx512), FUNCTIONS(avx2),
@@ -133,6 +134,23 @@ static int64_t run_linear(const struct functions *f, int precision, struct resul
     return f->linear(&args);
 }
 
+/* Three blocks of words, the last of which is filled in part. */
+enum { VOCABULARY = 17 * PANEL, SIZE = 64, NUM_BLOCKS = 3 };
+
+static int64_t run_word_scores(const struct functions *f, int precision, struct results *r)
+{
+    const struct word_scores_arguments args = {
+        .precision = precision,
+        .num_rows = TOKENS, .num_inputs = SIZE, .num_words = VOCABULARY,
+        .matrix = matrix(precision), .bias = given.numbers,
+        .inputs = given.numbers, .words = given.words,
+        .logits = take(r, TOKENS, 0), .maxima = take(r, TOKENS * NUM_BLOCKS, 0),
+        .sums = take(r, TOKENS * NUM_BLOCKS, 0),
+        .num_greater = (int32_t *)take(r, TOKENS * NUM_BLOCKS, 0),
+    };
+    return f->word_scores(&args);
+}
+
 static int64_t run_convolution(const struct functions *f, struct results *r)
 {
     const struct filters filters = {WIDTH, FILTERS, given.numbers, given.numbers};
@@ -146,8 +164,9 @@ static int64_t run_convolution(const struct functions *f, struct results *r)
     return f->convolution(&args);
 }
 
-/* The forward pass and the linear layer in three precisions, the backward pass, the convolution. */
-enum { KERNELS = 8 };
+/* The forward pass, the linear layer and the scores of words in three precisions, the backward pass,
+ * the convolution. */
+enum { KERNELS = 11 };
 
 static int64_t run_one(const struct functions *f, int kernel, struct results *results)
 {
@@ -155,7 +174,9 @@ static int64_t run_one(const struct functions *f, int kernel, struct results *re
         return run_forward(f, kernel, results);
     if (kernel < 6)
         return run_linear(f, kernel - 3, results);
-    return kernel == 6 ? run_backward(f, results) : run_convolution(f, results);
+    if (kernel < 9)
+        return run_word_scores(f, kernel - 6, results);
+    return kernel == 9 ? run_backward(f, results) : run_convolution(f, results);
 }
 
 static float expected[KERNELS][RESULTS];

@@ -576,3 +576,47 @@ def test_every_argument_is_tested_here() -> None:
     for action in _parser()._actions:
         for name in action.option_strings:
             assert name in ("-h", "--help") or f'"{name}"' in text, name
+
+
+# TensorBoard's projector.
+
+
+def test_words_are_written_for_the_projector(folder: CommandFolder) -> None:
+    """Beside `--types`, the words of the output are the points."""
+    projector = folder.path / "projector"
+    folder.run("in.txt", "types.txt", "--top", "--types", "3", "--projector", str(projector))
+    labels = (projector / "metadata.tsv").read_text(encoding="utf-8").splitlines()
+    assert labels == ["word\trank", "rain\t1", "a\t2", "The\t3"]
+    points = numpy.loadtxt(projector / "vectors.tsv", delimiter="\t")
+    lines = (folder.path / "types.txt").read_text(encoding="utf-8").splitlines()[1:]
+    expected = [list(map(float, line.split()[1:])) for line in lines]
+    assert numpy.allclose(points, expected, rtol=1e-5, atol=0)
+
+
+def test_occurrences_are_written_for_the_projector(folder: CommandFolder) -> None:
+    """Beside `--targets`, also from standard input, each occurrence is a point in its sentence."""
+    words, projector = folder.write("words.txt", "rain\n"), folder.path / "projector"
+    text = "\n".join(LINES) + "\n"
+    folder.run_with_input(text, "bank.npz", "--targets", words, "--projector", str(projector))
+    labels = (projector / "metadata.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    assert [label.split("\t")[1] for label in labels] == [LINES[0], LINES[2], *4 * [LINES[3]]]
+    bank = numpy.load(folder.path / "bank.npz")["rain"]
+    for layer in range(3):
+        points = numpy.loadtxt(projector / f"layer_{layer}.tsv", delimiter="\t")
+        assert numpy.allclose(points, bank[:, layer], rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ([], "Got --projector without words to show"),
+        (["--types", "2", "--top", "--ray", "local"], "Got --projector and --ray"),
+    ],
+)
+def test_a_projector_needs_words_and_one_process(
+    folder: CommandFolder, options: List[str], message: str
+) -> None:
+    """Anything else is an error before the input is read."""
+    with pytest.raises(SystemExit, match=message):
+        folder.run("no.txt", "out.txt", *options, "--projector", str(folder.path / "projector"))
+    assert not folder.names()

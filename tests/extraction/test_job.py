@@ -214,7 +214,7 @@ def test_a_carried_state_leaves_nothing(corpus: _Corpus) -> None:
     with failing_after(1, RuntimeError), pytest.raises(RuntimeError):
         corpus.run("out.hdf5", state=CarryState())
     assert corpus.names() == []
-    with pytest.raises(ConfigurationError, match="to resume an extraction, but"):
+    with pytest.raises(ConfigurationError, match="to resume a run, but"):
         corpus.job("out.hdf5", resumes=True, state=CarryState())
 
 
@@ -224,7 +224,7 @@ def test_the_progress_bar_can_be_left_out(
 ) -> None:
     """Of many jobs beside each other, none shows one."""
     parts = corpus.job("out.npz")
-    job = ExtractionJob(parts._source, parts._extractor, parts._task, is_part=is_part)
+    job = ExtractionJob(parts._source, parts._engine, parts._task, is_part=is_part)
     job.run(job.plan())
     assert ("tokens/s" in capsys.readouterr().err) is not is_part
 
@@ -285,7 +285,7 @@ def test_two_jobs_cannot_write_one_output(corpus: _Corpus) -> None:
     embed = ElmoExtractor.run_window
 
     def run_window(self: ElmoExtractor, window: Any) -> Any:
-        if self is first._extractor:
+        if self is first._engine:
             with pytest.raises(BlockingIOError, match="Another process writes this file"):
                 second.run(second.plan())
         return embed(self, window)

@@ -340,6 +340,18 @@ def test_a_finished_file_is_moved(tmp_path: Path) -> None:
         JournaledFile(path)
 
 
+def test_the_last_record_outlives_its_file(tmp_path: Path) -> None:
+    """It is read before a commit, after one, and after the file was moved away."""
+    path = tmp_path / "file"
+    with JournaledFile(path) as file:
+        assert JournaledFile.last_record(path) is None
+        file.commit({"number": 1})
+        assert JournaledFile.last_record(path) == {"number": 1}
+        file.commit({"number": 2})
+        file.move_to(tmp_path / "target")
+    assert JournaledFile.last_record(path) == {"number": 2}
+
+
 def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     """The error names the file."""
     with pytest.raises(FileNotFoundError, match="folder/file"):

@@ -1,1 +1,1 @@
-"""Tests of the probabilities that a biLM gives to words."""
+"""Tests of the scores of a text."""

@@ -13,6 +13,7 @@ import numpy
 from allennlp.commands import main
 
 from allennlp_elmo_plugin.extraction import job
+from allennlp_elmo_plugin.extraction.engine import SentenceEngine
 from allennlp_elmo_plugin.extraction.extractor import ElmoExtractor
 from tests.support.elmo_files import elmo_options, write_elmo_files
 
@@ -95,22 +96,22 @@ def write_command_folder(path: Path, lines: str) -> CommandFolder:
 
 @contextmanager
 def failing_after(
-    num_windows: int, error: Type[BaseException] = KeyboardInterrupt
+    num_windows: int,
+    error: Type[BaseException] = KeyboardInterrupt,
+    engine: Type[SentenceEngine] = ElmoExtractor,
 ) -> Iterator[None]:
     """Commits after every window, and raises an error in place of a later one."""
-    embed = ElmoExtractor.run_window
+    run = engine.run_window
     num_calls = 0
 
-    def run_window(self: ElmoExtractor, window: Any) -> Any:
+    def run_window(self: SentenceEngine, window: Any) -> Any:
         nonlocal num_calls
         num_calls += 1
         if num_calls > num_windows:
             raise error("stopped")
-        return embed(self, window)
+        return run(self, window)
 
-    with patch.object(ElmoExtractor, "run_window", run_window), patch.object(
-        job, "COMMIT_SECONDS", 0.0
-    ):
+    with patch.object(engine, "run_window", run_window), patch.object(job, "COMMIT_SECONDS", 0.0):
         yield
 
 

@@ -19,7 +19,10 @@ from allennlp_elmo_plugin import ElmoVectors
 __all__ = ["elmo_parser", "run_console", "run_python"]
 
 COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
-ALLENNLP = re.compile(r"(.*)\ballennlp (elmo|elmo-convert|elmo-models)(?: +(.*))?$", re.DOTALL)
+ALLENNLP = re.compile(
+    r"(.*)\ballennlp (elmo(?:-(?:change|convert|look|models|score|substitutes))?)(?: +(.*))?$",
+    re.DOTALL,
+)
 """A command that is run: the pipe in front of it, its name and its arguments."""
 VARYING = re.compile(r"\S+ are free|in \S+ s, \S+ tokens a second")
 """Parts of a command's output that differ from run to run."""
@@ -42,8 +45,9 @@ def run_console(code: str) -> None:
     """
     Runs the commands of a console and compares what they print, if the console shows that.
 
-    These are `allennlp elmo`, `elmo-convert` and `elmo-models`; others are left out. `$ cat FILE`
-    shows a file that the reader has: it is made.
+    These are `allennlp elmo`, `elmo-change`, `elmo-convert`, `elmo-look`, `elmo-models`,
+    `elmo-score` and `elmo-substitutes`; others are left out.
+    `$ cat FILE` shows a file that the reader has: it is made.
     """
     for command, output in COMMAND.findall(code):
         command = command.replace("\\\n", " ")

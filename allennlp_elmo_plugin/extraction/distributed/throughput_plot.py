@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, List, Sequence, Tuple
 
 import numpy
-from allennlp.common.checks import ConfigurationError
 
 from allennlp_elmo_plugin.extraction.distributed.shard import Receipt
 from allennlp_elmo_plugin.extraction.distributed.throughput import (
@@ -14,12 +13,15 @@ from allennlp_elmo_plugin.extraction.distributed.throughput import (
     Throughput,
     measure_throughput,
 )
-from allennlp_elmo_plugin.extraction.output_paths import require_output_path
-from allennlp_elmo_plugin.io.atomic import write_atomically
+from allennlp_elmo_plugin.extraction.plot_files import (
+    COLOURS,
+    import_matplotlib,
+    require_plot,
+    write_plot,
+)
 
-__all__ = ["plot_throughput", "require_plot"]
+__all__ = ["plot_throughput"]
 
-ENDINGS = (".svg", ".png", ".pdf")
 NUM_INTERVALS = 150
 MAX_STACKED = 8
 MAX_NAMES = 16
@@ -27,43 +29,8 @@ MAX_NAMES = 16
 NAME_SIZE = 8
 WIDTH = 9
 STACK_HEIGHT, TOTAL_HEIGHT, ROWS_HEIGHT = 4.5, 2.5, 4
-COLOURS = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#CC79A7",
-    "#56B4E9",
-    "#D55E00",
-    "#F0E442",
-    "#5A5A5A",
-)
-"""Okabe and Ito's colours, which colour-blind people tell apart, with grey in place of black."""
 # Seconds of a unit, and the shortest time that is shown in it.
 UNITS = {"hours": (3600, 7200), "minutes": (60, 120), "seconds": (1, 0)}
-
-
-def require_plot(path: Path) -> None:
-    """
-    Checks that a plot can be drawn to a path, before anything is run.
-
-    # Parameters
-
-    path : `Path`
-        Path of the file.
-
-    # Raises
-
-    `ConfigurationError`
-        If its ending is none of `.svg`, `.png` and `.pdf`, if its folder does not exist, or if
-        matplotlib is not installed.
-    """
-    if path.suffix.lower() not in ENDINGS:
-        raise ConfigurationError(
-            f"Expected a plot that ends in one of {', '.join(ENDINGS)}, got '{path}'. Choose one "
-            "of them."
-        )
-    require_output_path(path)
-    _import_matplotlib()
 
 
 def plot_throughput(receipts: Sequence[Receipt], path: Path) -> None:
@@ -87,7 +54,7 @@ def plot_throughput(receipts: Sequence[Receipt], path: Path) -> None:
         installed.
     """
     require_plot(path)
-    matplotlib = _import_matplotlib()
+    matplotlib = import_matplotlib()
     throughput = measure_throughput(receipts, NUM_INTERVALS)
     is_stacked = len(throughput.workers) <= MAX_STACKED
     heights = [STACK_HEIGHT] if is_stacked else [TOTAL_HEIGHT, ROWS_HEIGHT]
@@ -107,19 +74,7 @@ def plot_throughput(receipts: Sequence[Receipt], path: Path) -> None:
     without = ", without the pauses" if throughput.pauses else ""
     panels[-1].set_xlabel(f"{unit} since the first shard was started{without}")
     panels[-1].set_xlim(0, times[-1])
-    with write_atomically(path) as partial:
-        figure.savefig(partial, format=path.suffix.lower()[1:], dpi=150)
-
-
-def _import_matplotlib() -> Any:
-    try:
-        import matplotlib.figure
-    except ImportError as error:
-        raise ConfigurationError(
-            f"The plot needs the package matplotlib, which cannot be imported ({error}). Install "
-            "it: pip install matplotlib. Or leave out the plot."
-        ) from error
-    return matplotlib
+    write_plot(figure, path)
 
 
 def _draw_stack(panel: Any, times: numpy.ndarray, throughput: Throughput) -> None:

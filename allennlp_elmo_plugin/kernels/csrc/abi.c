@@ -13,6 +13,7 @@ const struct abi_constant *abi_constants(void)
         CONSTANT(ABI_VERSION),
         CONSTANT(GROUP),
         CONSTANT(PANEL),
+        CONSTANT(BLOCK_PANELS),
         CONSTANT(FLOAT32),
         CONSTANT(BFLOAT16),
         CONSTANT(INT8),
@@ -24,6 +25,7 @@ const struct abi_constant *abi_constants(void)
         SIZE(struct lstm_forward_arguments),
         SIZE(struct lstm_backward_arguments),
         SIZE(struct linear_arguments),
+        SIZE(struct word_scores_arguments),
         SIZE(struct convolution_arguments),
         {NULL, 0},
     };

@@ -20,12 +20,13 @@
 
 #define GROUP 16 /* rows of one gate in a panel; every size is a multiple of it */
 #define PANEL 64 /* rows of a panel */
+#define BLOCK_PANELS 8 /* panels of words whose scores are put together */
 
 enum precision { FLOAT32 = 0, BFLOAT16 = 1, INT8 = 2 };
 
 /*
- * What a kernel returns. It is INVALID to give values (batch sizes, characters) with which the
- * kernel would leave the memory of the tensors; nothing has been written then.
+ * What a kernel returns. It is INVALID to give values (batch sizes, characters, words) with which
+ * the kernel would leave the memory of the tensors; nothing has been written then.
  */
 enum status { DONE = 0, NO_MEMORY = 1, INVALID = 2 };
 
@@ -105,6 +106,27 @@ struct linear_arguments {
     float *outputs;
 };
 
+/* The logits of some words, and parts of the softmax over all words. */
+struct word_scores_arguments {
+    /* An `enum precision`, that of the matrix. */
+    int64_t precision;
+    /* `num_inputs` is a multiple of GROUP, and `num_words` of PANEL. */
+    int64_t num_rows, num_inputs, num_words;
+    /* num_words rows, which are no gates, and num_inputs columns. */
+    struct matrix matrix;
+    /* (num_words,). That of a row that is no word is -INFINITY. */
+    const float *bias;
+    /* (num_rows, num_inputs), and (num_rows,): the word that is looked at in each row. */
+    const float *inputs;
+    const int64_t *words;
+    /* (num_rows,): out, the logit of this word. */
+    float *logits;
+    /* (num_rows, blocks of BLOCK_PANELS panels): out, the largest logit of each block, the sum of
+     * exp(logit - largest), and the number of words with a larger logit than this word's. */
+    float *maxima, *sums;
+    int32_t *num_greater;
+};
+
 /* The filters of one width, multiplied with every character. */
 struct filters {
     /* The characters that a filter covers, and the number of filters, a multiple of GROUP. */
@@ -148,6 +170,7 @@ int64_t runs_here(const char *capability);
     int64_t lstm_forward_##capability(const struct lstm_forward_arguments *);   \
     int64_t lstm_backward_##capability(const struct lstm_backward_arguments *); \
     int64_t linear_##capability(const struct linear_arguments *);               \
+    int64_t word_scores_##capability(const struct word_scores_arguments *);     \
     int64_t convolution_##capability(const struct convolution_arguments *);
 
 DECLARE(avx512_bf16)

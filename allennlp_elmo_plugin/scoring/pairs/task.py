@@ -3,7 +3,7 @@ The task that scores minimal pairs.
 """
 
 from pathlib import Path
-from typing import Any, Dict, Tuple, Type
+from typing import Any, Dict, Optional, Tuple, Type
 
 from allennlp.common.checks import ConfigurationError
 from overrides import overrides
@@ -32,8 +32,6 @@ class PairsTask(ExtractionTask[ElmoScorer]):
 
     output : `Path`
         Path of the output, which ends in `.jsonl` or `.tsv`.
-    language_model : `LanguageModel`
-        The model that is run.
     preference : `Preference`
         The rule that chooses a sentence.
     leaves_out_unknown : `bool`, optional (default = `False`)
@@ -47,15 +45,12 @@ class PairsTask(ExtractionTask[ElmoScorer]):
     """
 
     def __init__(
-        self,
-        output: Path,
-        language_model: LanguageModel,
-        preference: Preference,
-        leaves_out_unknown: bool = False,
+        self, output: Path, preference: Preference, leaves_out_unknown: bool = False
     ) -> None:
         preference.require_valid()
         super().__init__(output)
-        self._language_model, self._preference = language_model, preference
+        self._preference = preference
+        self._language_model: Optional[LanguageModel] = None
         self._style = ScoreStyle(leaves_out_unknown=leaves_out_unknown)
 
     @overrides
@@ -69,6 +64,7 @@ class PairsTask(ExtractionTask[ElmoScorer]):
                 "Expected scores that depend on their sentence alone to compare those of two, but "
                 f"{engine.encoder.uncacheable_reason()}. Take another initial state."
             )
+        self._language_model = engine.language_model
 
     @overrides
     def open_output(self, file: JournaledFile, shape: ResultShape) -> Output:

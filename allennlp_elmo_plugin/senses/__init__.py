@@ -1,0 +1,3 @@
+"""
+Change of the meaning of words between two corpora.
+"""
