@@ -73,8 +73,7 @@ class SubstitutesOutput(Output):
     def _write(self, sentence: Sentence, vectors: numpy.ndarray) -> None:
         for content in self._lines(sentence, vectors):
             line = json.dumps(content, ensure_ascii=False, allow_nan=False)
-            # Half of a surrogate pair becomes an escape, which JSON has, too.
-            self._write_line(line.encode("utf-8", "backslashreplace") + b"\n")
+            self._write_line(line.encode("utf-8") + b"\n")
 
     def _write_line(self, line: bytes) -> None:
         self._file.write(line)

@@ -69,7 +69,8 @@ def write_softmax_files(
     **options
         Arguments of `elmo_options`.
     """
-    content = elmo_options(**{"projection_dim": 16, "cell_size": 32, **options})
+    sizes = {"filters": [(1, 4), (2, 12)], "projection_dim": 16, "cell_size": 32}
+    content = elmo_options(**{**sizes, **options})
     files = write_elmo_files(folder, content, seed=seed)
     random = numpy.random.RandomState(seed + 1)
     size = content["lstm"]["projection_dim"]
