@@ -1,6 +1,6 @@
 // Trains a small biLM on your own text, on a laptop. `pretrained:small`, the biLM that comes with the
 // plugin, was trained with this file; allennlp_elmo_plugin/pretrained/small/README.md has its text,
-// training time and perplexity.
+// its further training, time and perplexity.
 //
 // The corpus is text files, gzipped or not, with one sentence a line and tokens separated by spaces.
 // Make it from plain text:
