@@ -22,6 +22,7 @@ from allennlp_elmo_plugin.kernels import PRECISIONS
 __all__ = [
     "LAYERS",
     "STANDARD_INPUT",
+    "add_batching",
     "add_input",
     "add_layers",
     "add_loading",
@@ -259,6 +260,32 @@ def add_results(group: "argparse._ArgumentGroup") -> None:
     )
 
 
+def add_batching(group: "argparse._ArgumentGroup") -> None:
+    """
+    Adds the arguments that say where batches run, and how large they are.
+
+    # Parameters
+
+    group : `argparse._ArgumentGroup`
+        Group of the parser.
+    """
+    group.add_argument(
+        "--max-tokens",
+        type=int,
+        metavar="N",
+        default=2048,
+        help="largest size of a batch, its sentences times the tokens of the longest. A smaller "
+        "one takes less memory (default: 2048)",
+    )
+    group.add_argument(
+        "--cuda-device",
+        type=int,
+        metavar="N",
+        default=-1,
+        help="number of a GPU, from 0; -1 is the CPU (default: -1)",
+    )
+
+
 def add_running(group: "argparse._ArgumentGroup", kept_in: str = "OUTPUT.partial") -> None:
     """
     Adds the arguments that say how the command runs.
@@ -270,27 +297,13 @@ def add_running(group: "argparse._ArgumentGroup", kept_in: str = "OUTPUT.partial
     kept_in : `str`, optional (default = `"OUTPUT.partial"`)
         Place of unfinished work in the help.
     """
-    group.add_argument(
-        "--max-tokens",
-        type=int,
-        metavar="N",
-        default=2048,
-        help="largest size of a batch, its sentences times the tokens of the longest. A smaller "
-        "one takes less memory (default: 2048)",
-    )
+    add_batching(group)
     group.add_argument(
         "--batch-size",
         type=int,
         metavar="N",
         default=64,
         help="sentences of a batch with --initial-state carry, and only there (default: 64)",
-    )
-    group.add_argument(
-        "--cuda-device",
-        type=int,
-        metavar="N",
-        default=-1,
-        help="number of a GPU, from 0; -1 is the CPU (default: -1)",
     )
     group.add_argument(
         "--resume",

@@ -12,6 +12,13 @@ from allennlp.common.util import format_size
 from overrides import overrides
 
 from allennlp_elmo_plugin.commands.command import ElmoCommand
+from allennlp_elmo_plugin.commands.elmo_arguments import add_batching, warm_up_texts
+from allennlp_elmo_plugin.commands.scoring_arguments import (
+    add_language_model,
+    add_model_name,
+    language_model_files,
+    language_model_options,
+)
 from allennlp_elmo_plugin.embedder.encoder import ElmoEncoder
 from allennlp_elmo_plugin.extraction.engine import device_of
 from allennlp_elmo_plugin.extraction.inputs.formats import INPUT_FORMATS
@@ -20,7 +27,6 @@ from allennlp_elmo_plugin.extraction.models import load_elmo
 from allennlp_elmo_plugin.extraction.output_paths import require_output_path, require_unread
 from allennlp_elmo_plugin.io.counted import counted
 from allennlp_elmo_plugin.io.text_lines import read_lines
-from allennlp_elmo_plugin.kernels import PRECISIONS
 from allennlp_elmo_plugin.look.analyse import analyse
 from allennlp_elmo_plugin.look.page import write_page
 from allennlp_elmo_plugin.look.plane import PROJECTIONS
@@ -28,7 +34,7 @@ from allennlp_elmo_plugin.look.text import ShownText, first_sentences_of
 from allennlp_elmo_plugin.scoring.language_model import (
     LanguageModel,
     MissingSoftmaxError,
-    load_language_model,
+    add_softmax,
 )
 
 __all__ = ["ElmoLook"]
@@ -59,19 +65,14 @@ class ElmoLook(ElmoCommand):
     description = (
         "Write one HTML file, which opens offline, of a text and what a biLM makes of it: the "
         "surprisal of each token, its nearest contexts and words in each layer, its substitutes, "
-        "and all contexts of a word on a plane."
+        "and all contexts of a word on a plane. A biLM without a softmax will do; it has no "
+        "surprisals and no substitutes."
     )
     epilog = EPILOG
 
     @overrides
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument(
-            "model",
-            metavar="MODEL",
-            help="an ELMo, as for 'allennlp elmo --model', such as pretrained:small or the "
-            "model.tar.gz of a bidirectional_lm. One without a softmax has no surprisals and no "
-            "substitutes",
-        )
+        add_model_name(parser)
         parser.add_argument(
             "input",
             metavar="INPUT",
@@ -81,10 +82,12 @@ class ElmoLook(ElmoCommand):
         parser.add_argument("output", metavar="OUTPUT", help="HTML file to write")
         _add_text(parser.add_argument_group("text"))
         _add_page(parser.add_argument_group("page"))
-        _add_model(parser.add_argument_group("model"))
+        add_language_model(parser.add_argument_group("model"))
+        add_batching(parser.add_argument_group("running"))
 
     @overrides
     def run(self, arguments: argparse.Namespace) -> None:
+        _require_same_state(arguments)
         output = Path(arguments.output)
         require_output_path(output)
         require_unread([output], _files_read(arguments))
@@ -168,59 +171,17 @@ def _add_page(group: "argparse._ArgumentGroup") -> None:
     )
 
 
-def _add_model(group: "argparse._ArgumentGroup") -> None:
-    group.add_argument(
-        "--weight-file",
-        metavar="FILE",
-        help="weights of the ELMo, if MODEL is its options file",
-    )
-    group.add_argument(
-        "--softmax", metavar="FILE", help="weights of the softmax (default: beside the model's)"
-    )
-    group.add_argument(
-        "--vocabulary",
-        metavar="FILE",
-        help="words of the softmax, one a line (default: beside the weights of the model)",
-    )
-    group.add_argument(
-        "--module", metavar="NAME", help="name of the ELMo in a model.tar.gz that has several"
-    )
-    group.add_argument(
-        "--precision",
-        choices=PRECISIONS,
-        help="precision of the weights (default: float32, or that of the model.tar.gz)",
-    )
-    group.add_argument(
-        "--initial-state",
-        choices=("warm", "zero"),
-        default="warm",
-        help="state that ELMo is in before it reads a sentence (default: warm)",
-    )
-    group.add_argument(
-        "--warm-up",
-        metavar="FILE",
-        help="file of some tokenized sentences that ELMo reads to be in the state warm. Give one "
-        "if the text is not English (default: 16 English sentences)",
-    )
-    group.add_argument(
-        "--max-tokens",
-        type=int,
-        metavar="N",
-        default=2048,
-        help="largest size of a batch. A smaller one takes less memory (default: 2048)",
-    )
-    group.add_argument(
-        "--cuda-device",
-        type=int,
-        metavar="N",
-        default=-1,
-        help="number of a GPU, from 0; -1 is the CPU (default: -1)",
-    )
+def _require_same_state(arguments: argparse.Namespace) -> None:
+    if arguments.initial_state == "carry":
+        raise ConfigurationError(
+            "Got --initial-state carry, with which a sentence is read differently after other "
+            "sentences, but the page compares contexts from all over the text. Choose warm or "
+            "zero, with which a sentence has the same results wherever it stands."
+        )
 
 
 def _files_read(arguments: argparse.Namespace) -> List[Optional[str]]:
-    names = ("input", "second", "model", "weight_file", "softmax", "vocabulary", "words", "warm_up")
-    return [getattr(arguments, name) for name in names]
+    return [*language_model_files(arguments), arguments.second, arguments.words]
 
 
 def _text(arguments: argparse.Namespace) -> ShownText:
@@ -232,7 +193,7 @@ def _text(arguments: argparse.Namespace) -> ShownText:
     inputs = [arguments.input] + ([] if arguments.second is None else [arguments.second])
     periods, num_left_out = [], 0
     for location in inputs:
-        source = SentenceFile(location, arguments.input_format, arguments.tokenize)
+        source = _source(arguments, location)
         tokens = (sentence.tokens for sentence in source)
         period, num_more = first_sentences_of(tokens, arguments.max_tokens_shown // len(inputs))
         periods.append(period)
@@ -241,24 +202,21 @@ def _text(arguments: argparse.Namespace) -> ShownText:
     return ShownText(periods, names, num_left_out)
 
 
+def _source(arguments: argparse.Namespace, location: str) -> SentenceFile:
+    return SentenceFile(location, arguments.input_format, arguments.tokenize)
+
+
 def _models(arguments: argparse.Namespace) -> Tuple[ElmoEncoder, Optional[LanguageModel]]:
-    warm_up = None
-    if arguments.warm_up is not None:
-        warm_up = list(read_lines(arguments.warm_up, "a warm-up text"))
-    options = {
-        "weight_file": arguments.weight_file,
-        "precision": arguments.precision,
-        "initial_state": arguments.initial_state,
-        "warm_up": warm_up,
-        "module": arguments.module,
-    }
-    device = device_of(arguments.cuda_device)
-    softmax = {"softmax": arguments.softmax, "vocabulary": arguments.vocabulary}
+    options = language_model_options(
+        arguments, warm_up_texts(arguments, _source(arguments, arguments.input))
+    )
+    softmax = {name: options.pop(name) for name in ("softmax", "vocabulary", "device")}
+    loaded = load_elmo(**options)
     try:
-        loaded = load_language_model(arguments.model, device=device, **softmax, **options)
-        return loaded.encoder, loaded
+        language_model = add_softmax(loaded, arguments.model, **softmax)
     except MissingSoftmaxError:
-        return load_elmo(arguments.model, **options).encoder.to(device), None
+        return loaded.encoder.to(device_of(arguments.cuda_device)), None
+    return language_model.encoder, language_model
 
 
 def _words(arguments: argparse.Namespace) -> Optional[List[str]]:

@@ -9,7 +9,7 @@ import numpy
 
 from allennlp_elmo_plugin.embedder.encoder import ElmoEncoder
 from allennlp_elmo_plugin.extraction.extractor import ElmoExtractor
-from allennlp_elmo_plugin.look.analysis import Analysis, Scores, Substitutes
+from allennlp_elmo_plugin.look.content import Analysis, Scores, Substitutes
 from allennlp_elmo_plugin.look.neighbours import nearest_contexts, nearest_words
 from allennlp_elmo_plugin.look.plane import planes_of_words
 from allennlp_elmo_plugin.look.text import ShownText

@@ -60,7 +60,8 @@ function paint() {
 function describe(token) {
   const place = `${named(token)}, sentence ${sentenceOf[token] + 1}, ${nameOf(token)}.`;
   const measures = scores ? ["forward", "backward"].map((name, direction) => {
-    const rank = `rank ${scores.ranks[direction][token]} of ${scores.numWords}`;
+    const grouped = (number) => number.toLocaleString("en");
+    const rank = `rank ${grouped(scores.ranks[direction][token])} of ${grouped(scores.numWords)}`;
     return `Surprisal ${name}: ${bits(token, direction)} bits, ${rank}.`;
   }) : [];
   return [place, ...measures].join(" ");

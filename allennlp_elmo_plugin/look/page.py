@@ -10,7 +10,7 @@ from typing import Iterator, List, Union
 
 from allennlp_elmo_plugin.io.atomic import write_atomically
 from allennlp_elmo_plugin.io.counted import counted
-from allennlp_elmo_plugin.look.analysis import Analysis
+from allennlp_elmo_plugin.look.content import Analysis
 from allennlp_elmo_plugin.look.figure import COLOURS, MARKERS, make_figure
 from allennlp_elmo_plugin.look.page_data import page_data, to_script_json
 from allennlp_elmo_plugin.look.plane import MIN_CONTEXTS

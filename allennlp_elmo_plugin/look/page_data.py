@@ -7,7 +7,7 @@ from typing import Any, Dict, List
 
 import numpy
 
-from allennlp_elmo_plugin.look.analysis import Analysis, Scores, Substitutes
+from allennlp_elmo_plugin.look.content import Analysis, Scores, Substitutes
 from allennlp_elmo_plugin.look.neighbours import Neighbours
 from allennlp_elmo_plugin.look.plane import Plane
 

@@ -18,16 +18,16 @@ DOCS = Path(__file__).parent.parent
 DATA = DOCS.parent / "training_configs" / "data"
 FOLDER = DOCS / "_static" / "look"
 
-DESKTOP = {"viewport": {"width": 1100, "height": 760}}
-LONG = {"viewport": {"width": 1100, "height": 1380}}
+DESKTOP = {"viewport": {"width": 1180, "height": 800}}
+LONG = {"viewport": {"width": 1180, "height": 1400}}
 PHONE = {
     "viewport": {"width": 390, "height": 780},
     "device_scale_factor": 1.5,
     "is_mobile": True,
     "has_touch": True,
 }
-COLOURS = 160
-"""Colours of a screenshot. Fewer make a smaller file."""
+COLOURS = 256
+"""Colours of a screenshot. Fewer make a smaller file, but change small things such as a ring."""
 COACH = 1
 """Number of the token "coach" in the first sentence."""
 
@@ -43,16 +43,16 @@ def write_page(model: str, path: Path) -> None:
 
 PLACE = """() => {
   const { x, y } = Bokeh.documents[0].get_model_by_name("period-1").data;
-  const top = y.indexOf(Math.max(...y));
+  const right = x.indexOf(Math.max(...x));
   const { x_range, y_range, inner_width, inner_height } =
     Bokeh.documents[0].get_model_by_name("figure");
   const box = document.getElementById("plane").getBoundingClientRect();
   return [
-    box.left + inner_width * (x[top] - x_range.start) / (x_range.end - x_range.start),
-    box.bottom - inner_height * (y[top] - y_range.start) / (y_range.end - y_range.start),
+    box.left + inner_width * (x[right] - x_range.start) / (x_range.end - x_range.start),
+    box.bottom - inner_height * (y[right] - y_range.start) / (y_range.end - y_range.start),
   ];
 }"""
-"""JavaScript that returns where the topmost context of the second period is on the screen."""
+"""JavaScript that returns where the rightmost context of the second period is on the screen."""
 
 
 def choose(page: Page) -> None:
@@ -79,7 +79,9 @@ def take(browser: Browser, address: str, name: str, act, **options) -> None:
     path = FOLDER / f"{name}.png"
     page.screenshot(path=path)
     context.close()
-    Image.open(path).convert("RGB").quantize(COLOURS).save(path, optimize=True)
+    Image.open(path).convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE).save(
+        path, optimize=True
+    )
     print(f"{path.relative_to(DOCS.parent)}: {path.stat().st_size:,} bytes")
 
 

@@ -4,9 +4,11 @@ import json
 import re
 from pathlib import Path
 from typing import Any, Dict
+from unittest.mock import Mock
 
 import pytest
 
+from allennlp_elmo_plugin.extraction.models import load_elmo
 from allennlp_elmo_plugin.look import figure
 from tests.support.look_pages import write_language_model
 from tests.support.run_command import run_command
@@ -71,6 +73,28 @@ def test_a_model_without_a_softmax_is_enough(
     assert "'lm' has no softmax" in capsys.readouterr().out
 
 
+def test_the_model_is_loaded_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The weights of a model without a softmax are read a single time."""
+    (folder / "lm" / "softmax.hdf5").unlink()
+    (folder / "lm" / "vocab.txt").unlink()
+    loaded = Mock(wraps=load_elmo)
+    for module in ("commands.elmo_look", "scoring.language_model"):
+        monkeypatch.setattr(f"allennlp_elmo_plugin.{module}.load_elmo", loaded)
+    run_command(folder, monkeypatch, "elmo-look", "lm", "first.txt", "page.html", *PLAIN)
+    assert loaded.call_count == 1
+
+
+def test_the_text_warms_the_model_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The word input stands for the first sentences of the text."""
+    arguments = ["lm", "first.txt"]
+    run_command(folder, monkeypatch, "elmo-look", *arguments, "own.html", *PLAIN)
+    for name, warm_up in (("named.html", "first.txt"), ("input.html", "input")):
+        warm = ["--warm-up", warm_up]
+        run_command(folder, monkeypatch, "elmo-look", *arguments, name, *PLAIN, *warm)
+    pages = {name: data_of(folder / f"{name}.html") for name in ("own", "named", "input")}
+    assert pages["input"] == pages["named"] != pages["own"]
+
+
 def test_a_long_text_is_cut(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -89,6 +113,7 @@ def test_a_long_text_is_cut(
         (["--names", "a", "b"], "got 2 for 1: a, b"),
         (["--max-tokens-shown", "3"], "at most 3 tokens"),
         (["--softmax", "missing.hdf5"], "missing.hdf5"),
+        (["--initial-state", "carry"], "Choose warm or zero"),
     ],
 )
 def test_faults_are_told(

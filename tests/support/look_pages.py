@@ -6,7 +6,7 @@ from typing import List, Optional, Sequence
 import h5py
 import numpy
 
-from allennlp_elmo_plugin.look.analysis import Analysis, Scores, Substitutes
+from allennlp_elmo_plugin.look.content import Analysis, Scores, Substitutes
 from allennlp_elmo_plugin.look.neighbours import nearest_contexts, nearest_words
 from allennlp_elmo_plugin.look.plane import planes_of_words
 from allennlp_elmo_plugin.look.text import ShownText

@@ -1,5 +1,5 @@
 """
-Everything that a page shows of a text: neighbours, planes, and the opinions of a language model.
+The content of a page: neighbours, planes, and the opinions of a language model about a text.
 """
 
 from typing import Dict, List, NamedTuple, Optional
