@@ -9,7 +9,6 @@ from allennlp.commands.subcommand import Subcommand
 from allennlp.common import logging as common_logging
 from overrides import overrides
 
-from allennlp_elmo_plugin.commands.command import ElmoCommand
 from allennlp_elmo_plugin.commands.elmo_arguments import (
     LAYERS,
     add_input,
@@ -27,11 +26,12 @@ from allennlp_elmo_plugin.commands.elmo_arguments import (
 )
 from allennlp_elmo_plugin.commands.elmo_on_ray import add_ray, extract_with_ray
 from allennlp_elmo_plugin.commands.reports import print_plan, print_written
+from allennlp_elmo_plugin.commands.resumable_command import ResumableCommand
 from allennlp_elmo_plugin.commands.sentence_source import sentence_source
 from allennlp_elmo_plugin.extraction.extractor import ElmoExtractor
 from allennlp_elmo_plugin.extraction.inputs.sentence_file import SentenceFile
 from allennlp_elmo_plugin.extraction.job import ExtractionJob
-from allennlp_elmo_plugin.extraction.output_paths import require_output_path, require_unread
+from allennlp_elmo_plugin.extraction.output_paths import require_unread
 from allennlp_elmo_plugin.extraction.targets import TargetsTask
 from allennlp_elmo_plugin.extraction.task import ExtractionTask
 from allennlp_elmo_plugin.extraction.word_types import WordTypesTask
@@ -61,7 +61,7 @@ The page "Vectors from the command line" of the documentation shows how to read 
 
 
 @Subcommand.register("elmo")
-class ElmoVectors(ElmoCommand):
+class ElmoVectors(ResumableCommand):
     """
     Writes the vectors of a text to a file.
 
@@ -99,27 +99,24 @@ class ElmoVectors(ElmoCommand):
 
     @overrides
     def run(self, arguments: argparse.Namespace) -> None:
-        common_logging.FILE_FRIENDLY_LOGGING = arguments.file_friendly_logging
         if arguments.layers is None:
             arguments.layers = "all"
         require_projectable(arguments)
-        if arguments.ray is not None:
-            extract_with_ray(arguments)
+        if arguments.ray is None:
+            super().run(arguments)
             return
-        output = Path(arguments.output)
-        require_output_path(output)
-        folder = WorkingFolder(output)
-        if not arguments.resume:
-            folder.require_unused()
-        with folder.discarded_unless_begun():
-            _extract(arguments, folder)
+        common_logging.FILE_FRIENDLY_LOGGING = arguments.file_friendly_logging
+        extract_with_ray(arguments)
+
+    @overrides
+    def run_text(self, arguments: argparse.Namespace, folder: WorkingFolder) -> None:
+        _extract(arguments, folder)
 
     @overrides
     def how_to_go_on(self, arguments: argparse.Namespace) -> str:
         if arguments.ray is not None:
             return "Run the same command again to go on."
-        is_begun = WorkingFolder(Path(arguments.output)).is_begun
-        return "Run the same command with --resume to go on." if is_begun else ""
+        return super().how_to_go_on(arguments)
 
 
 def _extract(arguments: argparse.Namespace, folder: WorkingFolder) -> None:

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any, Dict
 
 from allennlp.commands.subcommand import Subcommand
-from allennlp.common import logging as common_logging
 from allennlp.common.checks import ConfigurationError
 from overrides import overrides
 
-from allennlp_elmo_plugin.commands.command import ElmoCommand
 from allennlp_elmo_plugin.commands.elmo_arguments import (
     add_input,
     add_running,
@@ -19,16 +17,17 @@ from allennlp_elmo_plugin.commands.elmo_arguments import (
     warm_up_texts,
 )
 from allennlp_elmo_plugin.commands.reports import print_plan, print_written
+from allennlp_elmo_plugin.commands.resumable_command import ResumableCommand
 from allennlp_elmo_plugin.commands.scoring_arguments import (
+    add_files,
     add_language_model,
-    add_model_name,
     language_model_files,
     language_model_options,
 )
 from allennlp_elmo_plugin.commands.sentence_source import input_location, sentence_source
 from allennlp_elmo_plugin.extraction.inputs.sentence_file import SentenceFile
 from allennlp_elmo_plugin.extraction.job import ExtractionJob
-from allennlp_elmo_plugin.extraction.output_paths import require_output_path, require_unread
+from allennlp_elmo_plugin.extraction.output_paths import require_unread
 from allennlp_elmo_plugin.extraction.task import ExtractionTask
 from allennlp_elmo_plugin.extraction.working_folder import WorkingFolder
 from allennlp_elmo_plugin.scoring.language_model import load_language_model
@@ -65,7 +64,7 @@ The page "Probabilities of a text" of the documentation shows how to read each f
 
 
 @Subcommand.register("elmo-score")
-class ElmoScore(ElmoCommand):
+class ElmoScore(ResumableCommand):
     """
     Writes the probabilities that a biLM gives to the tokens of a text.
 
@@ -82,16 +81,7 @@ class ElmoScore(ElmoCommand):
 
     @overrides
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        add_model_name(parser)
-        parser.add_argument(
-            "input",
-            metavar="INPUT",
-            help="text in UTF-8: one sentence a line, its tokens separated by spaces, or another "
-            "format of 'allennlp elmo'. - is standard input",
-        )
-        parser.add_argument(
-            "output", metavar="OUTPUT", help="file to write; it appears when it is complete"
-        )
+        add_files(parser)
         add_language_model(parser.add_argument_group("model"))
         add_input(parser.add_argument_group("input"))
         _add_scores(parser.add_argument_group("what is written"))
@@ -100,20 +90,12 @@ class ElmoScore(ElmoCommand):
 
     @overrides
     def run(self, arguments: argparse.Namespace) -> None:
-        common_logging.FILE_FRIENDLY_LOGGING = arguments.file_friendly_logging
         _require_what_fits(arguments)
-        output = Path(arguments.output)
-        require_output_path(output)
-        folder = WorkingFolder(output)
-        if not arguments.resume:
-            folder.require_unused()
-        with folder.discarded_unless_begun():
-            _score(arguments, folder)
+        super().run(arguments)
 
     @overrides
-    def how_to_go_on(self, arguments: argparse.Namespace) -> str:
-        is_begun = WorkingFolder(Path(arguments.output)).is_begun
-        return "Run the same command with --resume to go on." if is_begun else ""
+    def run_text(self, arguments: argparse.Namespace, folder: WorkingFolder) -> None:
+        _score(arguments, folder)
 
 
 def _add_scores(group: "argparse._ArgumentGroup") -> None:

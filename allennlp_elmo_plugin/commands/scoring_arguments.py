@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Optional
 from allennlp_elmo_plugin.commands.elmo_arguments import add_loading
 
 __all__ = [
+    "add_files",
     "add_language_model",
     "add_model_name",
     "language_model_files",
@@ -31,6 +32,27 @@ def add_model_name(parser: argparse.ArgumentParser) -> None:
         "bidirectional_lm or its folder; path or URL of a folder, zip or tar that 'allennlp "
         "elmo-export' has written; or any ELMo of 'allennlp elmo --model', with --softmax and "
         "--vocabulary",
+    )
+
+
+def add_files(parser: argparse.ArgumentParser) -> None:
+    """
+    Adds the positional arguments of a command that runs a language model over a text.
+
+    # Parameters
+
+    parser : `argparse.ArgumentParser`
+        Parser of the command.
+    """
+    add_model_name(parser)
+    parser.add_argument(
+        "input",
+        metavar="INPUT",
+        help="text in UTF-8: one sentence a line, its tokens separated by spaces, or another "
+        "format of 'allennlp elmo'. - is standard input",
+    )
+    parser.add_argument(
+        "output", metavar="OUTPUT", help="file to write; it appears when it is complete"
     )
 
 
