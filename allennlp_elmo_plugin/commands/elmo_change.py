@@ -4,7 +4,7 @@
 
 import argparse
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence
 
 import numpy
 from allennlp.commands.subcommand import Subcommand
@@ -29,12 +29,12 @@ from allennlp_elmo_plugin.extraction.inputs.sentence_file import SentenceFile
 from allennlp_elmo_plugin.extraction.output_paths import require_output_folder, require_unread
 from allennlp_elmo_plugin.extraction.plot_files import require_plot
 from allennlp_elmo_plugin.extraction.targets import TargetsTask
-from allennlp_elmo_plugin.io.counted import counted
 from allennlp_elmo_plugin.io.text_lines import without_compression_suffix
 from allennlp_elmo_plugin.senses.clusters import CLUSTERINGS
 from allennlp_elmo_plugin.senses.corpus_vectors import extract_occurrences
 from allennlp_elmo_plugin.senses.measures import DISTANCES
 from allennlp_elmo_plugin.senses.plot import Occurrences, plot_changes
+from allennlp_elmo_plugin.senses.summary import NUM_PRINTED, listed_words, summarize_changes
 from allennlp_elmo_plugin.senses.table import format_changes, require_table, write_changes
 from allennlp_elmo_plugin.senses.vector_file import VectorFile, is_vector_file
 from allennlp_elmo_plugin.senses.word_change import (
@@ -60,8 +60,6 @@ examples:
 The page "Change of meaning" of the documentation says which measure suits what.
 """
 
-NUM_PRINTED = 10
-MAX_NAMED = 10
 CORPORA = ("first", "second")
 SOURCES = "FIRST and SECOND"
 KEPT_IN = "OUTPUT.vectors"
@@ -139,7 +137,15 @@ class ElmoChange(ElmoCommand):
             shown = _shown(arguments.plot_word, changes, corpora)
             plot_changes(changes, shown, options.plot, _names(arguments), options.measures.seed)
         print(format_changes(changes[:NUM_PRINTED]))
-        print(_summary(changes, arguments, options))
+        print(
+            summarize_changes(
+                changes,
+                options.output,
+                arguments.sort_by,
+                options.measures.min_occurrences,
+                options.plot,
+            )
+        )
 
     @overrides
     def how_to_go_on(self, arguments: argparse.Namespace) -> str:
@@ -306,13 +312,13 @@ def _require_known(
         if is_vector_file(path) and not any(word in corpus for word in words):
             raise ConfigurationError(
                 f"Expected vectors of the targets in '{path}', but it has none of them. It has "
-                f"those of {_listed(list(corpus)) or 'no word'}."
+                f"those of {listed_words(list(corpus)) or 'no word'}."
             )
     for word in arguments.plot_word or []:
         if not any(word in corpus and len(corpus[word]) for corpus in corpora):
             raise ConfigurationError(
                 f"Expected a word to plot that occurs, got '{word}'. The words are "
-                f"{_listed(list(words))}."
+                f"{listed_words(list(words))}."
             )
 
 
@@ -337,34 +343,3 @@ def _names(arguments: argparse.Namespace) -> List[str]:
     paths = [getattr(arguments, name) for name in CORPORA]
     stems = [Path(without_compression_suffix(path)).stem for path in paths]
     return stems if stems[0] != stems[1] else paths
-
-
-def _summary(
-    changes: Sequence[WordChange], arguments: argparse.Namespace, options: _Options
-) -> str:
-    measured = [change for change in changes if change.apd is not None]
-    rare = [change.word for change in changes if change.apd is None]
-    restless = [change.word for change in measured if change.jsd is None]
-    least = options.measures.min_occurrences
-    lines = [
-        f"Wrote {counted(len(changes), 'word')} to {options.output}, sorted by {arguments.sort_by}"
-        + ("." if len(changes) <= NUM_PRINTED else f"; the first {NUM_PRINTED} are above.")
-    ]
-    if rare:
-        lines.append(
-            f"{counted(len(rare), 'word')} without measures, with fewer than {least} occurrences "
-            f"in a corpus: {_listed(rare)}."
-        )
-    if restless:
-        lines.append(
-            f"{counted(len(restless), 'word')} without jsd, since affinity propagation did not "
-            f"converge: {_listed(restless)}. Take --clustering kmeans for all."
-        )
-    if options.plot is not None:
-        lines.append(f"Drew {options.plot}.")
-    return "\n".join(lines)
-
-
-def _listed(words: Sequence[Any]) -> str:
-    more = len(words) - MAX_NAMED
-    return ", ".join(words[:MAX_NAMED]) + (f" and {more:,} more" if more > 0 else "")
