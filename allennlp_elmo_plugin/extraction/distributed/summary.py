@@ -23,6 +23,8 @@ NUM_SLOWEST, NUM_FASTEST = 3, 2
 MAX_ERROR_LENGTH = 100
 COLUMNS = ("worker", "shards", "tokens", "tokens a busy second", "busy")
 UNKNOWN = "-"
+CLOCK_SECONDS = 1e-6
+"""Less time than a clock tells apart, by which nothing can be divided."""
 
 
 class _Work(NamedTuple):
@@ -212,11 +214,11 @@ def _end(receipts: Sequence[Receipt]) -> float:
 
 
 def _speed(work: _Work) -> float:
-    return work.num_tokens / work.seconds if work.seconds else 0.0
+    return work.num_tokens / work.seconds if work.seconds >= CLOCK_SECONDS else 0.0
 
 
 def _rate(num_tokens: int, seconds: float) -> str:
-    return f"{round(num_tokens / seconds):,}" if seconds else UNKNOWN
+    return f"{round(num_tokens / seconds):,}" if seconds >= CLOCK_SECONDS else UNKNOWN
 
 
 def _share(seconds: float, whole: float) -> str:

@@ -117,6 +117,12 @@ def test_failures_have_the_first_line_of_their_error() -> None:
     assert one == "  /corpus/b.txt, bytes 0 to 1,000:  [31m" + "x" * 95 + " ..."
 
 
+def test_a_time_too_short_to_measure_has_no_rate() -> None:
+    """Tokens in next to no time are not divided by it."""
+    lines = lines_of([receipt(0, started=0.0, seconds=1e-303)], began=0.0)
+    assert any(" - tokens a second" in line for line in lines)
+
+
 @given(any_receipts(), any_failures(), st.floats(0, 1e6))
 def test_any_summary_is_short_and_complete(
     receipts: List[Receipt], failures: List[Failure], began: float
