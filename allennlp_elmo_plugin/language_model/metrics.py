@@ -12,7 +12,7 @@ from allennlp.nn.util import dist_reduce_sum
 from allennlp.training.metrics import Metric
 from overrides import overrides
 
-__all__ = ["TokenAverage", "TokenPerplexity", "TokensPerSecond"]
+__all__ = ["MAX_LOSS", "TokenAverage", "TokenPerplexity", "TokensPerSecond"]
 
 MAX_LOSS = 700.0
 """In nats. A larger mean loss counts as this one, because its exponential would be infinite."""

@@ -7,15 +7,13 @@ from typing import List, NamedTuple, Sequence
 
 import numpy
 
+from allennlp_elmo_plugin.language_model.metrics import MAX_LOSS
 from allennlp_elmo_plugin.scoring.language_model import LanguageModel
 from allennlp_elmo_plugin.scoring.style import ScoreStyle
 
 __all__ = ["DIRECTIONS", "ScoredSentence", "perplexity", "score_sentence"]
 
 DIRECTIONS = ("forward", "backward")
-
-MAX_LOSS = 700.0
-"""In nats. A larger mean loss counts as this one, because its exponential would be infinite."""
 
 
 class ScoredSentence(NamedTuple):

@@ -2,20 +2,18 @@
 The engine that gives log probabilities and ranks to the tokens of sentences.
 """
 
-import os
-from typing import Any, Dict, Iterable, List, Optional, Sequence, Union
+from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 import numpy
 import torch
 from allennlp.common.checks import ConfigurationError
 from overrides import overrides
 
-from allennlp_elmo_plugin.embedder.initial_state.base import InitialState
 from allennlp_elmo_plugin.extraction.result_shape import ResultShape
 from allennlp_elmo_plugin.network.spelling import BEGIN_OF_SENTENCE_TOKEN, END_OF_SENTENCE_TOKEN
 from allennlp_elmo_plugin.scoring.contexts import center_of_window, context_windows
 from allennlp_elmo_plugin.scoring.engine import LanguageModelEngine
-from allennlp_elmo_plugin.scoring.language_model import LanguageModel, load_language_model
+from allennlp_elmo_plugin.scoring.language_model import LanguageModel
 
 __all__ = ["ElmoScorer"]
 
@@ -62,54 +60,6 @@ class ElmoScorer(LanguageModelEngine):
                 f"{self.encoder.uncacheable_reason()}. Take another initial state."
             )
         self.context = context
-
-    @classmethod
-    def load(
-        cls,
-        model: Union[str, "os.PathLike[str]"],
-        weight_file: Union[str, "os.PathLike[str]", None] = None,
-        softmax: Union[str, "os.PathLike[str]", None] = None,
-        vocabulary: Union[str, "os.PathLike[str]", None] = None,
-        context: Optional[int] = None,
-        max_tokens: int = 2048,
-        batch_size: int = 64,
-        precision: Optional[str] = None,
-        initial_state: Union[str, InitialState] = "warm",
-        warm_up: Optional[Sequence[str]] = None,
-        module: Optional[str] = None,
-        device: Union[int, str, torch.device] = "cpu",
-    ) -> "ElmoScorer":
-        """
-        Loads a biLM with its softmax and builds a scorer with it.
-
-        # Parameters
-
-        model, weight_file, softmax, vocabulary, precision, initial_state, warm_up, module, device :
-            As for `load_language_model`.
-        context, max_tokens, batch_size :
-            As above.
-
-        # Returns
-
-        `ElmoScorer`
-
-        # Raises
-
-        `ConfigurationError`
-            When a file is missing, damaged or does not fit, or a value is not as described.
-        """
-        language_model = load_language_model(
-            model,
-            weight_file,
-            softmax,
-            vocabulary,
-            precision,
-            initial_state,
-            warm_up,
-            module,
-            device,
-        )
-        return cls(language_model, context, max_tokens, batch_size)
 
     def score(self, sentences: Iterable[Sequence[str]]) -> List[numpy.ndarray]:
         """

@@ -2,20 +2,18 @@
 The engine that finds substitutes for tokens: the words that a biLM expects in their places.
 """
 
-import os
-from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, List, Sequence, Tuple
 
 import numpy
 import torch
 from allennlp.common.checks import ConfigurationError
 from overrides import overrides
 
-from allennlp_elmo_plugin.embedder.initial_state.base import InitialState
 from allennlp_elmo_plugin.extraction.result_shape import ResultShape
 from allennlp_elmo_plugin.language_model.vocabulary import PADDING_WORD, UNKNOWN_WORD
 from allennlp_elmo_plugin.network.spelling import BEGIN_OF_SENTENCE_TOKEN, END_OF_SENTENCE_TOKEN
 from allennlp_elmo_plugin.scoring.engine import LanguageModelEngine
-from allennlp_elmo_plugin.scoring.language_model import LanguageModel, load_language_model
+from allennlp_elmo_plugin.scoring.language_model import LanguageModel
 
 __all__ = ["BACKWARD", "COMBINED", "DISTRIBUTIONS", "FORWARD", "SubstituteFinder"]
 
@@ -88,56 +86,6 @@ class SubstituteFinder(LanguageModelEngine):
             )
         self.topn, self.by, self.keeps_token = topn, tuple(by), keeps_token
         self._excluded = excluded
-
-    @classmethod
-    def load(
-        cls,
-        model: Union[str, "os.PathLike[str]"],
-        weight_file: Union[str, "os.PathLike[str]", None] = None,
-        softmax: Union[str, "os.PathLike[str]", None] = None,
-        vocabulary: Union[str, "os.PathLike[str]", None] = None,
-        topn: int = 10,
-        by: Sequence[str] = DISTRIBUTIONS,
-        keeps_token: bool = True,
-        max_tokens: int = 2048,
-        batch_size: int = 64,
-        precision: Optional[str] = None,
-        initial_state: Union[str, InitialState] = "warm",
-        warm_up: Optional[Sequence[str]] = None,
-        module: Optional[str] = None,
-        device: Union[int, str, torch.device] = "cpu",
-    ) -> "SubstituteFinder":
-        """
-        Loads a biLM with its softmax and builds a finder with it.
-
-        # Parameters
-
-        model, weight_file, softmax, vocabulary, precision, initial_state, warm_up, module, device :
-            As for `load_language_model`.
-        topn, by, keeps_token, max_tokens, batch_size :
-            As above.
-
-        # Returns
-
-        `SubstituteFinder`
-
-        # Raises
-
-        `ConfigurationError`
-            When a file is missing, damaged or does not fit, or a value is not as described.
-        """
-        language_model = load_language_model(
-            model,
-            weight_file,
-            softmax,
-            vocabulary,
-            precision,
-            initial_state,
-            warm_up,
-            module,
-            device,
-        )
-        return cls(language_model, topn, by, keeps_token, max_tokens, batch_size)
 
     def find(self, sentences: Iterable[Sequence[str]]) -> List[numpy.ndarray]:
         """

@@ -46,7 +46,7 @@ def write_changes(changes: Iterable[WordChange], path: Path) -> None:
     """
     Writes a table with a line for each word, whose columns are the fields of `WordChange`.
 
-    What a word does not have is an empty cell, or `null` in JSON.
+    A measure that a word lacks is an empty cell, or `null` in JSON.
 
     # Parameters
 

@@ -63,7 +63,7 @@ def _write(
                 opened.write(SENTENCES[at], RESULTS[at])
             opened.commit({"some": stop})
             if stop < len(SENTENCES):
-                # What was not committed is written again.
+                # The sentences after the commit are written again.
                 opened.write(SENTENCES[stop], RESULTS[stop])
             else:
                 opened.finish(SENTENCES, output)
